@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collector modes: not written yet. */
+#include "collect/collect.h"
+
+int collect_modes(struct sys *sys, const struct collect_request *req, struct fact_sink *out,
+		  struct rf_err *err)
+{
+	(void)sys;
+	(void)req;
+	(void)out;
+	return rf_fail(err, RF_E_UNSUPPORTED, "collector modes is not written yet");
+}

@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Columns that follow from several collectors' rows. Run once, after every collector, in this order.
+-- Each statement fills only what is NULL, so that a collector that knows better wins.

@@ -1,0 +1,1356 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The fact schema: the one place where a fact gets its table, its column, its type and its meaning.
+--
+-- Rules of the format (tools/gen-facts reads it, and refuses what breaks them):
+--   * one column a line, each with a comment: meaning, unit, where it is read;
+--   * every table starts with `host` and ends with `source`; PRIMARY KEY is the natural key;
+--   * INTEGER holds numbers, sizes in bytes, and 0/1 for yes/no; TEXT is UTF-8;
+--   * NULL means "not known": the collector also writes a row of fact_gap that says why.
+--     "Known to be absent" is a value ('none', '', 0), never NULL;
+--   * the key/value tables (comment begins with "kv:") have exactly the columns
+--     host, [vm, layer,] key, value, source. Controls read them with `lookup:`.
+-- Both SQLite and PostgreSQL read this file.
+
+-- A fact that could not be had, and why. key and column are '' when the whole table or row is meant.
+CREATE TABLE fact_gap (
+	host TEXT NOT NULL, -- the host
+	tbl TEXT NOT NULL, -- the table
+	key TEXT NOT NULL, -- the natural key of the row without host, parts joined by '/'; '' for the whole table
+	col TEXT NOT NULL, -- the column; '' for the whole row
+	reason TEXT NOT NULL, -- one sentence: what was tried, what failed, what would mend it
+	source TEXT, -- the file, socket or call that was tried
+	PRIMARY KEY (host, tbl, key, col)
+);
+
+-- How each collector ended.
+CREATE TABLE collector_run (
+	host TEXT NOT NULL, -- the host
+	collector TEXT NOT NULL, -- its name
+	state TEXT NOT NULL, -- ok, partial (gaps), failed, timeout, crashed, skipped
+	rows_count INTEGER, -- rows it wrote
+	duration_ms INTEGER, -- wall time
+	reason TEXT, -- why, when not ok
+	source TEXT, -- empty
+	PRIMARY KEY (host, collector)
+);
+
+-- The host itself.
+CREATE TABLE host (
+	host TEXT NOT NULL, -- its name in this run: uname nodename, or the name of the capture
+	os_id TEXT, -- ID of /etc/os-release: debian, ubuntu, rhel, fedora, opensuse-leap ...
+	os_version TEXT, -- VERSION_ID
+	os_name TEXT, -- PRETTY_NAME
+	os_support_end TEXT, -- last day of security support as YYYY-MM-DD, from our table of releases
+	kernel_release TEXT, -- uname -r
+	kernel_newest TEXT, -- newest kernel release installed in /boot or /lib/modules
+	arch TEXT, -- uname -m
+	reboot_required INTEGER, -- 1 when /run/reboot-required is there
+	cpu_vendor TEXT, -- vendor_id of /proc/cpuinfo
+	cpu_model TEXT, -- model name of /proc/cpuinfo
+	cpus_online INTEGER, -- logical CPUs
+	cores INTEGER, -- physical cores
+	threads_per_core INTEGER, -- hardware threads per core
+	numa_nodes INTEGER, -- NUMA cells
+	smt_control TEXT, -- /sys/devices/system/cpu/smt/control: on, off, forceoff, notsupported, notimplemented
+	smt_active INTEGER, -- 1 when sibling threads run
+	core_sched INTEGER, -- 1 when the kernel has core scheduling (CONFIG_SCHED_CORE)
+	microcode_old INTEGER, -- 1 when the kernel calls the microcode old
+	memory_bytes INTEGER, -- MemTotal
+	is_guest INTEGER, -- 1 when this host is itself a VM (hypervisor flag of the CPU)
+	has_kvm INTEGER, -- 1 when /dev/kvm is there
+	is_virt_host INTEGER, -- 1 when libvirt or QEMU is installed or a VM runs
+	entropy_source TEXT, -- rng_current of hw_random, or cpu when the CPU has rdrand, or none
+	cgroup_mode TEXT, -- v1, v2 or hybrid
+	init TEXT, -- systemd, other, or none (container or build machine)
+	as_root INTEGER, -- 1 when facts were collected with full rights
+	clock_ms INTEGER, -- host clock when collected, ms since 1970-01-01 UTC
+	source TEXT, -- /etc/os-release, /proc
+	PRIMARY KEY (host)
+);
+
+-- Firmware, measured boot, kernel protection.
+CREATE TABLE boot (
+	host TEXT NOT NULL, -- the host
+	uefi INTEGER, -- 1 when booted by UEFI (/sys/firmware/efi)
+	secure_boot INTEGER, -- 1 when Secure Boot is on (efivar SecureBoot)
+	setup_mode INTEGER, -- 1 when the firmware accepts new keys without a signature (efivar SetupMode)
+	removable_boot INTEGER, -- 1 when BootOrder holds a network or removable entry
+	tpm_version INTEGER, -- 2, 1 (for 1.2) or 0 for none
+	tpm_sha256_live INTEGER, -- 1 when the SHA-256 bank of PCR 0 to 7 holds measurements
+	event_log_bytes INTEGER, -- size of binary_bios_measurements
+	lockdown TEXT, -- none, integrity, confidentiality; 'absent' when the kernel has no lockdown
+	module_sig_enforce INTEGER, -- 1 when unsigned modules are refused (sig_enforce or lockdown)
+	modules_loadable INTEGER, -- 0 when the kernel has no loadable modules or modules_disabled is 1
+	ima_measurements INTEGER, -- runtime_measurements_count; 0 when IMA measures nothing
+	ima_policy_modules INTEGER, -- 1 when the IMA policy measures modules and executables
+	iommu_groups INTEGER, -- number of IOMMU groups; 0 when no IOMMU is active
+	loader TEXT, -- grub, systemd-boot, none found
+	loader_password INTEGER, -- 1 when the boot loader has superusers and a password
+	rescue_password INTEGER, -- 1 when the rescue shell asks for the root password
+	ctrl_alt_del_masked INTEGER, -- 1 when ctrl-alt-del.target is masked or means nothing
+	init_on_alloc INTEGER, -- 1 when the kernel zeroes pages before it hands them out
+	init_on_free INTEGER, -- 1 when the kernel zeroes pages that are given back
+	thunderbolt_security TEXT, -- worst security level of all domains: none, user, secure, dponly, usbonly; 'absent'
+	source TEXT, -- where
+	PRIMARY KEY (host)
+);
+
+-- kv: words of the kernel command line (/proc/cmdline); a word without = has the value ''.
+CREATE TABLE kernel_param (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- the word before =; a repeated word keeps the last value
+	value TEXT, -- behind =
+	source TEXT, -- /proc/cmdline
+	PRIMARY KEY (host, key)
+);
+
+-- kv: kernel settings (/proc/sys); keys with dots, as sysctl prints them.
+CREATE TABLE sysctl (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- net.ipv4.ip_forward ...
+	value TEXT, -- as read, trimmed
+	source TEXT, -- /proc/sys/...
+	PRIMARY KEY (host, key)
+);
+
+-- kv: parameters of kernel modules, loaded or built in (/sys/module/M/parameters/P).
+CREATE TABLE module_param (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- module/parameter: kvm_intel/nested
+	value TEXT, -- as read, trimmed
+	source TEXT, -- /sys/module/...
+	PRIMARY KEY (host, key)
+);
+
+-- Loaded kernel modules.
+CREATE TABLE module (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- module name with underscores
+	size_bytes INTEGER, -- /proc/modules
+	taint TEXT, -- letters of /sys/module/M/taint: O out of tree, E unsigned, F forced, P proprietary; '' for none
+	has_signature INTEGER, -- 1 when the file carries an appended signature
+	signer TEXT, -- name of the signer
+	path TEXT, -- the .ko file
+	source TEXT, -- /proc/modules
+	PRIMARY KEY (host, name)
+);
+
+-- Modules that configuration keeps from loading (modprobe.d: install M /bin/false, blacklist M).
+CREATE TABLE module_block (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- module or file system name asked about
+	kind TEXT NOT NULL, -- filesystem, protocol, device
+	available INTEGER, -- 1 when the module file exists or it is built in
+	loaded INTEGER, -- 1 when it is loaded or built in
+	blocked INTEGER, -- 1 when `install NAME /bin/false|true` stands in modprobe.d
+	blacklisted INTEGER, -- 1 when `blacklist NAME` stands in modprobe.d
+	source TEXT, -- the file and line
+	PRIMARY KEY (host, name)
+);
+
+-- What the kernel says of each CPU vulnerability (/sys/devices/system/cpu/vulnerabilities).
+CREATE TABLE cpu_vuln (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- file name: l1tf, mds, spectre_v2 ...
+	state TEXT, -- not_affected, mitigated, partial (mitigated, yet the text says vulnerable somewhere), vulnerable, unknown
+	detail TEXT, -- the kernel's own words
+	source TEXT, -- the file
+	PRIMARY KEY (host, name)
+);
+
+-- Page sharing between VMs (/sys/kernel/mm/ksm).
+CREATE TABLE ksm (
+	host TEXT NOT NULL, -- the host
+	present INTEGER, -- 0 when the kernel has no KSM
+	run INTEGER, -- 0 stopped, 1 running, 2 stopped and unmerged
+	pages_sharing INTEGER, -- pages saved by sharing now
+	merge_across_nodes INTEGER, -- 1 when pages are shared between NUMA cells
+	use_zero_pages INTEGER, -- 1 when empty pages are merged with the kernel's zero page
+	pages_to_scan INTEGER, -- pages for each wake-up
+	sleep_ms INTEGER, -- between wake-ups
+	source TEXT, -- the directory
+	PRIMARY KEY (host)
+);
+
+-- Swap areas (/proc/swaps).
+CREATE TABLE swap (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- device or file
+	kind TEXT, -- partition, file, zram
+	size_bytes INTEGER, -- size
+	encrypted INTEGER, -- 1 when it lies on dm-crypt
+	source TEXT, -- /proc/swaps
+	PRIMARY KEY (host, path)
+);
+
+-- Mandatory access control: AppArmor, SELinux.
+CREATE TABLE lsm (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- apparmor, selinux
+	enabled INTEGER, -- 1 when active in the kernel
+	enforcing INTEGER, -- 1 when it refuses and does not merely log
+	source TEXT, -- where
+	PRIMARY KEY (host, name)
+);
+
+-- AppArmor profiles loaded in the kernel.
+CREATE TABLE lsm_profile (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- libvirtd, virt-aa-helper, libvirt-UUID ...
+	mode TEXT, -- enforce, complain, kill, unconfined
+	source TEXT, -- /sys/kernel/security/apparmor/profiles
+	PRIMARY KEY (host, name)
+);
+
+-- UEFI boot entries.
+CREATE TABLE efi_boot_entry (
+	host TEXT NOT NULL, -- the host
+	number TEXT NOT NULL, -- Boot####
+	label TEXT, -- its description
+	kind TEXT, -- disk, network, removable, firmware, other
+	position INTEGER, -- place in BootOrder from 0; NULL when not in it
+	active INTEGER, -- 1 when the entry is active
+	source TEXT, -- efivar
+	PRIMARY KEY (host, number)
+);
+
+-- Accounts (/etc/passwd joined with what is safe to know of /etc/shadow: never a hash).
+CREATE TABLE account (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- login name
+	uid INTEGER, -- user id
+	gid INTEGER, -- primary group
+	home TEXT, -- home directory
+	shell TEXT, -- login shell
+	can_login INTEGER, -- 1 when the shell is not nologin, false or sync
+	is_system INTEGER, -- 1 when uid is below UID_MIN and not 0
+	password TEXT, -- set, locked, empty, none (no shadow line)
+	hash_scheme TEXT, -- yescrypt, sha512, sha256, bcrypt, md5, des; '' when there is no hash
+	changed_day INTEGER, -- day of the last change, days since 1970-01-01
+	min_days INTEGER, -- fewest days between changes
+	max_days INTEGER, -- most days a password lives; -1 for no limit
+	inactive_days INTEGER, -- days after expiry until locked; -1 for never
+	expire_day INTEGER, -- day on which the account ends; -1 for never
+	rhosts INTEGER, -- 1 when .rhosts or .shosts lies in the home directory
+	netrc INTEGER, -- 1 when .netrc lies in the home directory
+	forward INTEGER, -- 1 when .forward lies in the home directory
+	home_mode INTEGER, -- permission bits of the home directory
+	source TEXT, -- /etc/passwd:LINE
+	PRIMARY KEY (host, name)
+);
+
+-- Members of each group, primary members included.
+CREATE TABLE group_member (
+	host TEXT NOT NULL, -- the host
+	grp TEXT NOT NULL, -- group name
+	member TEXT NOT NULL, -- account name
+	source TEXT, -- /etc/group:LINE or /etc/passwd:LINE
+	PRIMARY KEY (host, grp, member)
+);
+
+-- kv: password, lock-out and session policy as it takes effect.
+-- Keys: login.defs/NAME, pwquality/NAME, faillock/NAME, pwhistory/NAME, pam/NAME (hash, su_wheel, faillock,
+-- pwquality, pwhistory, nullok; 1 or 0), shell/TMOUT, shell/umask, logind/NAME, nsswitch/passwd, sssd/present, cron/allow, at/allow.
+CREATE TABLE auth_policy (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- the value in effect; the program's own default where no file says otherwise (source: default)
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- sudo: each user specification, aliases resolved.
+CREATE TABLE sudo_rule (
+	host TEXT NOT NULL, -- the host
+	file TEXT NOT NULL, -- sudoers file
+	line INTEGER NOT NULL, -- line of the rule
+	item INTEGER NOT NULL, -- number of the user x command in that rule
+	who TEXT, -- user, %group, #uid, +netgroup or ALL
+	is_group INTEGER, -- 1 when who is a group
+	runas TEXT, -- user list, default root
+	command TEXT, -- command path, ALL, or !command
+	all_commands INTEGER, -- 1 when command is ALL
+	nopasswd INTEGER, -- 1 with NOPASSWD, or with Defaults !authenticate for who
+	shell_escape INTEGER, -- 1 when the command is a shell, editor, pager or interpreter and NOEXEC is not set
+	source TEXT, -- file:line
+	PRIMARY KEY (host, file, line, item)
+);
+
+-- kv: sudo Defaults in effect for all users: use_pty, logfile, syslog, authenticate, timestamp_timeout, env_reset, secure_path ...
+CREATE TABLE sudo_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- option name; value '1' or '0' for flags. key 'present' is 1 when sudo is installed
+	value TEXT, -- value in effect (sudo's own default where unset)
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- polkit rules that grant libvirt actions.
+CREATE TABLE polkit_grant (
+	host TEXT NOT NULL, -- the host
+	file TEXT NOT NULL, -- rules.d, pkla or action file
+	item INTEGER NOT NULL, -- number within the file
+	action TEXT, -- org.libvirt.unix.manage ...
+	subject TEXT, -- unix-group:NAME, unix-user:NAME, any, or '?' when the rule is code we cannot read
+	result TEXT, -- yes, auth_admin, auth_admin_keep, no, ...
+	broad INTEGER, -- 1 when anyone (or any local or active session) gets yes
+	source TEXT, -- file:line
+	PRIMARY KEY (host, file, item)
+);
+
+-- kv: sshd settings after Include, first value wins, in the global block; keys in lower case. key 'present' is 1 or 0, 'version' the package's upstream version.
+CREATE TABLE ssh_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- permitrootlogin ...
+	value TEXT, -- value in effect; OpenSSH's default where unset (source: default); lists joined by ','
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- What a Match block of sshd changes.
+CREATE TABLE ssh_match (
+	host TEXT NOT NULL, -- the host
+	item INTEGER NOT NULL, -- running number
+	criteria TEXT, -- the Match line's criteria
+	key TEXT, -- option in lower case
+	value TEXT, -- value
+	source TEXT, -- file:line
+	PRIMARY KEY (host, item)
+);
+
+-- SSH keys: host keys (public part) and authorized_keys lines. No private key is ever read.
+CREATE TABLE ssh_key (
+	host TEXT NOT NULL, -- the host
+	file TEXT NOT NULL, -- path
+	line INTEGER NOT NULL, -- line in authorized_keys; 1 for a host key
+	kind TEXT, -- host, authorized
+	account TEXT, -- owner of the authorized_keys file
+	algorithm TEXT, -- ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 ...
+	bits INTEGER, -- key size
+	restricted INTEGER, -- 1 when from= or command= or restrict stands before the key
+	mode INTEGER, -- permission bits of the private key file (host) or authorized_keys
+	source TEXT, -- file:line
+	PRIMARY KEY (host, file, line)
+);
+
+-- Services: systemd units (service, socket, timer, target asked about) and SysV scripts.
+CREATE TABLE service (
+	host TEXT NOT NULL, -- the host
+	unit TEXT NOT NULL, -- name with suffix: ssh.service
+	installed INTEGER, -- 1 when a unit file or init script is there
+	enabled INTEGER, -- 1 when started at boot (wanted or required by an enabled target, or rcN.d link)
+	masked INTEGER, -- 1 when linked to /dev/null
+	running INTEGER, -- 1 when a cgroup of that unit holds processes or its main process is found; NULL when not known
+	source TEXT, -- unit file
+	PRIMARY KEY (host, unit)
+);
+
+-- Running processes (kernel threads left out).
+CREATE TABLE process (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process id
+	ppid INTEGER, -- parent
+	name TEXT, -- comm
+	uid INTEGER, -- effective user
+	exe TEXT, -- path of the binary; '... (deleted)' when it is gone
+	exe_deleted INTEGER, -- 1 when the binary on disk was replaced
+	unit TEXT, -- systemd unit from its cgroup; ''
+	source TEXT, -- /proc/PID
+	PRIMARY KEY (host, pid)
+);
+
+-- Sockets that wait for a connection (netlink sock_diag), with the owning process.
+CREATE TABLE listener (
+	host TEXT NOT NULL, -- the host
+	proto TEXT NOT NULL, -- tcp, udp
+	address TEXT NOT NULL, -- local address; 0.0.0.0 and :: mean every address
+	port INTEGER NOT NULL, -- local port
+	inode INTEGER NOT NULL, -- socket inode
+	everywhere INTEGER, -- 1 when bound to every address
+	loopback INTEGER, -- 1 when only this machine can reach it
+	pid INTEGER, -- owner
+	process TEXT, -- owner's name
+	uid INTEGER, -- owner's user
+	source TEXT, -- sock_diag
+	PRIMARY KEY (host, proto, address, port, inode)
+);
+
+-- Installed packages (dpkg; rpm where its database can be read).
+CREATE TABLE package (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- package
+	arch TEXT NOT NULL, -- architecture
+	version TEXT, -- installed version
+	source_name TEXT, -- source package
+	state TEXT, -- installed, half-configured, config-files ...
+	candidate TEXT, -- newest version in the package lists; '' when no list has it
+	upgradable INTEGER, -- 1 when candidate is newer
+	security_update INTEGER, -- 1 when the newer version comes from a security archive
+	origin TEXT, -- Origin of the list that holds the installed version; '' when no list has it
+	source TEXT, -- /var/lib/dpkg/status
+	PRIMARY KEY (host, name, arch)
+);
+
+-- Files of the packages that carry the hypervisor (kernel, QEMU, libvirt, firmware, swtpm) which are not as packaged.
+CREATE TABLE package_file (
+	host TEXT NOT NULL, -- the host
+	package TEXT NOT NULL, -- package
+	path TEXT NOT NULL, -- file
+	state TEXT, -- changed, missing, unreadable
+	source TEXT, -- the md5sums file
+	PRIMARY KEY (host, package, path)
+);
+
+-- Package archives the host trusts (apt sources, deb822 and one-line; yum/dnf/zypp repos).
+CREATE TABLE package_source (
+	host TEXT NOT NULL, -- the host
+	file TEXT NOT NULL, -- file
+	item INTEGER NOT NULL, -- number within the file
+	uri TEXT, -- where
+	suite TEXT, -- suite or repository id
+	components TEXT, -- components
+	encrypted INTEGER, -- 1 for https, file, cdrom; 0 for http and ftp
+	signed_by TEXT, -- key ring named for this source; ''
+	unverified INTEGER, -- 1 when signatures are not checked (trusted=yes, gpgcheck=0, allow-insecure)
+	enabled INTEGER, -- 1 when in use
+	source TEXT, -- file:line
+	PRIMARY KEY (host, file, item)
+);
+
+-- Mounted file systems (/proc/self/mountinfo).
+CREATE TABLE mount (
+	host TEXT NOT NULL, -- the host
+	target TEXT NOT NULL, -- mount point; the topmost mount where several lie on one another
+	device TEXT, -- mount source
+	fstype TEXT, -- file system
+	options TEXT, -- mount and super options, joined by ','
+	nodev INTEGER, -- 1 when device files do not work
+	nosuid INTEGER, -- 1 when set-uid bits do not work
+	noexec INTEGER, -- 1 when nothing can be run
+	readonly INTEGER, -- 1 when read-only
+	remote INTEGER, -- 1 for nfs, cifs, ceph, glusterfs ...
+	encrypted INTEGER, -- 1 when it lies on dm-crypt
+	size_bytes INTEGER, -- size
+	free_bytes INTEGER, -- free for ordinary users
+	free_pct INTEGER, -- free in percent of size
+	source TEXT, -- /proc/self/mountinfo
+	PRIMARY KEY (host, target)
+);
+
+-- Paths with a role: which directory lies on which file system.
+CREATE TABLE path_mount (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- /home, /var, /var/log, /var/tmp, /tmp, /dev/shm, /var/lib/libvirt, /var/lib/libvirt/images ...
+	target TEXT, -- mount point that holds it
+	own_fs INTEGER, -- 1 when it is a mount point of its own
+	on_root INTEGER, -- 1 when it lies on the root file system
+	exists_ INTEGER, -- 0 when there is no such path
+	source TEXT, -- /proc/self/mountinfo
+	PRIMARY KEY (host, path)
+);
+
+-- Mode and owner of the files that matter (a list in src/collect/modes.c), with a topic to select by.
+CREATE TABLE file_mode (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- path
+	topic TEXT, -- shadow, passwd, grub, ssh-host-key, sudoers, cron, dev-kvm, libvirt-conf, libvirt-key, libvirt-socket, libvirt-hook, libvirt-domain, libvirt-secret, libvirt-nwfilter, libvirt-log, vm-image-dir, save-dir, swtpm-state, audit-rules, log-dir, bridge-helper, bridge-conf, qemu-conf, memory-backing ...
+	kind TEXT, -- file, dir, link, socket, char, block, fifo, absent
+	mode INTEGER, -- permission bits, 12 of them; octal in mode_text
+	mode_text TEXT, -- 0640 ...
+	uid INTEGER, -- owner
+	gid INTEGER, -- group
+	owner TEXT, -- owner's name
+	grp TEXT, -- group's name
+	group_write INTEGER, -- 1 when the group may write
+	other_read INTEGER, -- 1 when everybody may read
+	other_write INTEGER, -- 1 when everybody may write
+	setuid INTEGER, -- 1 with the set-uid bit
+	extra_acl INTEGER, -- 1 when a POSIX ACL grants more than the bits show
+	size_bytes INTEGER, -- size
+	source TEXT, -- the path
+	PRIMARY KEY (host, path)
+);
+
+-- Set-uid and set-gid programs, and files without owner or writable by everybody, in system directories.
+CREATE TABLE special_file (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- path
+	kind TEXT, -- setuid, setgid, world_writable, unowned
+	package TEXT, -- package that ships it; '' for none
+	mode_text TEXT, -- 4755 ...
+	source TEXT, -- directory walked
+	PRIMARY KEY (host, path)
+);
+
+-- kv: logging set-up. Keys: journald/NAME, journald/persistent (0/1), rsyslog/present, rsyslog/NAME, virtlogd/NAME, logrotate/NAME.
+CREATE TABLE log_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- value in effect
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- Where log lines go (rsyslog actions, both syntaxes; journald and syslog-ng forwarding).
+CREATE TABLE log_target (
+	host TEXT NOT NULL, -- the host
+	daemon TEXT NOT NULL, -- rsyslog, syslog-ng, journald
+	item INTEGER NOT NULL, -- running number
+	selector TEXT, -- facility.priority that goes there
+	kind TEXT, -- file, remote, pipe, user, discard
+	destination TEXT, -- path or host:port
+	protocol TEXT, -- tcp, udp, relp, '' for local
+	tls INTEGER, -- 1 when encrypted
+	tls_name_check INTEGER, -- 1 when the peer's name is checked (x509/name)
+	disk_queue INTEGER, -- 1 when lines wait on disk while the target is away
+	source TEXT, -- file:line
+	PRIMARY KEY (host, daemon, item)
+);
+
+-- Rotation rules (logrotate, with includes and global defaults applied).
+CREATE TABLE log_rotation (
+	host TEXT NOT NULL, -- the host
+	pattern TEXT NOT NULL, -- path or glob
+	frequency TEXT, -- daily, weekly, monthly, hourly, yearly, '' when by size only
+	size_bytes INTEGER, -- size or maxsize; 0 when there is no size limit
+	keep INTEGER, -- rotate N
+	compress INTEGER, -- 1 when compressed
+	source TEXT, -- file:line
+	PRIMARY KEY (host, pattern)
+);
+
+-- kv: Linux audit. Keys: kernel/enabled, kernel/backlog_limit, kernel/failure, kernel/rules_count, auditd/present, auditd/NAME of auditd.conf.
+CREATE TABLE audit_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- value in effect
+	source TEXT, -- file:line, netlink or default
+	PRIMARY KEY (host, key)
+);
+
+-- Audit rules, from the kernel (layer live) and from the rule files (layer persistent).
+CREATE TABLE audit_rule (
+	host TEXT NOT NULL, -- the host
+	layer TEXT NOT NULL, -- live, persistent
+	item INTEGER NOT NULL, -- running number
+	path TEXT, -- watched path; ''
+	syscalls TEXT, -- names joined by ','; ''
+	perms TEXT, -- letters r w x a; ''
+	key TEXT, -- -k key; ''
+	source TEXT, -- file:line or netlink
+	PRIMARY KEY (host, layer, item)
+);
+
+-- kv: time keeping. Keys: daemon (chrony, ntpsec, ntp, systemd-timesyncd, none), running, enabled, sources_count, synced (adjtimex), max_error_us, offset_us.
+CREATE TABLE time_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- value
+	source TEXT, -- where
+	PRIMARY KEY (host, key)
+);
+
+-- Time servers configured.
+CREATE TABLE time_source (
+	host TEXT NOT NULL, -- the host
+	daemon TEXT NOT NULL, -- chrony ...
+	address TEXT NOT NULL, -- server, pool or reference clock
+	kind TEXT, -- server, pool, peer, refclock
+	authenticated INTEGER, -- 1 with NTS or a key
+	source TEXT, -- file:line
+	PRIMARY KEY (host, daemon, address)
+);
+
+-- SNMP access as snmpd.conf grants it. key 'present' rows do not exist: see service snmpd.service.
+CREATE TABLE snmp_access (
+	host TEXT NOT NULL, -- the host
+	file TEXT NOT NULL, -- snmpd.conf and its includes
+	line INTEGER NOT NULL, -- line
+	kind TEXT, -- community, user, listen
+	version INTEGER, -- 1 (v1/v2c) or 3
+	level TEXT, -- noauth, auth, priv; '' for a community
+	well_known INTEGER, -- 1 when the community is public or private (its text is never kept)
+	writable INTEGER, -- 1 when it may set values
+	scope TEXT, -- source address it is limited to, default 'any'; for listen: the address
+	source TEXT, -- file:line
+	PRIMARY KEY (host, file, line)
+);
+
+-- Firewall chains that hang on a hook (nftables netlink; iptables-nft tables included).
+CREATE TABLE firewall_chain (
+	host TEXT NOT NULL, -- the host
+	family TEXT NOT NULL, -- inet, ip, ip6, bridge, netdev, arp
+	tbl TEXT NOT NULL, -- table
+	chain TEXT NOT NULL, -- chain
+	hook TEXT, -- input, forward, output, prerouting, postrouting, ingress; '' for a jump target
+	policy TEXT, -- accept, drop; '' for a jump target
+	rules_count INTEGER, -- rules in it
+	source TEXT, -- netlink
+	PRIMARY KEY (host, family, tbl, chain)
+);
+
+-- Firewall rules as far as a control asks: port, peer, verdict.
+CREATE TABLE firewall_rule (
+	host TEXT NOT NULL, -- the host
+	family TEXT NOT NULL, -- as in firewall_chain
+	tbl TEXT NOT NULL, -- table
+	chain TEXT NOT NULL, -- chain
+	handle INTEGER NOT NULL, -- rule handle
+	proto TEXT, -- tcp, udp, '' for any
+	dport_first INTEGER, -- lowest destination port; 0 when every port
+	dport_last INTEGER, -- highest destination port; 65535 when every port
+	peer_limited INTEGER, -- 1 when the rule names source addresses or an input interface
+	verdict TEXT, -- accept, drop, reject, jump, other
+	source TEXT, -- netlink
+	PRIMARY KEY (host, family, tbl, chain, handle)
+);
+
+-- kv: firewall persistence. Keys: nftables/enabled, nftables/file, firewalld/enabled, ufw/enabled, present (0/1: any hook chain in input).
+CREATE TABLE firewall_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- value
+	source TEXT, -- where
+	PRIMARY KEY (host, key)
+);
+
+-- Certificates that services of this host use.
+CREATE TABLE certificate (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- file
+	item INTEGER NOT NULL, -- number within the file from 0
+	role TEXT, -- libvirt-server, libvirt-client, libvirt-ca, qemu, vnc, spice, migration, other
+	subject TEXT, -- subject name
+	issuer TEXT, -- issuer name
+	self_signed INTEGER, -- 1 when issuer is subject and the key signed itself
+	is_ca INTEGER, -- 1 for a CA
+	not_before_ms INTEGER, -- ms since 1970-01-01 UTC
+	not_after_ms INTEGER, -- ms since 1970-01-01 UTC
+	days_left INTEGER, -- whole days until not_after, negative when over; counted from host.clock_ms
+	key_type TEXT, -- rsa, ec, ed25519 ...
+	key_bits INTEGER, -- size
+	signature TEXT, -- sha256WithRSAEncryption ...
+	san TEXT, -- subject alternative names joined by ','; '' for none
+	san_matches_host INTEGER, -- 1 when a name is the host's name or one of its addresses
+	source TEXT, -- the file
+	PRIMARY KEY (host, path, item)
+);
+
+-- Certificate revocation lists of libvirt and QEMU.
+CREATE TABLE crl (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- file
+	role TEXT, -- libvirt, qemu
+	days_left INTEGER, -- whole days until nextUpdate
+	source TEXT, -- the file
+	PRIMARY KEY (host, path)
+);
+
+-- Network links (rtnetlink).
+CREATE TABLE link (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- interface
+	ifindex INTEGER, -- index
+	kind TEXT, -- bridge, tun, veth, vlan, bond, openvswitch, macvtap, vxlan, dummy ...; '' for hardware
+	role TEXT, -- physical, loopback, tap, bridge, bond, vlan, virtual
+	up INTEGER, -- 1 when administratively up
+	carrier INTEGER, -- 1 when the other end is there
+	mac TEXT, -- hardware address
+	mtu INTEGER, -- bytes
+	master TEXT, -- bridge or bond it belongs to; ''
+	promisc INTEGER, -- 1 with the IFF_PROMISC flag set by an operator or program
+	promiscuity INTEGER, -- how many users want every frame (bridge ports have one)
+	driver TEXT, -- kernel driver; ''
+	wireless INTEGER, -- 1 for wireless
+	vlan_id INTEGER, -- of a vlan link; 0 for others
+	xdp INTEGER, -- 1 when an XDP program is attached
+	source TEXT, -- netlink
+	PRIMARY KEY (host, name)
+);
+
+-- Bridges.
+CREATE TABLE bridge (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- interface
+	vlan_filtering INTEGER, -- 1 when tags are enforced
+	default_pvid INTEGER, -- VLAN of untagged frames
+	stp INTEGER, -- 1 when spanning tree runs
+	mcast_snooping INTEGER, -- 1 when on
+	nf_call INTEGER, -- 1 when iptables/nftables ip hooks see its frames
+	ports_count INTEGER, -- ports
+	uplinks_count INTEGER, -- ports that are hardware, bonds or VLANs on them
+	guest_ports_count INTEGER, -- ports that are taps or veth of VMs
+	addresses_count INTEGER, -- IP addresses of the host on it, IPv6 link-local left out
+	source TEXT, -- netlink
+	PRIMARY KEY (host, name)
+);
+
+-- Ports of bridges.
+CREATE TABLE bridge_port (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- interface
+	bridge TEXT, -- its bridge
+	role TEXT, -- guest (tap, or veth of a VM), uplink, other
+	isolated INTEGER, -- 1 when it cannot talk to other isolated ports
+	locked INTEGER, -- 1 when only known addresses may send
+	learning INTEGER, -- 1 when source addresses are learned
+	unicast_flood INTEGER, -- 1 when frames to unknown addresses go out here
+	mcast_flood INTEGER, -- 1 when multicast goes out here
+	hairpin INTEGER, -- 1 when frames may go back out of the port they came in
+	bpdu_guard INTEGER, -- 1 when a BPDU closes the port
+	root_block INTEGER, -- 1 when it can never become the root port
+	neigh_suppress INTEGER, -- 1 when ARP and ND are answered by the bridge
+	static_fdb INTEGER, -- number of static forwarding entries
+	pvid INTEGER, -- VLAN of untagged frames; 0 when none
+	tagged_vlans INTEGER, -- number of VLANs that leave with a tag
+	source TEXT, -- netlink
+	PRIMARY KEY (host, name)
+);
+
+-- Virtual functions of network cards (SR-IOV).
+CREATE TABLE sriov_vf (
+	host TEXT NOT NULL, -- the host
+	link TEXT NOT NULL, -- physical function
+	vf INTEGER NOT NULL, -- number
+	mac TEXT, -- address
+	spoofchk INTEGER, -- 1 when forged source addresses are dropped
+	trust INTEGER, -- 1 when the guest may change address and promiscuity
+	source TEXT, -- netlink
+	PRIMARY KEY (host, link, vf)
+);
+
+-- IP addresses of the host.
+CREATE TABLE address (
+	host TEXT NOT NULL, -- the host
+	link TEXT NOT NULL, -- interface
+	address TEXT NOT NULL, -- without prefix length
+	prefix INTEGER, -- prefix length, bits
+	family INTEGER, -- 4 or 6
+	scope TEXT, -- global, link, host
+	source TEXT, -- netlink
+	PRIMARY KEY (host, link, address)
+);
+
+-- Traffic control programs and mirrors (rtnetlink tc dumps, XDP).
+CREATE TABLE tc_program (
+	host TEXT NOT NULL, -- the host
+	link TEXT NOT NULL, -- interface
+	direction TEXT NOT NULL, -- ingress, egress, xdp
+	item INTEGER NOT NULL, -- running number
+	kind TEXT, -- bpf, mirror, redirect, other
+	name TEXT, -- program or target
+	tag TEXT, -- BPF program tag; ''
+	ours INTEGER, -- 1 when it is Ringfence's guard
+	source TEXT, -- netlink
+	PRIMARY KEY (host, link, direction, item)
+);
+
+-- kv: settings of other daemons. Keys FILE/NAME: iscsid/node.session.auth.authmethod, lvm/global_filter, lvm/filter, lldpd/..., ovs/manager, clamd/present, ksmtuned/enabled, udisks/present, issue/text_set, issue.net/text_set, issue/os_info, libvirt-conf/uri_aliases, usb/..., bluetooth/...
+CREATE TABLE config_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- as above
+	value TEXT, -- value
+	source TEXT, -- file:line
+	PRIMARY KEY (host, key)
+);
+
+-- Storage the host sees over fabrics: iSCSI sessions, Fibre Channel targets, NVMe-oF.
+CREATE TABLE storage_target (
+	host TEXT NOT NULL, -- the host
+	kind TEXT NOT NULL, -- iscsi, fc, nvme
+	name TEXT NOT NULL, -- IQN, WWPN or NQN
+	device TEXT, -- block devices behind it, joined by ','
+	authenticated TEXT, -- none, one-way, mutual; '' when the protocol has none
+	source TEXT, -- sysfs
+	PRIMARY KEY (host, kind, name)
+);
+
+-- Images of VMs that the host itself has opened as a file system or block device.
+CREATE TABLE image_mount (
+	host TEXT NOT NULL, -- the host
+	path TEXT NOT NULL, -- image or guest volume
+	via TEXT NOT NULL, -- loop0, nbd0, guestmount, dm ...
+	target TEXT, -- mount point; ''
+	source TEXT, -- sysfs
+	PRIMARY KEY (host, path, via)
+);
+
+-- The libvirt connection.
+CREATE TABLE libvirt (
+	host TEXT NOT NULL, -- the host
+	uri TEXT NOT NULL, -- connection URI; 'files' when only configuration files were read
+	connected INTEGER, -- 1 when the daemon answered
+	version TEXT, -- libvirt's version
+	hypervisor_version TEXT, -- QEMU's version
+	secmodels TEXT, -- security models of the capabilities joined by ',': apparmor,dac
+	daemon TEXT, -- monolithic (libvirtd), modular (virtqemud), none
+	tcp_socket INTEGER, -- 1 when libvirtd-tcp.socket or virtproxyd-tcp.socket is enabled or a listener holds port 16509
+	session_daemons INTEGER, -- unprivileged libvirt daemons that run now
+	source TEXT, -- the URI
+	PRIMARY KEY (host, uri)
+);
+
+-- kv: libvirtd.conf, virtqemud.conf, virtproxyd.conf, virtlogd.conf, libvirt.conf. Keys FILE/NAME; libvirtd/NAME is the daemon in use, whatever its file is called.
+CREATE TABLE libvirt_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- libvirtd/listen_tcp ...
+	value TEXT, -- value in effect, the daemon's own default where unset; lists joined by ','
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- kv: qemu.conf. Secrets (vnc_password ...) have the value 'set'.
+CREATE TABLE qemu_option (
+	host TEXT NOT NULL, -- the host
+	key TEXT NOT NULL, -- security_driver ...
+	value TEXT, -- value in effect, libvirt's own default where unset; lists joined by ','
+	source TEXT, -- file:line or default
+	PRIMARY KEY (host, key)
+);
+
+-- Virtual machines, one row for each definition: layer persistent (what starts next time), live (what runs), approved (what the site signed off).
+CREATE TABLE vm (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- libvirt: the domain's name; files: the path
+	layer TEXT NOT NULL, -- persistent, live, approved
+	format TEXT, -- libvirt, vmx
+	name TEXT, -- display name
+	uuid TEXT, -- lower case with dashes
+	path TEXT, -- file it was read from; ''
+	state TEXT, -- running, paused, shutoff, crashed, pmsuspended; '' for a file
+	autostart INTEGER, -- 1 when started with the host
+	virt_type TEXT, -- kvm, qemu, xen, lxc, test, vmware ...
+	arch TEXT, -- x86_64 ...
+	machine TEXT, -- machine type
+	emulator TEXT, -- path of the emulator
+	hw_version INTEGER, -- .vmx: virtualHW.version
+	product TEXT, -- .vmx: esx, hosted, unknown (from the keys that only one family writes)
+	guest_os TEXT, -- .vmx guestOS; libosinfo id
+	owner TEXT, -- metadata tag owner; ''
+	class TEXT, -- metadata tag class; ''
+	zone TEXT, -- metadata tag zone; ''
+	title TEXT, -- title
+	description TEXT, -- description or annotation, at most 1,000 bytes
+	vcpus INTEGER, -- maximum number of virtual CPUs
+	sockets INTEGER, -- of the topology; NULL when unset
+	threads INTEGER, -- threads per core of the topology; 1 when unset
+	cpu_mode TEXT, -- host-passthrough, host-model, maximum, custom; '' when unset
+	cpu_model TEXT, -- named model; ''
+	cpu_features_required TEXT, -- features with policy require or force, joined by ','
+	cpu_features_disabled TEXT, -- features with policy disable or forbid, joined by ','
+	nested TEXT, -- vmx/svm feature: off (disabled), on (required), host (as the host's), '' when the model decides
+	cpu_shares INTEGER, -- weight; 0 when unset
+	cpu_quota INTEGER, -- microseconds per period; 0 when unset, negative for no limit
+	cpu_pinned INTEGER, -- number of vCPUs with a vcpupin or cpuset
+	cpu_set TEXT, -- host CPUs of all vcpupin and cpuset, joined as a list; ''
+	emulator_pinned INTEGER, -- 1 with emulatorpin
+	pmu INTEGER, -- 1 when the performance counters are given to the VM, 0 when refused; NULL when unset
+	ht_sharing TEXT, -- tag or sched.cpu.htsharing: any, internal, none; '' when unset
+	memory_bytes INTEGER, -- maximum memory
+	page_sharing INTEGER, -- 0 with nosharepages or sched.mem.pshare.enable=FALSE, else 1
+	memory_locked INTEGER, -- 1 with memoryBacking/locked
+	memory_access TEXT, -- shared, private; '' when unset
+	hugepages INTEGER, -- 1 when backed by huge pages
+	mem_hard_limit_bytes INTEGER, -- memtune; 0 when unset
+	mem_soft_limit_bytes INTEGER, -- memtune; 0 when unset
+	mem_min_guarantee_bytes INTEGER, -- memtune; sched.mem.min; 0 when unset
+	balloon TEXT, -- virtio, none, xen, vmware ...; libvirt's default virtio when unset on QEMU
+	balloon_autodeflate INTEGER, -- 1 when on
+	free_page_reporting INTEGER, -- 1 when on
+	firmware TEXT, -- efi, bios, '' when direct kernel or unknown
+	secure_boot INTEGER, -- 1 when the loader is secure and keys are enrolled
+	smm INTEGER, -- 1 when on
+	nvram TEXT, -- path; ''
+	nvram_template TEXT, -- path; ''
+	kernel TEXT, -- direct kernel boot path; ''
+	boot_devices TEXT, -- in order, joined by ',': hd,cdrom,network,fd
+	boot_menu INTEGER, -- 1 when the user may choose
+	tpm TEXT, -- none, 1.2, 2.0
+	tpm_backend TEXT, -- emulator, passthrough, external; ''
+	tpm_encrypted INTEGER, -- 1 when the state is encrypted with a secret
+	launch_security TEXT, -- sev, sev-snp, s390-pv, tdx; ''
+	launch_policy INTEGER, -- SEV policy bits; bit 0 forbids debugging
+	launch_kernel_hashes INTEGER, -- 1 when kernel hashes are measured
+	on_crash TEXT, -- destroy, restart, preserve, coredump-destroy ...
+	dump_core INTEGER, -- 0 with memory dumpCore=off; 1 when on; NULL when unset
+	clock_offset TEXT, -- utc, localtime, timezone, variable, absolute
+	smbios_mode TEXT, -- emulate, host, sysinfo; '' when unset
+	fw_cfg_count INTEGER, -- sysinfo type fwcfg entries
+	custom_args_count INTEGER, -- qemu:commandline arguments and environment
+	custom_caps_count INTEGER, -- qemu:capabilities and qemu:override, qemu:deprecation entries
+	seclabel_type TEXT, -- dynamic, static, none; '' when libvirt decides
+	seclabel_model TEXT, -- of the first label; ''
+	seclabel_relabel INTEGER, -- 0 when relabelling is off
+	label_overrides INTEGER, -- per-device seclabel with relabel='no'
+	rng_unbounded INTEGER, -- 1 when an rng device has no rate limit; 0 when bounded or absent
+	vsock INTEGER, -- 1 with a vsock device
+	shmem_count INTEGER, -- shared memory devices
+	snapshots_count INTEGER, -- snapshots
+	snapshot_oldest_ms INTEGER, -- time of the oldest, ms since 1970-01-01 UTC; 0 when none
+	managed_save INTEGER, -- 1 when a saved memory image exists
+	taints TEXT, -- libvirt's taint words joined by ','; ''
+	digest TEXT, -- SHA-256 of the definition, runtime-only parts (ids, aliases, addresses, labels) left out
+	source TEXT, -- XML path or file
+	PRIMARY KEY (host, vm, layer)
+);
+
+-- Network cards of VMs.
+CREATE TABLE vm_nic (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	nic TEXT NOT NULL, -- net0, net1 ... in order; .vmx: ethernet0 ...
+	mac TEXT, -- lower case; '' when generated at start
+	mac_kind TEXT, -- static, generated, vpx; ''
+	mac_checked INTEGER, -- .vmx: 0 when checkMACAddress is FALSE, else 1
+	model TEXT, -- virtio, e1000 ...
+	kind TEXT, -- network, bridge, user, ethernet, direct, hostdev, vhostuser, mcast, server, client, udp, vdpa, null; .vmx: bridged, nat, hostonly, custom, vpx, standard
+	network TEXT, -- network, bridge or port group it is plugged into; ''
+	target TEXT, -- tap on the host; ''
+	port_exists INTEGER, -- 1 when target is there now; NULL when unknown
+	filter TEXT, -- nwfilter name; ''
+	forged_source TEXT, -- accept, reject: may it send from another MAC address (filter closure, .vmx noForgedSrcAddr)
+	mac_change TEXT, -- accept, reject: may it change its address (filter closure, downWhenAddrMisMatch)
+	promiscuous TEXT, -- accept, reject: may it see frames of others (trustGuestRxFilters, noPromisc)
+	arp_spoofing TEXT, -- accept, reject
+	ip_spoofing TEXT, -- accept, reject
+	filter_ip INTEGER, -- 1 when the filter has an IP or CTRL_IP_LEARNING parameter
+	filter_live INTEGER, -- 1 when the filter's rules are in the kernel for this tap; NULL when unknown
+	isolated INTEGER, -- 1 with port isolated=yes
+	vlan_trunk INTEGER, -- 1 when it gets a trunk
+	vlan_ids TEXT, -- joined by ','; ''
+	link_up INTEGER, -- 0 with link state=down or startConnected=FALSE
+	limit_in INTEGER, -- inbound average, KiB/s; 0 when unset
+	limit_out INTEGER, -- outbound average, KiB/s; 0 when unset
+	script TEXT, -- script run at start; ''
+	socket TEXT, -- vhost-user or udp socket; ''
+	guest_control INTEGER, -- .vmx: 1 when the guest may disconnect it (allowGuestConnectionControl)
+	dvfilter TEXT, -- .vmx: filterN.name; ''
+	source TEXT, -- XML path, file:line
+	PRIMARY KEY (host, vm, layer, nic)
+);
+
+-- Disks, CD-ROM and floppy drives of VMs.
+CREATE TABLE vm_disk (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	disk TEXT NOT NULL, -- target: vda; .vmx: scsi0:0
+	device TEXT, -- disk, cdrom, floppy, lun
+	bus TEXT, -- virtio, scsi, sata, ide, usb, nvme ...
+	kind TEXT, -- file, block, network, volume, dir, nvme, vhostuser, none (no medium)
+	path TEXT, -- file, device, or protocol://host/name; '' without medium
+	pool TEXT, -- storage pool of a volume; ''
+	format TEXT, -- driver type; '' when not stated
+	format_stated INTEGER, -- 1 when the definition states the format
+	medium INTEGER, -- 1 when a medium is in the drive
+	readonly INTEGER, -- 1 when read-only
+	shareable INTEGER, -- 1 when several VMs may write (shareable, multi-writer, sharedBus)
+	transient INTEGER, -- 1 when changes are lost at power-off (transient, independent-nonpersistent)
+	mode TEXT, -- .vmx mode; ''
+	cache TEXT, -- driver cache; ''
+	discard TEXT, -- driver discard; ''
+	error_policy TEXT, -- driver error_policy; ''
+	rawio INTEGER, -- 1 when raw SCSI commands are allowed
+	sgio TEXT, -- filtered, unfiltered; ''
+	reservations INTEGER, -- 1 with persistent reservations
+	encrypted INTEGER, -- 1 with LUKS or VM encryption
+	auth INTEGER, -- network disk: 1 with credentials
+	tls INTEGER, -- network disk: 1 with TLS
+	limited INTEGER, -- 1 with iotune or shares/throughputCap
+	backing_depth INTEGER, -- images below this one; 0 for none; NULL when not known
+	backing_remote INTEGER, -- 1 when an image below is reached over a network or json: text
+	backing_format_stated INTEGER, -- 1 when every hop states its format
+	exists_ INTEGER, -- 1 when the path is there now; NULL when not looked
+	mode_bits INTEGER, -- permission bits of the image
+	owner TEXT, -- owner of the image
+	grp TEXT, -- group of the image
+	other_read INTEGER, -- 1 when everybody may read the image
+	group_other_write INTEGER, -- 1 when group or everybody may write the image
+	is_symlink INTEGER, -- 1 when the path is a symbolic link
+	outside INTEGER, -- 1 when the path leaves the VM's folder or known pools
+	host_device INTEGER, -- 1 when it is a device or partition that the host itself has mounted or swaps on
+	stable_name INTEGER, -- block: 1 when the path is below /dev/disk/by-* or /dev/mapper or a volume group
+	virtual_bytes INTEGER, -- size the VM sees; NULL when not known
+	guest_control INTEGER, -- .vmx: 1 when the guest may disconnect it
+	client_device INTEGER, -- .vmx: 1 when a client's own drive may be put in
+	connected INTEGER, -- 1 when connected at power-on
+	source TEXT, -- XML path, file:line
+	PRIMARY KEY (host, vm, layer, disk)
+);
+
+-- Other devices of VMs.
+CREATE TABLE vm_device (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	device TEXT NOT NULL, -- serial0, hostdev1, usb0, sound0 ...
+	kind TEXT, -- serial, console, parallel, hostdev, redirdev, usb_controller, hub, smartcard, sound, audio, shmem, filesystem, vsock, input, video, watchdog, rng, tpm, memory, panic, iommu, pci_root_port, usb_device, vmci, printer, floppy_controller
+	model TEXT, -- model; ''
+	backend TEXT, -- type of the host side: pty, tcp, udp, dev, file, pipe, unix, network, passthrough, evdev, usb, pci, mdev, mount, virtiofs ...
+	path TEXT, -- host path, socket or address; ''
+	readonly INTEGER, -- filesystem: 1 when read-only
+	access_mode TEXT, -- filesystem: passthrough, mapped, squash; ''
+	hotplug INTEGER, -- pcie-root-port: 0 when the guest cannot unplug
+	accel3d INTEGER, -- video: 1 with 3D
+	log_path TEXT, -- character device log file; ''
+	connected INTEGER, -- .vmx: 1 when present and connected at power-on
+	detail TEXT, -- what a person would want to read
+	source TEXT, -- XML path, file:line
+	PRIMARY KEY (host, vm, layer, device)
+);
+
+-- Graphical consoles of VMs.
+CREATE TABLE vm_console (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	console TEXT NOT NULL, -- vnc0, spice1 ...; .vmx: vnc, mks
+	kind TEXT, -- vnc, spice, rdp, sdl, egl-headless, dbus, desktop, mks
+	listen TEXT, -- address, socket path, network:NAME, none; '' when qemu.conf decides
+	listen_kind TEXT, -- loopback, everywhere, address, network, socket, none, default
+	port INTEGER, -- TCP port; -1 when automatic
+	tls_port INTEGER, -- spice
+	password_stored INTEGER, -- 1 when a password stands in the definition (its text is never kept)
+	password_expires INTEGER, -- 1 with passwdValidTo
+	share_policy TEXT, -- ignore, allow-exclusive, force-shared; ''
+	clipboard INTEGER, -- 1 when copy and paste to the host is open
+	file_transfer INTEGER, -- 1 when files can be sent to the VM
+	default_mode TEXT, -- spice: any, secure, insecure; ''
+	insecure_channels INTEGER, -- spice channels in mode insecure or any
+	gl INTEGER, -- 1 with OpenGL or a render node
+	max_connections INTEGER, -- .vmx RemoteDisplay.maxConnections; NULL when unset
+	source TEXT, -- XML path, file:line
+	PRIMARY KEY (host, vm, layer, console)
+);
+
+-- Channels between a VM and programs on the host.
+CREATE TABLE vm_channel (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	channel TEXT NOT NULL, -- channel0 ...
+	kind TEXT, -- unix, spicevmc, qemu-vdagent, tcp, udp, pipe, dev, pty, file, spiceport, dbus
+	name TEXT, -- target name: org.qemu.guest_agent.0 ...
+	path TEXT, -- socket or host path; '' when libvirt chooses
+	clipboard INTEGER, -- qemu-vdagent: 1 when copy and paste is open
+	source TEXT, -- XML path
+	PRIMARY KEY (host, vm, layer, channel)
+);
+
+-- kv: raw options of a VM: every key of a .vmx in lower case; parts of XML that have no column.
+CREATE TABLE vm_option (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	key TEXT NOT NULL, -- lower case
+	value TEXT, -- unescaped; secrets have the value '(secret)'; at most 4,096 bytes
+	source TEXT, -- file:line
+	PRIMARY KEY (host, vm, layer, key)
+);
+
+-- Keys that stand twice in a .vmx.
+CREATE TABLE vm_option_conflict (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	key TEXT NOT NULL, -- lower case
+	spellings TEXT, -- as written, joined by ','
+	lines TEXT, -- line numbers joined by ','
+	same_value INTEGER, -- 1 when every occurrence has the same value
+	source TEXT, -- file:line of the last
+	PRIMARY KEY (host, vm, layer, key)
+);
+
+-- Keys of a .vmx that look like a known one but are not.
+CREATE TABLE vm_option_near_miss (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	layer TEXT NOT NULL, -- as in vm
+	key TEXT NOT NULL, -- as written
+	meant TEXT, -- the key that works
+	reason TEXT, -- folklore (a known wrong name), distance (one or two letters off), obsolete
+	source TEXT, -- file:line
+	PRIMARY KEY (host, vm, layer, key)
+);
+
+-- Files that belong to a VM: the .vmx folder, libvirt's own files.
+CREATE TABLE vm_file (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	path TEXT NOT NULL, -- path
+	kind TEXT, -- dir, vmx, vmdk, nvram, log, vmsd, vmxf, vmem, vswp, vmss, lock, xml, save, tpm, other
+	mode INTEGER, -- permission bits
+	mode_text TEXT, -- 0600 ...
+	owner TEXT, -- name or number
+	grp TEXT, -- name or number
+	group_write INTEGER, -- 1 when the group may write
+	other_read INTEGER, -- 1 when everybody may read
+	other_write INTEGER, -- 1 when everybody may write
+	is_symlink INTEGER, -- 1 for a symbolic link
+	size_bytes INTEGER, -- size
+	source TEXT, -- the path
+	PRIMARY KEY (host, vm, path)
+);
+
+-- What differs between two layers of one VM.
+CREATE TABLE vm_difference (
+	host TEXT NOT NULL, -- the host
+	vm TEXT NOT NULL, -- as in vm
+	a TEXT NOT NULL, -- layer
+	b TEXT NOT NULL, -- layer
+	kind TEXT NOT NULL, -- disk, nic, console, channel, device, cpu, memory, firmware, label, options, other
+	item TEXT NOT NULL, -- vda, net0, /domain/vcpu ...
+	change TEXT, -- added, removed, changed: from a to b
+	value_a TEXT, -- there; ''
+	value_b TEXT, -- there; ''
+	source TEXT, -- XML path
+	PRIMARY KEY (host, vm, a, b, kind, item)
+);
+
+-- QEMU processes: what really runs.
+CREATE TABLE vm_process (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process
+	vm TEXT, -- domain it belongs to; '' when no known domain
+	name TEXT, -- guest= of -name; ''
+	uuid TEXT, -- -uuid; ''
+	known INTEGER, -- 1 when a libvirt domain with that UUID or name runs; NULL when libvirt was not asked
+	uid INTEGER, -- effective user
+	gid INTEGER, -- effective group
+	account TEXT, -- name of the user
+	cap_effective TEXT, -- hexadecimal mask
+	cap_permitted TEXT, -- hexadecimal mask
+	has_caps INTEGER, -- 1 when any capability is held
+	seccomp INTEGER, -- 0 none, 1 strict, 2 filter
+	no_new_privs INTEGER, -- 1 when set
+	label TEXT, -- LSM label; '' when none
+	label_enforced INTEGER, -- 1 when the label is enforcing
+	label_shared INTEGER, -- 1 when another VM has the same label
+	mnt_ns_private INTEGER, -- 1 when its mount namespace is not the host's
+	net_ns_private INTEGER, -- 1 when its network namespace is not the host's
+	exe TEXT, -- binary
+	exe_deleted INTEGER, -- 1 when the binary was replaced on disk
+	exe_package TEXT, -- package that ships it; ''
+	accel TEXT, -- kvm, tcg, unknown
+	monitor_kind TEXT, -- unix, tcp, stdio, none; the worst of all monitors
+	monitor_path TEXT, -- socket; ''
+	monitor_private INTEGER, -- 1 when the socket's directory is closed to others
+	sandbox_arg TEXT, -- value of -sandbox; ''
+	session INTEGER, -- 1 when started by an unprivileged libvirt (qemu:///session)
+	source TEXT, -- /proc/PID
+	PRIMARY KEY (host, pid)
+);
+
+-- Files that a QEMU process has open outside the usual libraries.
+CREATE TABLE vm_open_file (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process
+	path TEXT NOT NULL, -- path
+	vm TEXT, -- as in vm_process
+	kind TEXT, -- disk, device, log, socket, memory, other
+	declared INTEGER, -- 1 when the definition names it, or it is one of the files libvirt always gives
+	source TEXT, -- /proc/PID/fd/N
+	PRIMARY KEY (host, pid, path)
+);
+
+-- Sockets on which a QEMU process waits.
+CREATE TABLE vm_listener (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process
+	proto TEXT NOT NULL, -- tcp, udp
+	address TEXT NOT NULL, -- local address
+	port INTEGER NOT NULL, -- port
+	vm TEXT, -- as in vm_process
+	declared INTEGER, -- 1 when the definition asks for it
+	everywhere INTEGER, -- 1 when bound to every address
+	source TEXT, -- sock_diag
+	PRIMARY KEY (host, pid, proto, address, port)
+);
+
+-- Resource limits that really hold for a QEMU process.
+CREATE TABLE vm_cgroup (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process
+	vm TEXT, -- as in vm_process
+	version INTEGER, -- 1, 2
+	path TEXT, -- cgroup
+	memory_max_bytes INTEGER, -- -1 for no limit
+	cpu_weight INTEGER, -- shares or weight
+	cpu_quota_us INTEGER, -- per period; -1 for no limit
+	cpu_period_us INTEGER, -- period
+	pids_max INTEGER, -- -1 for no limit
+	cpuset TEXT, -- host CPUs
+	io_limited INTEGER, -- 1 when io.max or throttle rules are set
+	device_rules INTEGER, -- 1 when a device list is enforced; NULL when it cannot be seen
+	source TEXT, -- cgroup directory
+	PRIMARY KEY (host, pid)
+);
+
+-- swtpm processes.
+CREATE TABLE vm_tpm_process (
+	host TEXT NOT NULL, -- the host
+	pid INTEGER NOT NULL, -- process
+	vm TEXT, -- VM by its state directory or UUID; ''
+	uid INTEGER, -- effective user
+	account TEXT, -- name of the user
+	state_dir TEXT, -- state directory
+	encrypted INTEGER, -- 1 when started with a key
+	source TEXT, -- /proc/PID
+	PRIMARY KEY (host, pid)
+);
+
+-- libvirt networks.
+CREATE TABLE network (
+	host TEXT NOT NULL, -- the host
+	network TEXT NOT NULL, -- name
+	layer TEXT NOT NULL, -- persistent, live
+	uuid TEXT, -- UUID
+	bridge TEXT, -- bridge; ''
+	forward_mode TEXT, -- none (isolated), nat, route, open, bridge, private, vepa, passthrough, hostdev
+	forward_dev TEXT, -- link it is bound to; ''
+	active INTEGER, -- 1 when running
+	autostart INTEGER, -- 1 when started with the host
+	dhcp INTEGER, -- 1 with a DHCP range
+	dns INTEGER, -- 1 when dnsmasq answers names
+	tftp INTEGER, -- 1 with tftp or bootp
+	isolated_ports INTEGER, -- 1 with port isolated=yes
+	vlan_trunk INTEGER, -- 1 with vlan trunk
+	trust_guest_rx INTEGER, -- 1 with trustGuestRxFilters=yes
+	mac_table_manager TEXT, -- kernel, libvirt; ''
+	addresses_count INTEGER, -- host addresses on it
+	default_nat INTEGER, -- 1 when it is libvirt's shipped default network
+	used_by_count INTEGER, -- NICs that use it
+	zone TEXT, -- metadata tag; ''
+	source TEXT, -- XML path
+	PRIMARY KEY (host, network, layer)
+);
+
+-- libvirt network filters.
+CREATE TABLE network_filter (
+	host TEXT NOT NULL, -- the host
+	filter TEXT NOT NULL, -- name
+	uuid TEXT, -- UUID
+	includes TEXT, -- all filters it refers to, transitively, sorted, joined by ','
+	mac_spoofing INTEGER, -- 1 when the closure stops forged MAC addresses
+	arp_spoofing INTEGER, -- 1 when it stops forged ARP
+	ip_spoofing INTEGER, -- 1 when it stops forged IP addresses
+	shipped INTEGER, -- 1 when the name is one of libvirt's own
+	as_shipped INTEGER, -- 1 when a shipped filter has its shipped rules; NULL for a site's own
+	broken TEXT, -- name of a filter it refers to that does not exist; ''
+	source TEXT, -- XML path
+	PRIMARY KEY (host, filter)
+);
+
+-- libvirt storage pools.
+CREATE TABLE storage_pool (
+	host TEXT NOT NULL, -- the host
+	pool TEXT NOT NULL, -- name
+	kind TEXT, -- dir, fs, netfs, logical, disk, iscsi, iscsi-direct, scsi, mpath, rbd, gluster, zfs, vstorage
+	path TEXT, -- target path
+	remote TEXT, -- host it comes from; ''
+	active INTEGER, -- 1 when running
+	autostart INTEGER, -- 1 when started with the host
+	auth TEXT, -- chap, ceph, none; '' where the kind has none
+	mode INTEGER, -- permission bits of the target
+	other_read INTEGER, -- 1 when everybody may read it
+	other_write INTEGER, -- 1 when everybody may write it
+	owner TEXT, -- owner of the target
+	capacity_bytes INTEGER, -- size
+	free_bytes INTEGER, -- free
+	free_pct INTEGER, -- free in percent
+	on_root INTEGER, -- 1 when the target lies on the root file system
+	encrypted INTEGER, -- 1 when the target lies on dm-crypt
+	source TEXT, -- XML path
+	PRIMARY KEY (host, pool)
+);
+
+-- Volumes in storage pools.
+CREATE TABLE volume (
+	host TEXT NOT NULL, -- the host
+	pool TEXT NOT NULL, -- pool
+	volume TEXT NOT NULL, -- name
+	path TEXT, -- path
+	kind TEXT, -- file, block, dir, network, netdir, ploop
+	format TEXT, -- raw, qcow2 ...
+	capacity_bytes INTEGER, -- size the VM sees
+	allocation_bytes INTEGER, -- size on disk
+	mode INTEGER, -- permission bits
+	other_read INTEGER, -- 1 when everybody may read it
+	group_other_write INTEGER, -- 1 when group or everybody may write it
+	owner TEXT, -- owner
+	backing TEXT, -- path of the image below; ''
+	encrypted INTEGER, -- 1 when LUKS
+	used INTEGER, -- 1 when a VM, or an image of a VM, refers to it
+	source TEXT, -- XML path
+	PRIMARY KEY (host, pool, volume)
+);
+
+-- libvirt secrets: what is known of them, never their value.
+CREATE TABLE secret (
+	host TEXT NOT NULL, -- the host
+	uuid TEXT NOT NULL, -- UUID
+	usage_kind TEXT, -- volume, ceph, iscsi, tls, vtpm, none
+	usage TEXT, -- usage id
+	ephemeral INTEGER, -- 1 when kept in memory only
+	private INTEGER, -- 1 when its value cannot be read back
+	source TEXT, -- XML path
+	PRIMARY KEY (host, uuid)
+);
+
+-- PCR values (sysfs; quotes later).
+CREATE TABLE pcr (
+	host TEXT NOT NULL, -- the host
+	bank TEXT NOT NULL, -- sha1, sha256, sha384 ...
+	pcr INTEGER NOT NULL, -- 0 to 23
+	value TEXT, -- hexadecimal
+	source TEXT, -- /sys/class/tpm/...
+	PRIMARY KEY (host, bank, pcr)
+);
+
+-- Data, not collected: the value that a missing .vmx key has, by product and hardware version (data/vmx-defaults.yaml).
+CREATE TABLE vmx_default (
+	key TEXT NOT NULL, -- lower case; N stands for a device number
+	product TEXT NOT NULL, -- esx, hosted
+	hw_first INTEGER NOT NULL, -- first virtualHW.version with this default
+	hw_last INTEGER NOT NULL, -- last one
+	value TEXT, -- the default
+	source TEXT, -- where it is known from
+	PRIMARY KEY (key, product, hw_first)
+);
+
+-- VMs that libvirt, QEMU or KVM runs.
+-- key: vm, layer
+CREATE VIEW kvm_vm AS SELECT * FROM vm WHERE format = 'libvirt';
+
+-- VMs read from .vmx files.
+-- key: vm, layer
+CREATE VIEW vmx_vm AS SELECT * FROM vm WHERE format = 'vmx';
+
+-- Network cards of VMs that libvirt, QEMU or KVM runs.
+-- key: vm, layer, nic
+CREATE VIEW kvm_nic AS SELECT n.* FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer WHERE v.format = 'libvirt';
+
+-- Network cards of VMs read from .vmx files, with the product and hardware version that decide defaults.
+-- key: vm, layer, nic
+CREATE VIEW vmx_nic AS SELECT n.*, v.product, v.hw_version FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer WHERE v.format = 'vmx';
+
+-- Disks of VMs that libvirt, QEMU or KVM runs.
+-- key: vm, layer, disk
+CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone FROM vm_disk d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'libvirt';
+
+-- Disks of VMs read from .vmx files.
+-- key: vm, layer, disk
+CREATE VIEW vmx_disk AS SELECT d.*, v.product, v.hw_version FROM vm_disk d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'vmx';
+
+-- Other devices of VMs that libvirt, QEMU or KVM runs.
+-- key: vm, layer, device
+CREATE VIEW kvm_device AS SELECT d.* FROM vm_device d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'libvirt';
+
+-- Other devices of VMs read from .vmx files.
+-- key: vm, layer, device
+CREATE VIEW vmx_device AS SELECT d.*, v.product, v.hw_version FROM vm_device d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'vmx';
+
+-- Hosts that run VMs: the controls of a virtualization host are about these rows.
+-- key:
+CREATE VIEW virt_host AS SELECT * FROM host WHERE is_virt_host = 1;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fact store of one run: an SQLite database in memory with the tables of facts.sql.
+ * Rows come from a sink (same process) or as decoded messages (another process).
+ */
+#ifndef RF_MODEL_STORE_H
+#define RF_MODEL_STORE_H
+
+#include <sqlite3.h>
+
+#include "model/fact.h"
+
+struct fact_store;
+
+/* An empty store with every table. Close with fact_store_close. */
+int fact_store_open(struct fact_store **out, struct rf_err *err) RF_MUST_CHECK;
+void fact_store_close(struct fact_store *store);
+
+static inline void fact_store_close_p(struct fact_store **store)
+{
+	fact_store_close(*store);
+}
+#define FACT_AUTOSTORE __attribute__((cleanup(fact_store_close_p)))
+
+/* A sink that inserts directly; host is copied. One sink at a time; valid until the next call. */
+struct fact_sink *fact_store_sink(struct fact_store *store, const char *host);
+
+/* Inserts a decoded row. A second row with the same natural key is not inserted; a fact_gap row
+ * says so. Returns 0, RF_E_LIMIT when the store is full, RF_E_DATABASE. */
+int fact_store_insert(struct fact_store *store, const struct fact_table *table,
+		      const struct fact_value *values, struct rf_err *err) RF_MUST_CHECK;
+
+/* Ends the loading: runs derive.sql. No insert may follow. */
+int fact_store_finish(struct fact_store *store, struct rf_err *err) RF_MUST_CHECK;
+
+/* The database, for the judge. */
+sqlite3 *fact_store_db(struct fact_store *store);
+
+/* Rows inserted so far. */
+uint64_t fact_store_rows(const struct fact_store *store);
+
+/* Registers rf_num(text) and rf_truth(text) on a connection: the number or the yes/no of a
+ * setting's text, NULL when it is none. PostgreSQL has the same two as SQL functions. */
+int fact_functions_register(sqlite3 *db, struct rf_err *err) RF_MUST_CHECK;
+
+#endif

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seam: not written yet; see sys.h. */
+#include "sys/sys.h"

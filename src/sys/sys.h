@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam between us and Linux. Everything a collector reads goes through here, so that a host can
+ * be the live machine, a directory (tests), or an archive made by `ringfence capture`:
+ *
+ *   files    paths as on the host ("/etc/passwd"); in a directory host below that directory, with
+ *            mode, owner and missing rights taken from DIR/.ringfence/meta where that file has a
+ * line probes   answers that are not files (netlink dumps, sockets, libvirt); in a directory host
+ * they are the files DIR/.ringfence/probe/NAME[/ARG]
+ *
+ * Every read is scrubbed (scrub.h): no password hash, key or token passes this line, so none can
+ * enter a fact or a capture. A recording host copies what it reads into a directory host.
+ */
+#ifndef RF_SYS_SYS_H
+#define RF_SYS_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct sys;
+
+/* The machine we run on. */
+int sys_open_live(struct sys **out, struct rf_err *err) RF_MUST_CHECK;
+
+/* A directory that stands for a host. */
+int sys_open_dir(const char *path, struct sys **out, struct rf_err *err) RF_MUST_CHECK;
+
+/* The live machine, with everything read copied below path (an empty directory). */
+int sys_open_recording(const char *path, struct sys **out, struct rf_err *err) RF_MUST_CHECK;
+
+/* Accepts NULL. */
+void sys_close(struct sys *sys);
+
+/* False for a directory host: then no fact may come from anywhere but this seam. */
+bool sys_is_live(const struct sys *sys);
+
+/* The host's name: uname's nodename, or for a directory host what its uname probe says, or the
+ * directory's own name. Valid until sys_close. */
+const char *sys_host_name(const struct sys *sys);
+
+/*
+ * Reads a whole regular file (or one of /proc and /sys) of at most max_bytes, scrubbed. Follows
+ * symbolic links inside the host. A FIFO, device or directory is refused (-EINVAL) without waiting.
+ * A file that changes size while it is read is read again, at last RF_E_CHANGED.
+ * Returns 0, -ENOENT, -EACCES, RF_E_LIMIT, ...; err names the path.
+ */
+int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf *out,
+	     struct rf_err *err) RF_MUST_CHECK;
+
+/* Reads a short file of /proc or /sys (at most size - 1 bytes), trims blanks at both ends. */
+int sys_read_line(struct sys *sys, const char *path, char *out, size_t size) RF_MUST_CHECK;
+
+/* Reads such a file as a number. */
+int sys_read_int(struct sys *sys, const char *path, int64_t *out) RF_MUST_CHECK;
+
+/* Names in a directory, sorted, without . and .. */
+struct sys_names {
+	char **names;
+	size_t count;
+};
+#define SYS_AUTONAMES __attribute__((cleanup(sys_names_done)))
+int sys_list(struct sys *sys, const char *dir, struct sys_names *out,
+	     struct rf_err *err) RF_MUST_CHECK;
+void sys_names_done(struct sys_names *names);
+
+struct sys_stat {
+	uint32_t type; /* S_IFREG ... */
+	uint32_t mode; /* 12 permission bits */
+	uint32_t uid, gid;
+	int64_t size_bytes;
+	int64_t mtime_ms; /* since 1970-01-01 UTC */
+	uint64_t dev, inode;
+	bool has_acl; /* a POSIX ACL is attached */
+};
+
+/* Does not follow a symbolic link at the end of path. */
+int sys_stat(struct sys *sys, const char *path, struct sys_stat *out) RF_MUST_CHECK;
+/* Follows it. */
+int sys_stat_follow(struct sys *sys, const char *path, struct sys_stat *out) RF_MUST_CHECK;
+bool sys_exists(struct sys *sys, const char *path);
+/* Target of a symbolic link (also /proc/PID/exe and fd/N). */
+int sys_readlink(struct sys *sys, const char *path, char *out, size_t size) RF_MUST_CHECK;
+
+struct sys_space {
+	int64_t size_bytes;
+	int64_t free_bytes; /* for ordinary users */
+};
+int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_CHECK;
+
+/*
+ * Answers that are not files. One row of the table in probe.c each; arg is "" where none is listed.
+ * Netlink answers are the concatenated messages, headers included, without NLMSG_DONE.
+ *
+ *   uname            "nodename\nrelease\nversion\nmachine\n"
+ *   identity         "euid N\nhas_caps 0|1\n": the rights facts are collected with
+ *   clock            "now_ms\n"
+ *   adjtimex         "status N\nmaxerror N\nesterror N\noffset N\nstate N\n"
+ *   rtnl-link        RTM_GETLINK dump with RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS
+ *   rtnl-bridge-vlan RTM_GETLINK dump of AF_BRIDGE with RTEXT_FILTER_BRVLAN
+ *   rtnl-addr        RTM_GETADDR dump
+ *   rtnl-fdb         RTM_GETNEIGH dump of AF_BRIDGE
+ *   rtnl-qdisc       RTM_GETQDISC dump
+ *   rtnl-filter      RTM_GETTFILTER dump; arg "IFINDEX:PARENT" (decimal, hexadecimal)
+ *   sock-diag        arg tcp4, tcp6, udp4, udp6: listening or unconnected sockets
+ *   unix-diag        listening unix sockets
+ *   nft              arg tables, chains, rules: nfnetlink dumps
+ *   audit            arg status, rules
+ *   libvirt          arg URI: a JSON document, see virt.h
+ */
+int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf *out,
+	      struct rf_err *err) RF_MUST_CHECK;
+
+#endif
