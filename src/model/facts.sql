@@ -1319,33 +1319,97 @@ CREATE TABLE vmx_default (
 	PRIMARY KEY (key, product, hw_first)
 );
 
--- VMs that libvirt, QEMU or KVM runs.
+-- VMs that libvirt, QEMU or KVM runs: what runs and what starts next time. Approved definitions are left out, and so is
+-- a persistent definition that is the same (digest) as the running one: nothing is found twice.
 -- key: vm, layer
-CREATE VIEW kvm_vm AS SELECT * FROM vm WHERE format = 'libvirt';
+CREATE VIEW kvm_vm AS SELECT v.* FROM vm v WHERE v.format = 'libvirt' AND v.layer <> 'approved' AND NOT (v.layer = 'persistent' AND EXISTS (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live' AND l.digest = v.digest));
+
+-- Network cards of the VMs of kvm_vm.
+-- key: vm, layer, nic
+CREATE VIEW kvm_nic AS SELECT n.*, v.class, v.zone FROM vm_nic n JOIN kvm_vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer;
+
+-- Disks of the VMs of kvm_vm. other_vm is another VM that may write the same image ('' for none), pool_encrypted is 1 when a
+-- storage pool holds the image and lies on dm-crypt.
+-- key: vm, layer, disk
+CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm), '') FROM vm_disk o WHERE o.host = d.host AND o.path = d.path AND o.vm <> d.vm AND o.layer <> 'approved' AND o.readonly = 0) AS other_vm, (SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE MAX(p.encrypted) END FROM storage_pool p WHERE p.host = d.host AND (p.pool = d.pool OR (p.path <> '' AND substr(d.path, 1, length(p.path) + 1) = p.path || '/'))) AS pool_encrypted FROM vm_disk d JOIN kvm_vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer;
+
+-- Other devices of the VMs of kvm_vm.
+-- key: vm, layer, device
+CREATE VIEW kvm_device AS SELECT d.* FROM vm_device d JOIN kvm_vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer;
+
+-- Directories of the host that VMs of kvm_vm see (9p, virtiofs).
+-- key: vm, layer, device
+CREATE VIEW kvm_filesystem AS SELECT d.* FROM kvm_device d WHERE d.kind = 'filesystem';
+
+-- Serial ports and text consoles of the VMs of kvm_vm.
+-- key: vm, layer, device
+CREATE VIEW kvm_serial AS SELECT d.* FROM kvm_device d WHERE d.kind IN ('serial', 'console');
+
+-- Devices of the host that VMs of kvm_vm hold.
+-- key: vm, layer, device
+CREATE VIEW kvm_hostdev AS SELECT d.* FROM kvm_device d WHERE d.kind = 'hostdev';
+
+-- Graphics cards of the VMs of kvm_vm.
+-- key: vm, layer, device
+CREATE VIEW kvm_video AS SELECT d.* FROM kvm_device d WHERE d.kind = 'video';
+
+-- Graphical consoles of the VMs of kvm_vm. listen_now is listen_kind with qemu.conf's address put in where the definition
+-- leaves it open; sasl and host_password are qemu.conf's settings for this kind of console.
+-- key: vm, layer, console
+CREATE VIEW kvm_console AS SELECT c.*, CASE WHEN c.listen_kind <> 'default' THEN c.listen_kind WHEN (SELECT o.value FROM qemu_option o WHERE o.host = c.host AND o.key = c.kind || '_listen') IN ('127.0.0.1', '::1', 'localhost', '') THEN 'loopback' WHEN (SELECT o.value FROM qemu_option o WHERE o.host = c.host AND o.key = c.kind || '_listen') IN ('0.0.0.0', '::', '*') THEN 'everywhere' WHEN (SELECT o.value FROM qemu_option o WHERE o.host = c.host AND o.key = c.kind || '_listen') IS NOT NULL THEN 'address' ELSE 'default' END AS listen_now, (SELECT o.value FROM qemu_option o WHERE o.host = c.host AND o.key = c.kind || '_sasl') AS sasl, (SELECT o.value FROM qemu_option o WHERE o.host = c.host AND o.key = c.kind || '_password') AS host_password FROM vm_console c JOIN kvm_vm v ON v.host = c.host AND v.vm = c.vm AND v.layer = c.layer;
+
+-- Channels of the VMs of kvm_vm.
+-- key: vm, layer, channel
+CREATE VIEW kvm_channel AS SELECT c.*, v.class FROM vm_channel c JOIN kvm_vm v ON v.host = c.host AND v.vm = c.vm AND v.layer = c.layer;
+
+-- Files of VMs that libvirt, QEMU or KVM runs.
+-- key: vm, path
+CREATE VIEW kvm_file AS SELECT f.* FROM vm_file f WHERE EXISTS (SELECT 1 FROM vm v WHERE v.host = f.host AND v.vm = f.vm AND v.format = 'libvirt');
+
+-- Tables of which rows are missing for a VM of kvm_vm.
+-- key: vm, layer, tbl
+CREATE VIEW kvm_gap AS SELECT DISTINCT v.host, v.vm, v.layer, g.tbl FROM kvm_vm v JOIN fact_gap g ON g.host = v.host AND g.col = '' AND (g.key IN ('', v.vm, v.vm || '/' || v.layer) OR substr(g.key, 1, length(v.vm || v.layer) + 2) = v.vm || '/' || v.layer || '/');
+
+-- The VMs of kvm_vm with what they have in all (NULL where rows are missing) and what of their host matters to them.
+-- key: vm, layer
+CREATE VIEW kvm_total AS SELECT v.*, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_disk') THEN NULL ELSE COUNT(*) END FROM vm_disk d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.device = 'floppy') AS floppies_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'parallel') AS parallel_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'redirdev') AS redirdev_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'hostdev' AND d.backend = 'usb') AS usb_hostdev_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'smartcard') AS smartcard_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'hub') AS usb_hub_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'sound') AS sound_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'audio' AND d.backend NOT IN ('none', 'spice', 'dbus', '')) AS host_audio_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'input' AND d.backend IN ('passthrough', 'evdev')) AS host_input_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'pci_root_port' AND d.hotplug <> 0) AS hotplug_port_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'pci_root_port') AS root_port_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.log_path <> '' AND d.log_path NOT LIKE '/var/log/libvirt/%') AS stray_log_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_device') THEN NULL ELSE COUNT(*) END FROM vm_device d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'filesystem' AND d.backend = 'virtiofs') AS virtiofs_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_nic') THEN NULL ELSE COUNT(*) END FROM vm_nic d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.kind = 'vhostuser') AS vhostuser_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_channel') THEN NULL ELSE COUNT(*) END FROM vm_channel d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.name = 'org.qemu.guest_agent.0') AS guest_agent_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_channel') THEN NULL ELSE COUNT(*) END FROM vm_channel d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.name = 'org.github.vhostmd.1') AS downward_metrics_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_nic') THEN NULL ELSE COUNT(DISTINCT d.network) END FROM vm_nic d WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND d.network <> '') AS networks_count, (SELECT CASE WHEN EXISTS (SELECT 1 FROM kvm_gap g WHERE g.host = v.host AND g.vm = v.vm AND g.layer = v.layer AND g.tbl = 'vm_nic') THEN NULL ELSE COUNT(DISTINCT w.zone) END FROM vm_nic d JOIN network w ON w.host = d.host AND w.network = d.network WHERE v.host = d.host AND v.vm = d.vm AND v.layer = d.layer AND w.zone <> '') AS zones_count, (SELECT COUNT(*) FROM vm u WHERE u.host = v.host AND u.uuid = v.uuid AND u.vm <> v.vm AND u.layer <> 'approved') AS same_uuid_count, (SELECT COUNT(*) FROM vm u WHERE u.host = v.host AND u.nvram = v.nvram AND u.vm <> v.vm AND u.layer <> 'approved') AS same_nvram_count, (SELECT u.autostart FROM vm u WHERE u.host = v.host AND u.vm = v.vm AND u.layer = 'approved') AS approved_autostart, h.cores AS host_cores, h.smt_active AS host_smt_active, h.clock_ms AS host_clock_ms, (SELECT c.state FROM cpu_vuln c WHERE c.host = v.host AND c.name = 'mds') AS host_mds, (SELECT MAX(m.value) FROM module_param m WHERE m.host = v.host AND m.key IN ('kvm_intel/nested', 'kvm_amd/nested')) AS host_nested, (SELECT q.value FROM qemu_option q WHERE q.host = v.host AND q.key = 'sched_core') AS host_sched_core FROM kvm_vm v LEFT JOIN host h ON h.host = v.host;
+
+-- Limits of QEMU processes beside what the running definition asks for.
+-- key: pid
+CREATE VIEW kvm_cgroup AS SELECT c.*, v.class, v.cpu_quota, v.mem_hard_limit_bytes FROM vm_cgroup c LEFT JOIN vm v ON v.host = c.host AND v.vm = c.vm AND v.layer = 'live';
+
+-- libvirt where a daemon is installed, with what decides whether its options matter: tls_socket is 1 when it can be reached by TLS,
+-- remote_vnc and remote_spice are 1 when a running VM's console can be reached from other machines, tcp_chardev_count counts serial ports and channels of VMs on TCP.
+-- key: uri
+CREATE VIEW libvirt_daemon AS SELECT l.*, h.smt_active, h.core_sched, CASE WHEN EXISTS (SELECT 1 FROM service s WHERE s.host = l.host AND s.unit IN ('libvirtd-tls.socket', 'virtproxyd-tls.socket') AND (s.enabled = 1 OR s.running = 1)) OR EXISTS (SELECT 1 FROM listener t WHERE t.host = l.host AND t.proto = 'tcp' AND t.port = 16514) THEN 1 ELSE 0 END AS tls_socket, CASE WHEN EXISTS (SELECT 1 FROM kvm_console c WHERE c.host = l.host AND c.kind = 'vnc' AND c.listen_now IN ('everywhere', 'address', 'network')) THEN 1 ELSE 0 END AS remote_vnc, CASE WHEN EXISTS (SELECT 1 FROM kvm_console c WHERE c.host = l.host AND c.kind = 'spice' AND c.listen_now IN ('everywhere', 'address', 'network')) THEN 1 ELSE 0 END AS remote_spice, (SELECT o.value FROM libvirt_option o WHERE o.host = l.host AND o.key = 'libvirtd/auth_tls') AS auth_tls, (SELECT o.value FROM qemu_option o WHERE o.host = l.host AND o.key = 'vnc_tls') AS vnc_tls, (SELECT COUNT(*) FROM crl c WHERE c.host = l.host AND c.role = 'libvirt') AS crl_count, (SELECT MIN(c.days_left) FROM crl c WHERE c.host = l.host AND c.role = 'libvirt') AS crl_days_left, (SELECT COUNT(*) FROM kvm_device d WHERE d.host = l.host AND d.kind IN ('serial', 'console', 'parallel') AND d.backend = 'tcp') + (SELECT COUNT(*) FROM kvm_channel d WHERE d.host = l.host AND d.kind = 'tcp') AS tcp_chardev_count FROM libvirt l LEFT JOIN host h ON h.host = l.host WHERE COALESCE(l.daemon, '') <> 'none';
+
+-- Bridge ports of VMs, with their bridge, and with what the running definition asks for ('' and 0 when no known VM owns the port).
+-- key: name
+CREATE VIEW guest_port AS SELECT p.*, b.vlan_filtering, b.stp, b.uplinks_count, COALESCE(n.vm, '') AS vm, COALESCE(n.nic, '') AS nic, COALESCE(n.isolated, 0) AS declared_isolated, CASE n.kind WHEN 'bridge' THEN n.network WHEN 'network' THEN COALESCE(w.bridge, '') ELSE '' END AS declared_bridge FROM bridge_port p LEFT JOIN bridge b ON b.host = p.host AND b.name = p.bridge LEFT JOIN vm_nic n ON n.host = p.host AND n.target = p.name AND n.layer = 'live' LEFT JOIN network w ON w.host = n.host AND w.network = n.network AND w.layer = 'live' WHERE p.role = 'guest';
+
+-- Traffic control programs on bridge ports of VMs.
+-- key: link, direction, item
+CREATE VIEW guest_tc_program AS SELECT t.* FROM tc_program t JOIN bridge_port p ON p.host = t.host AND p.name = t.link WHERE p.role = 'guest';
+
+-- libvirt networks: the persistent definition, or the live one where there is no other.
+-- key: network, layer
+CREATE VIEW libvirt_network AS SELECT n.* FROM network n WHERE n.layer = 'persistent' OR NOT EXISTS (SELECT 1 FROM network p WHERE p.host = n.host AND p.network = n.network AND p.layer = 'persistent');
+
+-- Running libvirt networks beside their bridge and their persistent definition (next_ columns; NULL when there is none).
+-- key: network
+CREATE VIEW live_network AS SELECT n.*, b.uplinks_count, p.forward_mode AS next_forward_mode, p.bridge AS next_bridge, p.isolated_ports AS next_isolated_ports, p.vlan_trunk AS next_vlan_trunk, p.dhcp AS next_dhcp FROM network n LEFT JOIN bridge b ON b.host = n.host AND b.name = n.bridge LEFT JOIN network p ON p.host = n.host AND p.network = n.network AND p.layer = 'persistent' WHERE n.layer = 'live';
 
 -- VMs read from .vmx files.
 -- key: vm, layer
 CREATE VIEW vmx_vm AS SELECT * FROM vm WHERE format = 'vmx';
 
--- Network cards of VMs that libvirt, QEMU or KVM runs.
--- key: vm, layer, nic
-CREATE VIEW kvm_nic AS SELECT n.* FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer WHERE v.format = 'libvirt';
-
 -- Network cards of VMs read from .vmx files, with the product and hardware version that decide defaults.
 -- key: vm, layer, nic
 CREATE VIEW vmx_nic AS SELECT n.*, v.product, v.hw_version FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer WHERE v.format = 'vmx';
 
--- Disks of VMs that libvirt, QEMU or KVM runs.
--- key: vm, layer, disk
-CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone FROM vm_disk d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'libvirt';
-
 -- Disks of VMs read from .vmx files.
 -- key: vm, layer, disk
 CREATE VIEW vmx_disk AS SELECT d.*, v.product, v.hw_version FROM vm_disk d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'vmx';
-
--- Other devices of VMs that libvirt, QEMU or KVM runs.
--- key: vm, layer, device
-CREATE VIEW kvm_device AS SELECT d.* FROM vm_device d JOIN vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'libvirt';
 
 -- Other devices of VMs read from .vmx files.
 -- key: vm, layer, device
