@@ -29,6 +29,8 @@
 #define RF_MAX_FACT_ROWS       4000000u
 #define RF_MAX_CAPTURE_BYTES   (512u << 20)
 #define RF_MAX_CAPTURE_FILES   100000u
+#define RF_MAX_META_BYTES      (128u << 20) /* .ringfence/meta of a directory host */
+#define RF_MAX_META_ENTRIES    2000000u
 #define RF_MAX_CONTROLS	       4096u
 #define RF_MAX_SQL_STEPS       200000000u /* SQLite virtual machine steps for one control */
 #define RF_MAX_PATH_BYTES      4096u

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The probes: one row for each answer that is not a file. sys.h says what each gives. Sources:
+ * uname(2), capabilities(7), clock_gettime(2), adjtimex(2); netlink in netlink.c, libvirt in
+ * virt.c.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/internal.h"
+
+struct probe {
+	const char *name;
+	int (*run)(const struct probe *probe, const char *arg, struct rf_buf *out,
+		   struct rf_err *why);
+	bool has_arg;
+};
+
+static int run_uname(const struct probe *probe, const char *arg, struct rf_buf *out,
+		     struct rf_err *why)
+{
+	struct utsname u;
+
+	(void)probe;
+	(void)arg;
+	(void)why;
+	if (uname(&u) < 0)
+		return -errno;
+	return rf_buf_printf(out, "%s\n%s\n%s\n%s\n", u.nodename, u.release, u.version, u.machine);
+}
+
+/* The capabilities without which something on a host stays unseen: files of others, processes of
+ * others, and the firewall's rules. */
+static bool has_caps(void)
+{
+	if (capng_get_caps_process() < 0)
+		return false;
+	bool files = capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_READ_SEARCH) ||
+		     capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
+
+	return files && capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+}
+
+static int run_identity(const struct probe *probe, const char *arg, struct rf_buf *out,
+			struct rf_err *why)
+{
+	(void)probe;
+	(void)arg;
+	(void)why;
+	return rf_buf_printf(out, "euid %u\nhas_caps %d\n", (unsigned)geteuid(), has_caps());
+}
+
+static int run_clock(const struct probe *probe, const char *arg, struct rf_buf *out,
+		     struct rf_err *why)
+{
+	struct timespec now;
+
+	(void)probe;
+	(void)arg;
+	(void)why;
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return -errno;
+	return rf_buf_printf(out, "%lld\n", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+static int run_adjtimex(const struct probe *probe, const char *arg, struct rf_buf *out,
+			struct rf_err *why)
+{
+	struct timex t = {.modes = 0};
+	int state = adjtimex(&t);
+
+	(void)probe;
+	(void)arg;
+	(void)why;
+	if (state < 0)
+		return -errno;
+	return rf_buf_printf(out, "status %d\nmaxerror %ld\nesterror %ld\noffset %ld\nstate %d\n",
+			     t.status, t.maxerror, t.esterror, t.offset, state);
+}
+
+/* What a name stands for that only captures have. */
+static int run_nothing(const struct probe *probe, const char *arg, struct rf_buf *out,
+		       struct rf_err *why)
+{
+	(void)arg;
+	(void)out;
+	return rf_fail(why, RF_E_UNSUPPORTED, "%s is not asked of a live host", probe->name);
+}
+
+static const struct probe probes[] = {
+	{"uname", run_uname, false},	    {"identity", run_identity, false},
+	{"clock", run_clock, false},	    {"adjtimex", run_adjtimex, false},
+	{"rtnl-link", run_nothing, false},  {"rtnl-bridge-vlan", run_nothing, false},
+	{"rtnl-addr", run_nothing, false},  {"rtnl-fdb", run_nothing, false},
+	{"rtnl-qdisc", run_nothing, false}, {"rtnl-filter", run_nothing, true},
+	{"sock-diag", run_nothing, true},   {"unix-diag", run_nothing, false},
+	{"nft", run_nothing, true},	    {"audit", run_nothing, true},
+	{"libvirt", run_nothing, true},
+};
+
+static const struct probe *find_probe(const char *name)
+{
+	for (size_t i = 0; i < RF_COUNT(probes); i++) {
+		if (strcmp(probes[i].name, name) == 0)
+			return &probes[i];
+	}
+	return NULL;
+}
+
+bool probe_known(const char *name)
+{
+	return find_probe(name) != NULL;
+}
+
+int probe_live(struct sys *sys, const char *name, const char *arg, struct rf_buf *out)
+{
+	const struct probe *probe = find_probe(name);
+
+	if (!probe)
+		return RF_E_UNKNOWN;
+	if (probe->has_arg != (*arg != '\0'))
+		return rf_fail(&sys->why, -EINVAL,
+			       probe->has_arg ? "an argument is needed" : "no argument is taken");
+	return probe->run(probe, arg, out, &sys->why);
+}
+
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       strchr("._:+-", c);
+}
+
+int probe_path(const char *name, const char *arg, char out[RF_MAX_PATH_BYTES])
+{
+	RF_AUTOBUF struct rf_buf path = {0};
+
+	rf_buf_printf(&path, "/.ringfence/probe/%s%s", name, *arg ? "/" : "");
+	/* A first dot too, so that no argument is "." or "..". */
+	for (const char *first = arg; *arg; arg++) {
+		if (is_plain(*arg) && (*arg != '.' || arg != first))
+			rf_buf_add_byte(&path, (uint8_t)*arg);
+		else
+			rf_buf_printf(&path, "%%%02X", (unsigned char)*arg);
+	}
+	if (path.failed)
+		return -ENOMEM;
+	return rf_copy(out, RF_MAX_PATH_BYTES, rf_buf_text(&path)) ? 0 : -ENAMETOOLONG;
+}
