@@ -1,6 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: not written yet. */
-int main(void)
+/* ringfence: the command line. Parses, runs one command, and is the only place that exits. */
+#include <locale.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int usage_fail(const struct rf_err *err)
 {
-	return 1;
+	fprintf(stderr, "ringfence: %s\n", rf_err_text(err));
+	return rf_code_exit(RF_E_USAGE);
+}
+
+static int run(const struct cli_args *args)
+{
+	struct rf_err err = {0};
+	int rc = args->command->run(args, &err);
+
+	if (rc >= 0) {
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			return rc;
+		fprintf(stderr, "ringfence: the output could not be written completely\n");
+		return 1;
+	}
+	fflush(stdout);
+	fprintf(stderr, "ringfence: %s\n", rf_err_text(&err));
+	return rf_code_exit(rc);
+}
+
+int main(int argc, char **argv)
+{
+	static struct cli_args args; /* large: not on the stack */
+	struct rf_err err = {0};
+
+	setlocale(LC_CTYPE, "C.UTF-8");
+	/* A reader that goes away (| head) ends us quietly. */
+	signal(SIGPIPE, SIG_DFL);
+	if (cli_parse(argc, argv, &args, &err) < 0)
+		return usage_fail(&err);
+	if (args.counts[OPT_VERSION]) {
+		printf("ringfence %s\n", RF_VERSION);
+		return 0;
+	}
+	if (!args.command || args.counts[OPT_HELP]) {
+		cli_help(args.command || args.counts[OPT_HELP] ? stdout : stderr, args.command);
+		return args.command || args.counts[OPT_HELP] ? 0 : rf_code_exit(RF_E_USAGE);
+	}
+	return run(&args);
 }

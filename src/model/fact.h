@@ -44,6 +44,8 @@ struct fact_table {
 	size_t columns_count;
 	bool is_kv;
 	bool is_view;
+	const char *base;   /* of a view: the table its rows come from; else the table itself */
+	const char *extras; /* of a view: columns it adds, joined by ',' */
 };
 
 struct fact_sink;

@@ -30,6 +30,7 @@ CREATE TABLE collector_run (
 	rows_count INTEGER, -- rows it wrote
 	duration_ms INTEGER, -- wall time
 	reason TEXT, -- why, when not ok
+	tables TEXT, -- fact tables it fills, joined by comma
 	source TEXT, -- empty
 	PRIMARY KEY (host, collector)
 );

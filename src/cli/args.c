@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parses arguments by the tables of commands.c. See cli.h. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+
+const char *cli_value(const struct cli_args *args, enum cli_option_id id)
+{
+	return args->counts[id] ? args->values[id][args->counts[id] - 1] : NULL;
+}
+
+bool cli_has(const struct cli_args *args, enum cli_option_id id)
+{
+	return args->counts[id] > 0;
+}
+
+static const struct cli_option *option_by_name(const char *name, size_t len)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		if (strlen(cli_options[i].name) == len &&
+		    memcmp(cli_options[i].name, name, len) == 0)
+			return &cli_options[i];
+	}
+	return NULL;
+}
+
+static const struct cli_option *option_by_letter(char letter)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		if (cli_options[i].letter == letter)
+			return &cli_options[i];
+	}
+	return NULL;
+}
+
+/* "controls" "test" is one command; "check" another. Returns the words it took. */
+static size_t command_find(int argc, char **argv, const struct cli_command **out)
+{
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		const char *name = cli_commands[i].name;
+		const char *space = strchr(name, ' ');
+		size_t first = space ? (size_t)(space - name) : strlen(name);
+
+		if (argc < 2 || strlen(argv[1]) != first || memcmp(argv[1], name, first) != 0)
+			continue;
+		if (space && (argc < 3 || strcmp(argv[2], space + 1) != 0))
+			continue;
+		*out = &cli_commands[i];
+		return space ? 2 : 1;
+	}
+	*out = NULL;
+	return 0;
+}
+
+static int option_add(struct cli_args *args, const struct cli_option *option, const char *value,
+		      struct rf_err *err)
+{
+	if (args->command && !(args->command->options >> option->id & 1))
+		return rf_fail(err, RF_E_USAGE, "%s takes no --%s; see: ringfence %s --help",
+			       args->command->name, option->name, args->command->name);
+	size_t *count = &args->counts[option->id];
+
+	if (*count > 0 && option->value && !option->repeated)
+		return rf_fail(err, RF_E_USAGE, "--%s was given twice", option->name);
+	if (*count == CLI_MAX_WORDS)
+		return rf_fail(err, RF_E_USAGE, "--%s was given more than %d times", option->name,
+			       CLI_MAX_WORDS);
+	args->values[option->id][(*count)++] = value;
+	return 0;
+}
+
+/* One argument that begins with '-'; *at moves over a value it takes. */
+static int option_parse(int argc, char **argv, int *at, struct cli_args *args, struct rf_err *err)
+{
+	const char *arg = argv[*at];
+	const struct cli_option *option;
+	const char *value = NULL;
+
+	if (arg[1] == '-') {
+		size_t len = strcspn(arg + 2, "=");
+
+		option = option_by_name(arg + 2, len);
+		value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
+	} else {
+		option = option_by_letter(arg[1]);
+		value = arg[2] ? arg + 2 : NULL;
+	}
+	if (!option)
+		return rf_fail(err, RF_E_USAGE, "there is no option %s; see: ringfence %s--help",
+			       arg, args->command ? args->command->name : "");
+	if (!option->value && value)
+		return rf_fail(err, RF_E_USAGE, "--%s takes no value", option->name);
+	if (option->value && !value) {
+		if (*at + 1 >= argc)
+			return rf_fail(err, RF_E_USAGE, "--%s needs %s", option->name,
+				       option->value);
+		value = argv[++*at];
+	}
+	return option_add(args, option, value ? value : "", err);
+}
+
+static int words_check(const struct cli_args *args, struct rf_err *err)
+{
+	const struct cli_command *c = args->command;
+
+	if (!c || cli_has(args, OPT_HELP))
+		return 0;
+	if (args->words_count < c->words_min)
+		return rf_fail(err, RF_E_USAGE, "%s needs %s; see: ringfence %s --help", c->name,
+			       c->words, c->name);
+	if (args->words_count > c->words_max)
+		return rf_fail(err, RF_E_USAGE, "%s: too many words, from %s on", c->name,
+			       args->words[c->words_max]);
+	return 0;
+}
+
+int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err)
+{
+	bool only_words = false;
+
+	memset(out, 0, sizeof(*out));
+	int at = 1 + (int)command_find(argc, argv, &out->command);
+
+	for (; at < argc; at++) {
+		int rc = 0;
+
+		if (!only_words && strcmp(argv[at], "--") == 0)
+			only_words = true;
+		else if (!only_words && argv[at][0] == '-' && argv[at][1])
+			rc = option_parse(argc, argv, &at, out, err);
+		else if (!out->command)
+			return rf_fail(err, RF_E_USAGE,
+				       "there is no command %s; see: ringfence --help", argv[at]);
+		else if (out->words_count == CLI_MAX_WORDS)
+			return rf_fail(err, RF_E_USAGE, "too many words");
+		else
+			out->words[out->words_count++] = argv[at];
+		if (rc < 0)
+			return rc;
+	}
+	return words_check(out, err);
+}

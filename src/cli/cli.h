@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line. Commands and options are rows of const tables (commands.c); parsing, help, man
+ * pages and completion all derive from them. A command's function gets parsed arguments only.
+ */
+#ifndef RF_CLI_CLI_H
+#define RF_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* Every option there is, once. Which command takes it: its row's bits. */
+enum cli_option_id {
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_VMX,
+	OPT_XML,
+	OPT_FROM,
+	OPT_CONNECT,
+	OPT_APPROVED,
+	OPT_HOST,
+	OPT_NO_HOST,
+	OPT_PROFILE,
+	OPT_ONLY,
+	OPT_SITE,
+	OPT_OUTPUT,
+	OPT_REPORT,
+	OPT_ALL,
+	OPT_COLOR,
+	OPT_QUIET,
+	OPT_NO_MUTANTS,
+	OPT_TIMING,
+	OPT_COUNT
+};
+
+struct cli_option {
+	enum cli_option_id id;
+	const char *name;  /* "vmx" for --vmx */
+	char letter;	   /* 'o' for -o, 0 for none */
+	const char *value; /* "PATH"; NULL for a flag */
+	bool repeated;
+	const char *help;
+};
+extern const struct cli_option cli_options[OPT_COUNT];
+
+#define OPT(name)  ((uint64_t)1 << OPT_##name)
+#define OPT_ALWAYS (OPT(HELP) | OPT(VERSION) | OPT(COLOR) | OPT(QUIET))
+/* Where facts come from. */
+#define OPT_SOURCES                                                                                \
+	(OPT(VMX) | OPT(XML) | OPT(FROM) | OPT(CONNECT) | OPT(APPROVED) | OPT(HOST) | OPT(NO_HOST))
+
+#define CLI_MAX_WORDS 256
+
+struct cli_args {
+	const struct cli_command *command;
+	const char *words[CLI_MAX_WORDS]; /* positional */
+	size_t words_count;
+	const char *values[OPT_COUNT][CLI_MAX_WORDS];
+	size_t counts[OPT_COUNT];
+};
+
+typedef int cli_command_fn(const struct cli_args *args, struct rf_err *err);
+
+struct cli_command {
+	const char *name;     /* "check", "controls test" */
+	const char *words;    /* "[TABLE]"; what follows, for the usage line */
+	const char *summary;  /* one line */
+	const char *about;    /* paragraphs */
+	const char *examples; /* lines "command   what it does" */
+	uint64_t options;
+	size_t words_min, words_max;
+	cli_command_fn *run;
+};
+extern const struct cli_command cli_commands[];
+extern const size_t cli_commands_count;
+
+/* The last value of an option, or NULL. */
+const char *cli_value(const struct cli_args *args, enum cli_option_id id);
+bool cli_has(const struct cli_args *args, enum cli_option_id id);
+
+/* Parses argv; the error says what to do. */
+int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err) RF_MUST_CHECK;
+
+/* Help of a command, or of all. */
+void cli_help(FILE *out, const struct cli_command *command);
+/* A man page (roff) for a command, or for ringfence itself with NULL. */
+void cli_man(FILE *out, const struct cli_command *command);
+void cli_completion(FILE *out);
+
+/* Exit status 2: findings. Commands return it as a positive number. */
+#define CLI_FINDINGS 2
+
+cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, cmd_controls_show,
+	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion;
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of commands and options: to add one, add a row here and a function. See cli.h. */
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+
+const struct cli_option cli_options[OPT_COUNT] = {
+	{OPT_HELP, "help", 'h', NULL, false, "show this help"},
+	{OPT_VERSION, "version", 'V', NULL, false, "show the version"},
+	{OPT_VMX, "vmx", 0, "PATH", true, "a .vmx file, or a folder that is searched for them"},
+	{OPT_XML, "domain-xml", 0, "PATH", true,
+	 "a libvirt XML file (VM, network, filter, pool), or a folder of them"},
+	{OPT_FROM, "from", 0, "CAPTURE", false, "facts of another host, made by ringfence capture"},
+	{OPT_CONNECT, "connect", 'c', "URI", false,
+	 "libvirt connection; default qemu:///system when libvirt is here"},
+	{OPT_APPROVED, "approved", 0, "DIR", false, "approved VM definitions, NAME.xml each"},
+	{OPT_HOST, "host", 0, NULL, false, "look at this host, even when files are given"},
+	{OPT_NO_HOST, "no-host", 0, NULL, false, "do not look at this host"},
+	{OPT_PROFILE, "profile", 'p', "NAME", true,
+	 "which controls; default kvm-base and vsphere (see ringfence controls list)"},
+	{OPT_ONLY, "only", 0, "GLOB", true, "only controls with such an id, e.g. 'vm.nic.*'"},
+	{OPT_SITE, "site", 0, "DIR", false,
+	 "your own controls, profiles and waivers; default /etc/ringfence/site"},
+	{OPT_OUTPUT, "output", 'o', "FORMAT", false, "how to print"},
+	{OPT_REPORT, "report", 0, "FILE", true,
+	 "also write a report; the ending chooses: .html .json .jsonl .csv .sarif .xml (JUnit)"},
+	{OPT_ALL, "all", 'a', NULL, false, "show what passed and what does not apply, too"},
+	{OPT_COLOR, "color", 0, "WHEN", false, "auto, always or never; NO_COLOR is honoured"},
+	{OPT_QUIET, "quiet", 'q', NULL, false, "no progress on standard error"},
+	{OPT_NO_MUTANTS, "no-mutants", 0, NULL, false, "run the rows only, not the mutants"},
+	{OPT_TIMING, "timing", 0, NULL, false, "say how long each part took"},
+};
+
+const struct cli_command cli_commands[] = {
+	{"check", "", "judge this host, its VMs and VM files",
+	 "Collects facts, asks every control of the chosen profiles, and says what is wrong, why, and what "
+	 "to do next. Nothing on the host is changed. As an ordinary user it does what it can and says what "
+	 "root would add.\n\n"
+	 "Exit status: 0 clean, 1 could not do it, 2 findings, 64 wrong use.",
+	 "ringfence check                              this host and its VMs\n"
+	 "ringfence check --vmx /vmfs/exported         every .vmx below a folder\n"
+	 "ringfence check --report report.html         and a report to send on\n"
+	 "ringfence check --from web-3.tar.gz          another host, from its capture\n"
+	 "ringfence check --only 'host.ssh.*' -o json  a part, for a program",
+	 OPT_ALWAYS | OPT_SOURCES | OPT(PROFILE) | OPT(ONLY) | OPT(SITE) | OPT(OUTPUT) |
+		 OPT(REPORT) | OPT(ALL) | OPT(TIMING),
+	 0, 0, cmd_check},
+	{"facts", "[TABLE]", "show what was seen, before any judgement",
+	 "Without TABLE: the tables with the number of rows and what a row is. With TABLE: its rows. "
+	 "-o sqlite:FILE writes everything to a database file.",
+	 "ringfence facts                     all tables\n"
+	 "ringfence facts vm_nic              the network cards of all VMs\n"
+	 "ringfence facts -o sqlite:facts.db  everything, for your own questions",
+	 OPT_ALWAYS | OPT_SOURCES | OPT(OUTPUT), 0, 1, cmd_facts},
+	{"query", "SQL", "ask the facts in SQL, read-only",
+	 "One SELECT over the tables that `ringfence facts` lists.",
+	 "ringfence query \"SELECT vm, nic, filter FROM vm_nic WHERE filter = ''\"\n"
+	 "ringfence query -o csv \"SELECT * FROM listener WHERE everywhere = 1\"",
+	 OPT_ALWAYS | OPT_SOURCES | OPT(OUTPUT), 1, 1, cmd_query},
+	{"explain", "CONTROL|RESOURCE", "why a control or a resource is as it is",
+	 "For a control: what it asks, why it matters, what to do, references, and the findings here. For a "
+	 "resource (a VM, a network card, ...): every finding about it with its evidence.",
+	 "ringfence explain vm.nic.forged-source\n"
+	 "ringfence explain web-1",
+	 OPT_ALWAYS | OPT_SOURCES | OPT(PROFILE) | OPT(SITE), 1, 1, cmd_explain},
+	{"controls list", "[GLOB]", "list controls and profiles", "",
+	 "ringfence controls list\n"
+	 "ringfence controls list 'vmx.*'\n"
+	 "ringfence controls list --profile sln138",
+	 OPT_ALWAYS | OPT(PROFILE) | OPT(SITE) | OPT(OUTPUT), 0, 1, cmd_controls_list},
+	{"controls show", "CONTROL", "show one control with its references and its SQL", "",
+	 "ringfence controls show host.boot.secure-boot", OPT_ALWAYS | OPT(SITE) | OPT(OUTPUT), 1,
+	 1, cmd_controls_show},
+	{"controls test", "[GLOB]", "run controls' own tests and their mutants",
+	 "Each control carries rows with the expected answer. Each of its expressions is then broken in every "
+	 "way we know (negated, a clause dropped, a constant or comparison changed): a broken one that no row "
+	 "notices is reported, for there the control is not tested.",
+	 "ringfence controls test\n"
+	 "ringfence controls test 'vm.nic.*'\n"
+	 "ringfence controls test --site ./mysite 'site.*'",
+	 OPT_ALWAYS | OPT(SITE) | OPT(NO_MUTANTS), 0, 1, cmd_controls_test},
+	{"capture", "FILE", "save the raw inputs of this host, to judge elsewhere",
+	 "Writes everything that check would read to an archive (.tar.gz), without secrets: no password hash, "
+	 "key or token is in it. Judge it with --from on any machine.",
+	 "ringfence capture web-3.tar.gz\n"
+	 "ringfence check --from web-3.tar.gz",
+	 OPT_ALWAYS | OPT(CONNECT), 1, 1, cmd_capture},
+	{"doctor", "", "what this machine can and cannot do",
+	 "TPM, IMA, Secure Boot, KVM, libvirt, BPF, BTF, cgroups, Landlock ... each with the line that mends it.",
+	 "ringfence doctor", OPT_ALWAYS | OPT(OUTPUT), 0, 0, cmd_doctor},
+	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
+	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 2, cmd_man},
+	{"completion", "", "print the completion script for bash", "",
+	 "source <(ringfence completion)", OPT_ALWAYS, 0, 0, cmd_completion},
+};
+const size_t cli_commands_count = RF_COUNT(cli_commands);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What several commands share: controls with a site's own, facts from the sources asked for. */
+#ifndef RF_CLI_COMMON_H
+#define RF_CLI_COMMON_H
+
+#include <errno.h>
+
+#include "cli/cli.h"
+#include "control/control.h"
+
+/* Our controls plus those of --site (or /etc/ringfence/site when it is there). Refused files are
+ * told of on standard error; the rest still run. */
+int common_controls(const struct cli_args *args, struct control_set *out,
+		    struct rf_err *err) RF_MUST_CHECK;
+
+/* Collects into a new store what the options ask for, with progress on a terminal; finishes it. */
+int common_facts(const struct cli_args *args, struct fact_store **out,
+		 struct rf_err *err) RF_MUST_CHECK;
+
+/* ms since 1970-01-01 UTC. */
+int64_t common_now_ms(void);
+
+#endif

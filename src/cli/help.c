@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Help, man pages and completion, all from the tables of commands.c. See cli.h. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+
+static void put_indented(FILE *out, const char *text, const char *indent)
+{
+	for (const char *p = text; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		fprintf(out, "%s%.*s\n", len ? indent : "", (int)len, p);
+		p += len + (p[len] == '\n');
+	}
+}
+
+/* Breaks a paragraph at 78 columns. */
+static void put_wrapped(FILE *out, const char *text)
+{
+	size_t column = 0;
+
+	for (const char *p = text; *p;) {
+		size_t len = strcspn(p, " \n");
+
+		if (column && column + 1 + len > 78) {
+			fputc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column ? " " : "", (int)len, p);
+		column += len + (column ? 1 : 0);
+		p += len;
+		if (*p == '\n') {
+			fputc('\n', out);
+			column = 0;
+		}
+		p += *p != '\0';
+	}
+	fputc('\n', out);
+}
+
+static void option_head(char *out, size_t size, const struct cli_option *o)
+{
+	char letter[8] = "    ";
+
+	if (o->letter)
+		rf_format(letter, sizeof(letter), "-%c, ", o->letter);
+	rf_format(out, size, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+		  o->value ? o->value : "");
+}
+
+static void put_options(FILE *out, uint64_t options)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		char head[64];
+
+		if (!(options >> i & 1))
+			continue;
+		option_head(head, sizeof(head), &cli_options[i]);
+		fprintf(out, "  %-24s %s\n", head, cli_options[i].help);
+	}
+}
+
+static void help_command(FILE *out, const struct cli_command *c)
+{
+	fprintf(out, "ringfence %s: %s\n\nExamples:\n", c->name, c->summary);
+	put_indented(out, c->examples, "  ");
+	fprintf(out, "\nUsage: ringfence %s [OPTIONS]%s%s\n\n", c->name, c->words[0] ? " " : "",
+		c->words);
+	if (c->about[0]) {
+		put_wrapped(out, c->about);
+		fputc('\n', out);
+	}
+	fprintf(out, "Options:\n");
+	put_options(out, c->options);
+}
+
+void cli_help(FILE *out, const struct cli_command *command)
+{
+	if (command) {
+		help_command(out, command);
+		return;
+	}
+	fprintf(out,
+		"ringfence: security management for virtualization hosts\n\n"
+		"Try first:\n"
+		"  ringfence check                       what is wrong here, why, and what to do\n"
+		"  ringfence check --report report.html  the same as a report to send on\n"
+		"  ringfence doctor                      what this machine can and cannot do\n\n"
+		"Commands:\n");
+	for (size_t i = 0; i < cli_commands_count; i++)
+		fprintf(out, "  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
+	fprintf(out, "\nEach command has its own help: ringfence check --help\n"
+		     "Exit status: 0 clean, 1 could not do it, 2 findings, 64 wrong use\n");
+}
+
+/* roff: a leading dot or quote would be a request, a backslash an escape. */
+static void put_roff(FILE *out, const char *text)
+{
+	bool line_start = true;
+
+	for (; *text; text++) {
+		if (line_start && (*text == '.' || *text == '\''))
+			fputs("\\&", out);
+		if (*text == '\\')
+			fputs("\\e", out);
+		else if (*text == '-')
+			fputs("\\-", out);
+		else
+			fputc(*text, out);
+		line_start = *text == '\n';
+	}
+}
+
+static void man_options(FILE *out, uint64_t options)
+{
+	fprintf(out, ".SH OPTIONS\n");
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		char head[64];
+
+		if (!(options >> i & 1))
+			continue;
+		option_head(head, sizeof(head), &cli_options[i]);
+		char *start = rf_trim(head);
+
+		fprintf(out, ".TP\n.B ");
+		put_roff(out, start);
+		fputc('\n', out);
+		put_roff(out, cli_options[i].help);
+		fputc('\n', out);
+	}
+}
+
+static void man_command(FILE *out, const struct cli_command *c)
+{
+	char title[64];
+
+	rf_copy(title, sizeof(title), c->name);
+	for (char *p = title; *p; p++)
+		*p = *p == ' ' ? '-' : *p;
+	fprintf(out, ".TH RINGFENCE\\-%s 1 \"\" \"ringfence %s\"\n.SH NAME\nringfence\\-%s \\- ",
+		title, RF_VERSION, title);
+	put_roff(out, c->summary);
+	fprintf(out, "\n.SH SYNOPSIS\n.B ringfence %s\n[OPTIONS] %s\n", c->name, c->words);
+	if (c->about[0]) {
+		fprintf(out, ".SH DESCRIPTION\n");
+		put_roff(out, c->about);
+		fputc('\n', out);
+	}
+	fprintf(out, ".SH EXAMPLES\n.nf\n");
+	put_roff(out, c->examples);
+	fprintf(out, "\n.fi\n");
+	man_options(out, c->options);
+	fprintf(out, ".SH SEE ALSO\nringfence(1)\n");
+}
+
+void cli_man(FILE *out, const struct cli_command *command)
+{
+	if (command) {
+		man_command(out, command);
+		return;
+	}
+	fprintf(out,
+		".TH RINGFENCE 1 \"\" \"ringfence %s\"\n.SH NAME\n"
+		"ringfence \\- security management for virtualization hosts\n"
+		".SH SYNOPSIS\n.B ringfence\nCOMMAND [OPTIONS]\n.SH COMMANDS\n",
+		RF_VERSION);
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		fprintf(out, ".TP\n.B %s\n", cli_commands[i].name);
+		put_roff(out, cli_commands[i].summary);
+		fputc('\n', out);
+	}
+	fprintf(out,
+		".SH EXIT STATUS\n0 clean, 1 could not do it, 2 findings, 64 wrong use\n"
+		".SH FILES\n.TP\n.B /etc/ringfence/site\nyour own controls, profiles and waivers\n");
+}
+
+static void completion_words(FILE *out, const struct cli_command *c)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		if (c->options >> i & 1)
+			fprintf(out, " --%s", cli_options[i].name);
+	}
+}
+
+void cli_completion(FILE *out)
+{
+	fprintf(out,
+		"# bash completion for ringfence; made by: ringfence completion\n"
+		"_ringfence() {\n"
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+		"\tlocal command=\"${COMP_WORDS[1]}\" words=\n"
+		"\tcase \"$prev\" in\n"
+		"\t--vmx|--domain-xml|--from|--approved|--site|--report)\n"
+		"\t\tCOMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+		"\t-o|--output)\n"
+		"\t\tCOMPREPLY=($(compgen -W 'table json jsonl csv sarif junit html' -- \"$cur\"));"
+		" return ;;\n"
+		"\t--color)\n"
+		"\t\tCOMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
+		"\tesac\n"
+		"\t[ \"$command\" = controls ] && [ $COMP_CWORD -gt 1 ] && "
+		"command=\"controls ${COMP_WORDS[2]}\"\n"
+		"\tcase \"$command\" in\n");
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		fprintf(out, "\t\"%s\") words=\"", cli_commands[i].name);
+		completion_words(out, &cli_commands[i]);
+		fprintf(out, "\" ;;\n");
+	}
+	fprintf(out, "\tcontrols*) words=\"list show test\" ;;\n\t*) words=\"");
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		if (!strchr(cli_commands[i].name, ' '))
+			fprintf(out, "%s ", cli_commands[i].name);
+	}
+	fprintf(out, "controls --help --version\" ;;\n\tesac\n"
+		     "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+		     "}\ncomplete -F _ringfence ringfence\n");
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share; nobody else includes it. */
+#ifndef RF_CONTROL_INTERNAL_H
+#define RF_CONTROL_INTERNAL_H
+
+#include "control/control.h"
+#include "control/sql_token.h"
+
+/* ---- guard.c: SQL of strangers runs read-only, on facts alone, and not for ever ---- */
+
+struct sql_guard {
+	uint64_t tables[2]; /* out: fact tables that were read */
+	char denied[96];    /* out: what was refused; "" when nothing */
+};
+
+/* From here on the connection prepares only SELECTs over fact tables. guard may be NULL to only
+ * check. Ends with sql_guard_leave. */
+void sql_guard_enter(sqlite3 *db, struct sql_guard *guard);
+void sql_guard_leave(sqlite3 *db);
+
+/* Prepares one guarded statement. A refusal says what was refused. */
+int sql_guard_prepare(sqlite3 *db, const char *sql, struct sql_guard *guard, sqlite3_stmt **out,
+		      struct rf_err *err) RF_MUST_CHECK;
+
+/* Steps until done; row (may be NULL) sees each row. RF_E_TIMEOUT past the step limit. */
+int sql_guard_run(sqlite3 *db, sqlite3_stmt *stmt, judge_row_fn *row, void *arg,
+		  struct rf_err *err) RF_MUST_CHECK;
+
+/* ---- check.c: from a bound control to SQL ---- */
+
+/* Columns of the judge's statement, before the needs and the evidence. */
+enum {
+	COL_HOST,
+	COL_RESOURCE,
+	COL_VM,
+	COL_LAYER,
+	COL_GAP_KEY,
+	COL_APPLIES,
+	COL_PASS,
+	COL_SOURCE,
+	COL_FIXED
+};
+
+/* Validates everything but the SQL's own run: texts, tables, columns, refs, fix; makes sql, needs.
+ * db is any connection with the schema. */
+int control_check(struct control *control, sqlite3 *db, struct rf_err *err) RF_MUST_CHECK;
+
+/*
+ * The statement of a control, with other expressions in the place of when and pass (mutants; NULL
+ * for the control's own) and, for a row test, values in the place of the table.
+ */
+struct control_sql_options {
+	const char *when, *pass, *query;
+	const struct yaml_node *row; /* map of a row test, or NULL */
+};
+int control_sql(const struct control *control, const struct control_sql_options *options,
+		struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
+
+/* A scratch connection with an empty schema. */
+int control_scratch_open(struct fact_store **out, struct rf_err *err) RF_MUST_CHECK;
+
+/* The verb table of `fix`, see docs/howto/add-a-control.md. */
+int control_fix_check(const struct control *control, struct rf_err *err) RF_MUST_CHECK;
+
+/* Binds :name parameters: the control's defaults, then overrides of the profiles (may be NULL). */
+int control_params_bind(const struct control *control, const struct yaml_node *const *overrides,
+			size_t overrides_count, sqlite3_stmt *stmt,
+			struct rf_err *err) RF_MUST_CHECK;
+
+/* Frees what a control owns. */
+void control_done(struct control *control);
+
+/* ---- findings.c ---- */
+
+/* Room in the arena, zeroed; NULL when memory is short. */
+char *finding_text(struct finding_set *set, const char *text, size_t len);
+struct finding *finding_add(struct finding_set *set);
+void finding_sort(struct finding_set *set);
+
+/* ---- judge.c ---- */
+
+/* Runs a control's statement (already bound) and adds a finding for each row. */
+int judge_rows(struct fact_store *store, const struct control *control, sqlite3_stmt *stmt,
+	       struct finding_set *out, struct rf_err *err) RF_MUST_CHECK;
+
+/* ---- mutant.c ---- */
+
+typedef int mutant_fn(void *arg, const char *expression, const char *what);
+
+/* Calls back with each mutant of an SQL expression. Stops at a non-zero answer and returns it. */
+int mutants_of_expression(const char *expression, mutant_fn *call, void *arg);
+/* The same for a whole query: constants, comparisons, AND/OR; no clause is dropped. */
+int mutants_of_query(const char *query, mutant_fn *call, void *arg);
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The judge: runs the chosen controls over a finished fact store. A pure function of its inputs.
+ * Unknown is never a pass: a missing fact, a table that could not be read and a query that takes
+ * too long all end as UNKNOWN or ERROR with the reason.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "control/internal.h"
+
+struct row_context {
+	const struct control *control;
+	struct finding_set *out;
+	sqlite3_stmt *gap; /* reason of a gap by host, table, key, column */
+	struct rf_err *err;
+};
+
+/* Most specific first: this column of this row, the whole row, this column of every row, the table.
+ */
+static const char gap_sql[] = "SELECT reason FROM fact_gap WHERE host = ?1 AND tbl IN (?2, ?5)"
+			      " AND key IN (?3, '') AND col IN (?4, '')"
+			      " ORDER BY key = '', col = '' LIMIT 1";
+
+/* The reason of a gap in the arena, or NULL when nobody said one. */
+static const char *gap_reason(struct row_context *x, const char *host, const char *tbl,
+			      const char *key, const char *col)
+{
+	const struct control *c = x->control;
+	const char *reason = NULL;
+
+	sqlite3_bind_text(x->gap, 1, host, -1, SQLITE_STATIC);
+	sqlite3_bind_text(x->gap, 2, tbl, -1, SQLITE_STATIC);
+	sqlite3_bind_text(x->gap, 3, key, -1, SQLITE_STATIC);
+	sqlite3_bind_text(x->gap, 4, col, -1, SQLITE_STATIC);
+	sqlite3_bind_text(x->gap, 5, c->table ? c->table->base : tbl, -1, SQLITE_STATIC);
+	if (sqlite3_step(x->gap) == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(x->gap, 0);
+
+		reason = finding_text(x->out, text, strlen(text));
+	}
+	sqlite3_reset(x->gap);
+	return reason;
+}
+
+static const char *column_text(sqlite3_stmt *stmt, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+	return text ? text : "";
+}
+
+static const char *keep(struct finding_set *set, const char *text)
+{
+	return *text ? finding_text(set, text, strlen(text)) : "";
+}
+
+/* Whether a word is one of the columns that a lookup adds. */
+static bool is_lookup_column(const char *name)
+{
+	static const char *const names[] = {"value",	 "num",		  "truth",
+					    "effective", "effective_num", "effective_truth",
+					    "absent",	 "default_value"};
+
+	for (size_t i = 0; i < RF_COUNT(names); i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why a row could not be judged: which facts are missing, and what the collector said of them. */
+static const char *unknown_reason(struct row_context *x, sqlite3_stmt *stmt)
+{
+	const struct control *c = x->control;
+	RF_AUTOBUF struct rf_buf text = {0};
+	const char *host = column_text(stmt, COL_HOST);
+
+	for (size_t i = 0; i < c->needs_count; i++) {
+		if (sqlite3_column_type(stmt, COL_FIXED + (int)i) != SQLITE_NULL)
+			continue;
+		bool lookup = c->lookup && is_lookup_column(c->needs[i]);
+		const char *why =
+			lookup ? gap_reason(x, host, c->lookup_table, c->lookup_key, "value")
+			       : gap_reason(x, host, c->table->name, column_text(stmt, COL_GAP_KEY),
+					    c->needs[i]);
+
+		rf_buf_add_text(&text, text.len ? "; " : "");
+		rf_buf_printf(&text, "%s is not known%s%s", lookup ? c->lookup_key : c->needs[i],
+			      why ? ": " : "", why ? why : "");
+	}
+	if (!text.len)
+		rf_buf_add_text(&text, "the facts do not decide");
+	return finding_text(x->out, rf_buf_text(&text), text.len);
+}
+
+/* Columns first..count as "name\0value\0...\0". */
+static const char *evidence_pack(struct finding_set *set, sqlite3_stmt *stmt, int first, int count)
+{
+	RF_AUTOBUF struct rf_buf pack = {0};
+
+	for (int i = first; i < count; i++) {
+		const char *name = sqlite3_column_name(stmt, i);
+		const char *value = (const char *)sqlite3_column_text(stmt, i);
+
+		rf_buf_add(&pack, name, strlen(name) + 1);
+		if (!value)
+			value = "unknown";
+		rf_buf_add(&pack, value, strlen(value) + 1);
+	}
+	rf_buf_add_byte(&pack, 0);
+	return pack.failed ? NULL : finding_text(set, (const char *)pack.data, pack.len);
+}
+
+/* A row of an `over` control, columns as in control_sql. */
+static int over_row(void *arg, int columns, sqlite3_stmt *stmt)
+{
+	struct row_context *x = arg;
+	const struct control *c = x->control;
+	struct finding *f = finding_add(x->out);
+
+	if (!f)
+		return rf_fail(x->err, -ENOMEM, "no memory");
+	f->control = c;
+	f->severity = c->severity;
+	f->host = keep(x->out, column_text(stmt, COL_HOST));
+	f->resource = keep(x->out, column_text(stmt, COL_RESOURCE));
+	f->vm = keep(x->out, column_text(stmt, COL_VM));
+	f->layer = keep(x->out, column_text(stmt, COL_LAYER));
+	f->source = keep(x->out, column_text(stmt, COL_SOURCE));
+	f->evidence = evidence_pack(x->out, stmt, COL_FIXED + (int)c->needs_count, columns);
+	bool applies_known = sqlite3_column_type(stmt, COL_APPLIES) != SQLITE_NULL;
+	bool pass_known = sqlite3_column_type(stmt, COL_PASS) != SQLITE_NULL;
+
+	if (applies_known && !sqlite3_column_int(stmt, COL_APPLIES)) {
+		f->state = FINDING_NOT_APPLICABLE;
+		f->reason = c->applies;
+	} else if (!applies_known || !pass_known) {
+		f->state = FINDING_UNKNOWN;
+		f->reason = unknown_reason(x, stmt);
+	} else {
+		f->state = sqlite3_column_int(stmt, COL_PASS) ? FINDING_PASS : FINDING_FAIL;
+	}
+	return f->evidence && f->reason && f->source ? 0 : rf_fail(x->err, -ENOMEM, "no memory");
+}
+
+static int column_by_name(sqlite3_stmt *stmt, const char *name)
+{
+	for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+		if (strcmp(sqlite3_column_name(stmt, i), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Evidence of a query: every column that is not one of the fixed names. */
+static const char *query_evidence(struct finding_set *set, sqlite3_stmt *stmt)
+{
+	static const char *const fixed[] = {"host", "resource", "vm", "layer", "pass", "source"};
+	RF_AUTOBUF struct rf_buf pack = {0};
+
+	for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+		const char *name = sqlite3_column_name(stmt, i);
+		const char *value = (const char *)sqlite3_column_text(stmt, i);
+		bool skip = false;
+
+		for (size_t k = 0; k < RF_COUNT(fixed); k++)
+			skip = skip || strcmp(fixed[k], name) == 0;
+		if (skip)
+			continue;
+		rf_buf_add(&pack, name, strlen(name) + 1);
+		if (!value)
+			value = "unknown";
+		rf_buf_add(&pack, value, strlen(value) + 1);
+	}
+	rf_buf_add_byte(&pack, 0);
+	return pack.failed ? NULL : finding_text(set, (const char *)pack.data, pack.len);
+}
+
+static const char *query_text(struct finding_set *set, sqlite3_stmt *stmt, const char *name)
+{
+	int i = column_by_name(stmt, name);
+
+	return i < 0 ? "" : keep(set, column_text(stmt, i));
+}
+
+static int query_row(void *arg, int columns, sqlite3_stmt *stmt)
+{
+	struct row_context *x = arg;
+	struct finding *f = finding_add(x->out);
+	int pass = column_by_name(stmt, "pass");
+
+	(void)columns;
+	if (!f)
+		return rf_fail(x->err, -ENOMEM, "no memory");
+	f->control = x->control;
+	f->severity = x->control->severity;
+	f->host = query_text(x->out, stmt, "host");
+	f->resource = query_text(x->out, stmt, "resource");
+	f->vm = query_text(x->out, stmt, "vm");
+	f->layer = query_text(x->out, stmt, "layer");
+	f->source = query_text(x->out, stmt, "source");
+	f->evidence = query_evidence(x->out, stmt);
+	if (sqlite3_column_type(stmt, pass) == SQLITE_NULL) {
+		f->state = FINDING_UNKNOWN;
+		f->reason = "a fact that this question needs is not known";
+	} else {
+		f->state = sqlite3_column_int(stmt, pass) ? FINDING_PASS : FINDING_FAIL;
+	}
+	return f->evidence ? 0 : rf_fail(x->err, -ENOMEM, "no memory");
+}
+
+/* The whole-table gap of a host, or NULL: then rows of that table are missing. */
+static const char *table_gap(struct row_context *x, const char *host, const char *tbl)
+{
+	return gap_reason(x, host, tbl, "", "");
+}
+
+static int finding_for_table(struct row_context *x, const char *host, const char *gap)
+{
+	struct finding *f = finding_add(x->out);
+
+	if (!f)
+		return rf_fail(x->err, -ENOMEM, "no memory");
+	f->control = x->control;
+	f->severity = x->control->severity;
+	f->host = host;
+	f->state = gap ? FINDING_UNKNOWN : FINDING_NOT_APPLICABLE;
+	f->reason = gap ? gap : "there is nothing of this kind here";
+	return 0;
+}
+
+/* Which host a control said nothing about, and which tables it could not see whole. */
+static int judge_tables(struct row_context *x, const char *host, size_t first)
+{
+	const struct control *c = x->control;
+	size_t rows = 0;
+
+	for (size_t i = first; i < x->out->count; i++)
+		rows += strcmp(x->out->items[i].host, host) == 0;
+	for (size_t t = 0; t < FACT_T_COUNT; t++) {
+		if (!(c->tables[t / 64] >> t % 64 & 1) || fact_tables[t].is_view)
+			continue;
+		/* A lookup table that is missing shows in each row already. */
+		if (c->lookup_table && strcmp(fact_tables[t].name, c->lookup_table) == 0)
+			continue;
+		const char *gap = table_gap(x, host, fact_tables[t].name);
+
+		if (!gap)
+			continue;
+		/* What passed for lack of rows has not passed. */
+		for (size_t i = first; c->query && i < x->out->count; i++) {
+			struct finding *f = &x->out->items[i];
+
+			if (f->state == FINDING_PASS && strcmp(f->host, host) == 0) {
+				f->state = FINDING_UNKNOWN;
+				f->reason = gap;
+			}
+		}
+		return c->query && rows ? 0 : finding_for_table(x, host, gap);
+	}
+	return rows ? 0 : finding_for_table(x, host, NULL);
+}
+
+int judge_rows(struct fact_store *store, const struct control *control, sqlite3_stmt *stmt,
+	       struct finding_set *out, struct rf_err *err)
+{
+	sqlite3 *db = fact_store_db(store);
+	struct row_context x = {.control = control, .out = out, .err = err};
+
+	if (sqlite3_prepare_v2(db, gap_sql, -1, &x.gap, NULL))
+		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
+	int rc = sql_guard_run(db, stmt, control->query ? query_row : over_row, &x, err);
+
+	sqlite3_finalize(x.gap);
+	return rc;
+}
+
+/* ---- a whole run ---- */
+
+struct host_list {
+	char **names;
+	size_t count, capacity;
+	uint64_t tables[2]; /* fact tables that some collector looked at */
+};
+
+static int host_list_add(struct host_list *hosts, const char *name)
+{
+	if (hosts->count && strcmp(hosts->names[hosts->count - 1], name) == 0)
+		return 0;
+	if (rf_grow((void **)&hosts->names, &hosts->capacity, hosts->count + 1,
+		    sizeof(*hosts->names)) < 0)
+		return -ENOMEM;
+	hosts->names[hosts->count] = rf_strdup(name);
+	return hosts->names[hosts->count] ? (int)(hosts->count++, 0) : -ENOMEM;
+}
+
+static void tables_mark(struct host_list *hosts, const char *names)
+{
+	char name[64];
+
+	for (const char *p = names; *p;) {
+		size_t len = strcspn(p, ",");
+
+		if (rf_format(name, sizeof(name), "%.*s", (int)len, p)) {
+			const struct fact_table *table = fact_table_find(name);
+			size_t id = table ? (size_t)fact_table_id(table) : 0;
+
+			if (table)
+				hosts->tables[id / 64] |= (uint64_t)1 << id % 64;
+		}
+		p += len + (p[len] == ',');
+	}
+}
+
+/* Which hosts there are and which tables somebody tried to fill: the runner's own rows say. */
+static int hosts_find(sqlite3 *db, struct host_list *hosts, struct rf_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = 0;
+
+	if (sqlite3_prepare_v2(db, "SELECT host, tables FROM collector_run ORDER BY host", -1,
+			       &stmt, NULL))
+		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
+	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+		rc = host_list_add(hosts, column_text(stmt, 0));
+		tables_mark(hosts, column_text(stmt, 1));
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+static bool looked_at(const struct control *c, const struct host_list *hosts)
+{
+	for (size_t t = 0; t < FACT_T_COUNT; t++) {
+		bool read = c->tables[t / 64] >> t % 64 & 1;
+		bool data = fact_tables[t].is_view || t == FACT_T_VMX_DEFAULT ||
+			    t == FACT_T_FACT_GAP || t == FACT_T_COLLECTOR_RUN;
+
+		if (read && !data && !(hosts->tables[t / 64] >> t % 64 & 1))
+			return false;
+	}
+	return true;
+}
+
+static int control_error(const struct control *c, struct finding_set *out, const struct rf_err *why,
+			 struct rf_err *err)
+{
+	struct finding *f = finding_add(out);
+
+	if (!f)
+		return rf_fail(err, -ENOMEM, "no memory");
+	f->control = c;
+	f->severity = c->severity;
+	f->state = FINDING_ERROR;
+	f->reason = keep(out, rf_err_text(why));
+	return f->reason ? 0 : rf_fail(err, -ENOMEM, "no memory");
+}
+
+/* Runs one control; its own failure is a finding, only lack of memory is an error. */
+static int control_run(struct fact_store *store, const struct control *c,
+		       const struct yaml_node *const *params, size_t params_count,
+		       const struct host_list *hosts, struct finding_set *out)
+{
+	struct rf_err why = {0};
+	sqlite3 *db = fact_store_db(store);
+	sqlite3_stmt *stmt = NULL;
+	size_t first = out->count;
+	int rc = sql_guard_prepare(db, c->sql, NULL, &stmt, &why);
+
+	if (!rc)
+		rc = control_params_bind(c, params, params_count, stmt, &why);
+	if (!rc)
+		rc = judge_rows(store, c, stmt, out, &why);
+	sqlite3_finalize(stmt);
+	if (rc && rc != -ENOMEM) {
+		out->count = first; /* half an answer is none */
+		return control_error(c, out, &why, &why);
+	}
+	struct row_context x = {.control = c, .out = out, .err = &why};
+
+	if (!rc && sqlite3_prepare_v2(db, gap_sql, -1, &x.gap, NULL))
+		rc = RF_E_DATABASE;
+	for (size_t i = 0; rc == 0 && i < hosts->count; i++)
+		rc = judge_tables(&x, hosts->names[i], first);
+	sqlite3_finalize(x.gap);
+	return rc;
+}
+
+/* What the chosen profiles say of a control: later ones win. */
+struct choice {
+	bool chosen;
+	enum severity severity;
+	const char *note;
+};
+
+static struct choice choose(const struct judge_request *req, const struct control *c)
+{
+	struct choice choice = {.severity = c->severity, .note = ""};
+	bool wanted = req->only_count == 0;
+
+	for (size_t i = 0; i < req->only_count; i++)
+		wanted = wanted || rf_glob(req->only[i], c->id);
+	for (size_t i = 0; wanted && i < req->profiles_count; i++) {
+		const struct profile *p = req->profiles[i];
+		const struct yaml_node *node;
+
+		if (!profile_selects(p, c))
+			continue;
+		choice.chosen = true;
+		if ((node = yaml_get(p->severity, c->id)) && node->kind == YAML_TEXT)
+			(void)!severity_parse(node->text, &choice.severity);
+		if ((node = yaml_get(p->notes, c->id)) && node->kind == YAML_TEXT)
+			choice.note = node->text;
+	}
+	return choice;
+}
+
+static void waivers_apply(const struct control_set *set, int64_t now_ms, struct finding *f)
+{
+	for (size_t i = 0; f->state == FINDING_FAIL && i < set->waivers_count; i++) {
+		const struct waiver *w = &set->waivers[i];
+
+		if (w->expires_ms <= now_ms || !rf_glob(w->control, f->control->id) ||
+		    !rf_glob(w->resource, f->resource[0] ? f->resource : f->host))
+			continue;
+		f->state = FINDING_WAIVED;
+		f->reason = w->reason;
+	}
+}
+
+/* hosts keep their names in the findings, so they move into the arena. */
+static int hosts_keep(struct host_list *hosts, struct finding_set *out)
+{
+	for (size_t i = 0; i < hosts->count; i++) {
+		char *kept = finding_text(out, hosts->names[i], strlen(hosts->names[i]));
+
+		if (!kept)
+			return -ENOMEM;
+		rf_free(hosts->names[i]);
+		hosts->names[i] = kept;
+	}
+	return 0;
+}
+
+static int run_controls(struct fact_store *store, const struct control_set *set,
+			const struct judge_request *req, const struct host_list *hosts,
+			struct finding_set *out)
+{
+	const struct yaml_node *params[16];
+	size_t params_count = 0;
+
+	for (size_t i = 0; i < req->profiles_count && params_count < RF_COUNT(params); i++) {
+		if (req->profiles[i]->params)
+			params[params_count++] = req->profiles[i]->params;
+	}
+	for (size_t i = 0; i < set->controls_count; i++) {
+		const struct control *c = &set->controls[i];
+		struct choice choice = choose(req, c);
+		size_t first = out->count;
+
+		if (!choice.chosen)
+			continue;
+		if (!looked_at(c, hosts)) {
+			out->controls_skipped++;
+			continue;
+		}
+		int rc = control_run(store, c, params, params_count, hosts, out);
+
+		if (rc < 0)
+			return rc;
+		out->controls_judged++;
+		for (size_t k = first; k < out->count; k++) {
+			out->items[k].severity = choice.severity;
+			out->items[k].note = choice.note;
+			waivers_apply(set, req->now_ms, &out->items[k]);
+		}
+	}
+	return 0;
+}
+
+int judge_run(struct fact_store *store, const struct control_set *set,
+	      const struct judge_request *req, struct finding_set *out, struct rf_err *err)
+{
+	struct host_list hosts = {0};
+	int rc = hosts_find(fact_store_db(store), &hosts, err);
+
+	if (!rc)
+		rc = hosts_keep(&hosts, out);
+	if (!rc)
+		rc = run_controls(store, set, req, &hosts, out);
+	if (rc && err && !err->code)
+		rf_fail(err, rc, "judge: %s", rf_code_text(rc));
+	rf_free(hosts.names);
+	if (!rc)
+		finding_sort(out);
+	return rc;
+}
