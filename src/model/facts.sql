@@ -597,13 +597,15 @@ CREATE TABLE firewall_rule (
 	tbl TEXT NOT NULL, -- table
 	chain TEXT NOT NULL, -- chain
 	handle INTEGER NOT NULL, -- rule handle
-	proto TEXT, -- tcp, udp, '' for any
+	item INTEGER NOT NULL, -- number within the rule from 0: a rule over several ports or protocols has a row for each range
+	proto TEXT, -- tcp, udp, icmp, icmpv6 or the number of another one; '' for any
 	dport_first INTEGER, -- lowest destination port; 0 when every port
 	dport_last INTEGER, -- highest destination port; 65535 when every port
-	peer_limited INTEGER, -- 1 when the rule names source addresses or an input interface
+	peer_limited INTEGER, -- 1 when the rule names source addresses or an input interface, or holds only for connections that exist already
+	other_match INTEGER, -- 1 when the rule asks for more than these columns show: source port, rate, mark, address type ...
 	verdict TEXT, -- accept, drop, reject, jump, other
 	source TEXT, -- netlink
-	PRIMARY KEY (host, family, tbl, chain, handle)
+	PRIMARY KEY (host, family, tbl, chain, handle, item)
 );
 
 -- kv: firewall persistence. Keys: nftables/enabled, nftables/file, firewalld/enabled, ufw/enabled, present (0/1: any hook chain in input).
