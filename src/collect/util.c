@@ -240,13 +240,13 @@ static int user_add(struct util_users *users, char **f, unsigned int line)
 	struct util_user u = {.name = rf_strdup(f[0]),
 			      .home = rf_strdup(f[5]),
 			      .shell = rf_strdup(f[6]),
+			      .password = rf_strdup(f[1]),
 			      .uid = number_or(f[2], -1),
 			      .gid = number_or(f[3], -1),
-			      .line = line,
-			      .has_password_field = *f[1] != '\0'};
+			      .line = line};
 
 	users->users[users->users_count++] = u;
-	return u.name && u.home && u.shell ? 0 : -ENOMEM;
+	return u.name && u.home && u.shell && u.password ? 0 : -ENOMEM;
 }
 
 static int group_add(struct util_users *users, char **f, unsigned int line)
@@ -321,6 +321,7 @@ void util_users_done(struct util_users *users)
 		rf_free(users->users[i].name);
 		rf_free(users->users[i].home);
 		rf_free(users->users[i].shell);
+		rf_free(users->users[i].password);
 	}
 	for (size_t i = 0; i < users->groups_count; i++) {
 		rf_free(users->groups[i].name);

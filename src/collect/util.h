@@ -66,9 +66,9 @@ int util_dropins(struct sys *sys, const char *const *dirs, size_t dirs_count, co
 /* A line of /etc/passwd. */
 struct util_user {
 	char *name, *home, *shell;
+	char *password;	  /* second field, scrubbed: x, *, !, a scheme prefix and *, or empty */
 	int64_t uid, gid; /* -1 when not a number */
 	unsigned int line;
-	bool has_password_field; /* the second field is x or *, not empty */
 };
 
 /* A line of /etc/group. */
