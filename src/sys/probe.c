@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/internal.h"
+#include "sys/netlink.h"
 
 struct probe {
 	const char *name;
@@ -86,24 +87,21 @@ static int run_adjtimex(const struct probe *probe, const char *arg, struct rf_bu
 			     t.status, t.maxerror, t.esterror, t.offset, state);
 }
 
-/* What a name stands for that only captures have. */
-static int run_nothing(const struct probe *probe, const char *arg, struct rf_buf *out,
+static int run_netlink(const struct probe *probe, const char *arg, struct rf_buf *out,
 		       struct rf_err *why)
 {
-	(void)arg;
-	(void)out;
-	return rf_fail(why, RF_E_UNSUPPORTED, "%s is not asked of a live host", probe->name);
+	return netlink_ask(probe->name, arg, out, why);
 }
 
 static const struct probe probes[] = {
 	{"uname", run_uname, false},	    {"identity", run_identity, false},
 	{"clock", run_clock, false},	    {"adjtimex", run_adjtimex, false},
-	{"rtnl-link", run_nothing, false},  {"rtnl-bridge-vlan", run_nothing, false},
-	{"rtnl-addr", run_nothing, false},  {"rtnl-fdb", run_nothing, false},
-	{"rtnl-qdisc", run_nothing, false}, {"rtnl-filter", run_nothing, true},
-	{"sock-diag", run_nothing, true},   {"unix-diag", run_nothing, false},
-	{"nft", run_nothing, true},	    {"audit", run_nothing, true},
-	{"libvirt", run_nothing, true},
+	{"rtnl-link", run_netlink, false},  {"rtnl-bridge-vlan", run_netlink, false},
+	{"rtnl-addr", run_netlink, false},  {"rtnl-fdb", run_netlink, false},
+	{"rtnl-qdisc", run_netlink, false}, {"rtnl-filter", run_netlink, true},
+	{"sock-diag", run_netlink, true},   {"unix-diag", run_netlink, false},
+	{"nft", run_netlink, true},	    {"audit", run_netlink, true},
+	{"libvirt", run_netlink, true},
 };
 
 static const struct probe *find_probe(const char *name)
