@@ -1327,9 +1327,10 @@ CREATE TABLE vmx_default (
 -- key: vm, layer
 CREATE VIEW kvm_vm AS SELECT v.* FROM vm v WHERE v.format = 'libvirt' AND v.layer <> 'approved' AND NOT (v.layer = 'persistent' AND EXISTS (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live' AND l.digest = v.digest));
 
--- Network cards of the VMs of kvm_vm.
+-- Network cards of the VMs of kvm_vm. network_known is 1 when the network or bridge they name is there, host_asked is 1 when libvirt
+-- answered, same_mac_vm is another VM with the same address ('' for none).
 -- key: vm, layer, nic
-CREATE VIEW kvm_nic AS SELECT n.*, v.class, v.zone FROM vm_nic n JOIN kvm_vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer;
+CREATE VIEW kvm_nic AS SELECT n.*, v.class, v.zone, (SELECT COALESCE(MAX(l.connected), 0) FROM libvirt l WHERE l.host = n.host) AS host_asked, CASE WHEN n.kind = 'network' AND EXISTS (SELECT 1 FROM network w WHERE w.host = n.host AND w.network = n.network) THEN 1 WHEN n.kind = 'bridge' AND EXISTS (SELECT 1 FROM bridge b WHERE b.host = n.host AND b.name = n.network) THEN 1 WHEN EXISTS (SELECT 1 FROM fact_gap g WHERE g.host = n.host AND g.col = '' AND g.tbl IN ('network', 'bridge')) THEN NULL ELSE 0 END AS network_known, (SELECT COALESCE(MIN(o.vm), '') FROM vm_nic o WHERE o.host = n.host AND o.mac = n.mac AND o.vm <> n.vm AND o.layer <> 'approved') AS same_mac_vm FROM vm_nic n JOIN kvm_vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer;
 
 -- Disks of the VMs of kvm_vm. other_vm is another VM that may write the same image ('' for none), pool_encrypted is 1 when a
 -- storage pool holds the image and lies on dm-crypt.
