@@ -207,6 +207,9 @@ static int query_row(void *arg, int columns, sqlite3_stmt *stmt)
 	if (sqlite3_column_type(stmt, pass) == SQLITE_NULL) {
 		f->state = FINDING_UNKNOWN;
 		f->reason = "a fact that this question needs is not known";
+	} else if (sqlite3_column_int64(stmt, pass) & ~(sqlite3_int64)1) {
+		f->state = FINDING_ERROR;
+		f->reason = "the query's pass is neither 1 nor 0 nor NULL";
 	} else {
 		f->state = sqlite3_column_int(stmt, pass) ? FINDING_PASS : FINDING_FAIL;
 	}
