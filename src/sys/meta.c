@@ -205,19 +205,30 @@ static bool says_something(const char *field)
 	return field && *field && strcmp(field, "-") != 0;
 }
 
+/* A path that became something else: what was said of it before holds no more. */
+static void change_type(struct meta_entry *e, bool stat_failed, uint32_t type)
+{
+	if ((e->known & META_TYPE) && (e->stat_failed != stat_failed || e->st.type != type)) {
+		rf_free(e->text);
+		e->text = NULL;
+		e->error = 0;
+		e->flags &= META_ACL;
+	}
+	e->stat_failed = stat_failed;
+	e->st.type = type;
+	e->known |= META_TYPE;
+}
+
 static int take_type(struct meta_entry *e, const char *field)
 {
 	if (strcmp(field, "?") == 0) {
-		e->stat_failed = true;
-		e->known |= META_TYPE;
+		change_type(e, true, 0);
 		return 0;
 	}
 	for (size_t i = 0; i < RF_COUNT(types); i++) {
 		if (field[0] != types[i].letter || field[1])
 			continue;
-		e->stat_failed = false;
-		e->st.type = types[i].type;
-		e->known |= META_TYPE;
+		change_type(e, false, types[i].type);
 		return 0;
 	}
 	return RF_E_SYNTAX;
@@ -238,8 +249,10 @@ static int take_flags(struct meta_entry *e, char *field)
 		if (!flag)
 			return RF_E_SYNTAX;
 		if (flag == META_READ) {
-			e->error = 0;
 			e->flags &= ~(unsigned)META_ERROR;
+			e->error = 0;
+			rf_free(e->text);
+			e->text = NULL;
 		}
 		e->flags |= flag;
 		field = comma;

@@ -214,22 +214,46 @@ static int take_message(struct netlink_answer *a, const struct nlmsghdr *nlh, st
 	return a->single_type && nlh->nlmsg_type == a->single_type ? NETLINK_DONE : NETLINK_MORE;
 }
 
+/* The message at *at, which moves behind it; NULL at the end or where no message can be. Not
+ * mnl_nlmsg_ok: that takes lengths above INT32_MAX for small ones (libmnl 1.0.4). */
+static const struct nlmsghdr *next_message(const uint8_t *data, size_t len, size_t *at)
+{
+	const struct nlmsghdr *nlh = (const void *)(data + *at);
+	size_t left = len - *at;
+
+	if (left < sizeof(*nlh) || nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > left)
+		return NULL;
+	size_t step = NLMSG_ALIGN((size_t)nlh->nlmsg_len);
+
+	/* Padding behind the last message may be left off. */
+	*at += step < left ? step : left;
+	return nlh;
+}
+
 int netlink_take(struct netlink_answer *a, const uint8_t *data, size_t len, struct rf_buf *out)
 {
-	if (len > INT32_MAX)
-		return RF_E_LIMIT;
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)data;
-	int left = (int)len;
+	const struct nlmsghdr *nlh;
+	size_t at = 0;
 
-	while (mnl_nlmsg_ok(nlh, left)) {
+	while ((nlh = next_message(data, len, &at))) {
 		int rc = take_message(a, nlh, out);
 
 		if (rc != NETLINK_MORE)
 			return rc;
-		nlh = mnl_nlmsg_next(nlh, &left);
 	}
-	/* Padding behind the last message may be left off: then left is small and negative. */
-	return left > 0 ? RF_E_SYNTAX : NETLINK_MORE;
+	return at < len ? RF_E_SYNTAX : NETLINK_MORE;
+}
+
+int netlink_check(const char *name, const struct rf_buf *bytes)
+{
+	size_t at = 0;
+	bool is_netlink = false;
+
+	for (size_t i = 0; i < RF_COUNT(questions); i++)
+		is_netlink = is_netlink || strcmp(questions[i].name, name) == 0;
+	while (is_netlink && next_message(bytes->data, bytes->len, &at))
+		;
+	return is_netlink && at < bytes->len ? RF_E_SYNTAX : 0;
 }
 
 /* One datagram from the kernel itself; other senders are not listened to. */

@@ -40,4 +40,8 @@ struct netlink_answer {
 int netlink_take(struct netlink_answer *answer, const uint8_t *data, size_t len,
 		 struct rf_buf *out) RF_MUST_CHECK;
 
+/* Whether the bytes of an answer are messages from end to end, so that mnl_nlmsg_ok and
+ * mnl_nlmsg_next may walk them. 0 (also for a probe that is not netlink's) or RF_E_SYNTAX. */
+int netlink_check(const char *name, const struct rf_buf *bytes) RF_MUST_CHECK;
+
 #endif

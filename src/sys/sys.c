@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "sys/internal.h"
 #include "sys/meta.h"
+#include "sys/netlink.h"
 
 static struct file_root live_root(const struct sys *sys)
 {
@@ -246,6 +247,8 @@ int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf 
 
 	if (rc == 0 && bytes.failed)
 		rc = -ENOMEM;
+	if (rc == 0 && netlink_check(name, &bytes) < 0)
+		rc = rf_fail(&sys->why, RF_E_SYNTAX, "the answer is not made of netlink messages");
 	if (rc < 0) {
 		char what[128];
 

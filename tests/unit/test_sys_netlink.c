@@ -197,6 +197,11 @@ static void test_broken_answers(void **state)
 	/* A length below that of a header must not loop for ever. */
 	memset(in.data, 0, 4);
 	assert_int_equal(netlink_take(&a, in.data, in.len, &out), RF_E_SYNTAX);
+	/* libmnl takes this length for a negative one, which is small. */
+	memset(in.data, 0xbe, 4);
+	assert_int_equal(netlink_take(&a, in.data, in.len, &out), RF_E_SYNTAX);
+	assert_int_equal(netlink_check("rtnl-link", &in), RF_E_SYNTAX);
+	assert_int_equal(netlink_check("uname", &in), 0);
 	/* An odd length is padded in the answer, so that the next message is found. */
 	rf_buf_reset(&in);
 	add(&in, RTM_NEWLINK, 2, 5, 1);
