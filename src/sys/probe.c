@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/image.h"
 #include "sys/internal.h"
 #include "sys/netlink.h"
 
@@ -93,6 +94,13 @@ static int run_netlink(const struct probe *probe, const char *arg, struct rf_buf
 	return netlink_ask(probe->name, arg, out, why);
 }
 
+static int run_image_head(const struct probe *probe, const char *arg, struct rf_buf *out,
+			  struct rf_err *why)
+{
+	(void)probe;
+	return image_head(arg, out, why);
+}
+
 static const struct probe probes[] = {
 	{"uname", run_uname, false},	    {"identity", run_identity, false},
 	{"clock", run_clock, false},	    {"adjtimex", run_adjtimex, false},
@@ -101,6 +109,7 @@ static const struct probe probes[] = {
 	{"rtnl-qdisc", run_netlink, false}, {"rtnl-filter", run_netlink, true},
 	{"sock-diag", run_netlink, true},   {"unix-diag", run_netlink, false},
 	{"nft", run_netlink, true},	    {"audit", run_netlink, true},
+	{"image-head", run_image_head, true},
 	{"libvirt", run_netlink, true},
 };
 

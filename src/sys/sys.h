@@ -109,6 +109,7 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   unix-diag        listening unix sockets
  *   nft              arg tables, chains, rules: nfnetlink dumps
  *   audit            arg status, rules
+ *   image-head       arg PATH: the first 4 KiB of a disk image or block device
  *   libvirt          arg URI: a JSON document, see virt.h
  */
 int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf *out,
