@@ -1451,9 +1451,13 @@ CREATE VIEW boot_host AS SELECT b.*, h.arch, h.init, h.is_guest, h.cpu_vendor FR
 -- key:
 CREATE VIEW mac_host AS SELECT h.*, CASE WHEN EXISTS (SELECT 1 FROM lsm l WHERE l.host = h.host AND l.enabled = 1) THEN 1 WHEN EXISTS (SELECT 1 FROM fact_gap g WHERE g.host = h.host AND g.tbl = 'lsm' AND g.key = '' AND g.col = '') THEN NULL ELSE 0 END AS mac_active, CASE WHEN EXISTS (SELECT 1 FROM lsm l WHERE l.host = h.host AND l.name = 'apparmor' AND l.enabled = 1) THEN 1 WHEN EXISTS (SELECT 1 FROM fact_gap g WHERE g.host = h.host AND g.tbl = 'lsm' AND g.key = '' AND g.col = '') THEN NULL ELSE 0 END AS apparmor_active, (SELECT CASE WHEN EXISTS (SELECT 1 FROM fact_gap g WHERE g.host = h.host AND g.tbl = 'lsm_profile' AND g.key = '' AND g.col = '') THEN NULL ELSE COUNT(*) END FROM lsm_profile t WHERE t.host = h.host AND substr(t.name, length(t.name) - 13) = 'virt-aa-helper') AS vm_profiles FROM host h;
 
--- Hosts with what decides whether rules for people who log in matter: which PAM modules take part ('1' or '0'), whether sudo is there.
+-- Hosts with what decides whether rules for people who log in matter: which PAM modules take part ('1' or '0').
 -- key:
-CREATE VIEW auth_host AS SELECT h.*, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/faillock') AS pam_faillock, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/pwquality') AS pam_pwquality, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/pwhistory') AS pam_pwhistory, (SELECT o.value FROM sudo_option o WHERE o.host = h.host AND o.key = 'present') AS sudo_present FROM host h;
+CREATE VIEW auth_host AS SELECT h.*, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/faillock') AS pam_faillock, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/pwquality') AS pam_pwquality, (SELECT o.value FROM auth_policy o WHERE o.host = h.host AND o.key = 'pam/pwhistory') AS pam_pwhistory FROM host h;
+
+-- Hosts with the presence of sudo ('1' or '0').
+-- key:
+CREATE VIEW sudo_host AS SELECT h.*, (SELECT o.value FROM sudo_option o WHERE o.host = h.host AND o.key = 'present') AS sudo_present FROM host h;
 
 -- Hosts with the presence of an SSH server ('1' or '0').
 -- key:
