@@ -18,4 +18,7 @@ extern const size_t vmx_known_keys_count;
 /* The row of a key written that way, or NULL. */
 const struct vmx_known_key *vmx_known_key_find(const char *key);
 
+/* The number of the first row whose key begins with that letter or a later one. */
+size_t vmx_known_keys_from(char first);
+
 #endif

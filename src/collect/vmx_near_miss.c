@@ -85,15 +85,19 @@ static size_t smaller(size_t a, size_t b)
  */
 static size_t slips(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	size_t rows[3][VMX_MAX_KEY_BYTES + 2];
+	size_t rows[3][VMX_MAX_KEY_BYTES + 4];
 	size_t *before = rows[0], *above = rows[1], *here = rows[2];
+	const size_t far = MAX_SLIPS + 1;
 
-	for (size_t j = 0; j <= b_len; j++)
+	for (size_t j = 0; j <= b_len && j <= far; j++)
 		above[j] = j;
 	for (size_t i = 1; i <= a_len; i++) {
-		size_t least = here[0] = i;
+		/* Only cells this near to the diagonal can be within the limit. */
+		size_t first = i > MAX_SLIPS ? i - MAX_SLIPS : 1;
+		size_t last = smaller(b_len, i + MAX_SLIPS);
+		size_t least = here[first - 1] = first == 1 ? i : far;
 
-		for (size_t j = 1; j <= b_len; j++) {
+		for (size_t j = first; j <= last; j++) {
 			size_t cost = a[i - 1] != b[j - 1];
 
 			here[j] = smaller(above[j - 1] + cost, smaller(above[j], here[j - 1]) + 1);
@@ -101,15 +105,16 @@ static size_t slips(const char *a, size_t a_len, const char *b, size_t b_len)
 				here[j] = smaller(here[j], before[j - 2] + 1);
 			least = smaller(least, here[j]);
 		}
+		here[last + 1] = far;
 		if (least > MAX_SLIPS)
-			return MAX_SLIPS + 1;
+			return far;
 		size_t *oldest = before;
 
 		before = above;
 		above = here;
 		here = oldest;
 	}
-	return smaller(above[b_len], MAX_SLIPS + 1);
+	return smaller(above[b_len], far);
 }
 
 static bool same_family(const char *key, const char *known)
@@ -128,15 +133,18 @@ static const struct vmx_known_key *nearest(const char *key)
 	size_t len = strlen(key);
 	size_t best_slips = len >= TWO_SLIPS_FROM ? MAX_SLIPS : len >= ONE_SLIP_FROM ? 1 : 0;
 
-	best_slips++;
-	for (size_t i = 0; i < vmx_known_keys_count; i++) {
+	if (best_slips++ == 0)
+		return NULL;
+	/* The table is sorted, and a slip in the first letter is not looked for. */
+	for (size_t i = vmx_known_keys_from(key[0]);
+	     i < vmx_known_keys_count && vmx_known_keys[i].key[0] == key[0]; i++) {
 		const struct vmx_known_key *k = &vmx_known_keys[i];
 
-		if (!k->spelling || k->key[0] != key[0] || !same_family(key, k->key))
+		if (!k->spelling)
 			continue;
 		size_t k_len = strlen(k->key);
 
-		if (k_len > len + MAX_SLIPS || len > k_len + MAX_SLIPS)
+		if (k_len > len + MAX_SLIPS || len > k_len + MAX_SLIPS || !same_family(key, k->key))
 			continue;
 		size_t n = slips(key, len, k->key, k_len);
 
