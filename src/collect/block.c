@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "collect/block.h"
-#include "collect/mountinfo.h"
 
 #define MAX_DEPTH   8u
 #define MAX_DEVICES 256u
@@ -71,4 +70,39 @@ int block_encrypted_path(struct sys *sys, const char *path)
 	if (!rf_format(base, sizeof(base), "/sys/class/block/%s", real + strlen("/dev/")))
 		return -1;
 	return encrypted_base(sys, base);
+}
+
+/* The directory that an overlay writes to, or the first of those that it reads. */
+static bool overlay_layer(const struct mount_entry *e, char *out, size_t size)
+{
+	if (mount_option_value(e->super, "upperdir", out, size))
+		return true;
+	if (!mount_option_value(e->super, "lowerdir", out, size))
+		return false;
+	out[strcspn(out, ":")] = '\0';
+	return true;
+}
+
+int block_encrypted_mount(struct sys *sys, const struct mount_table *table,
+			  const struct mount_entry *entry)
+{
+	char layer[RF_MAX_PATH_BYTES];
+
+	for (unsigned int i = 0; i < MAX_DEPTH && strcmp(entry->fstype, "overlay") == 0; i++) {
+		if (!overlay_layer(entry, layer, sizeof(layer)))
+			return -1;
+		entry = mount_table_find(table, layer);
+		if (!entry)
+			return -1;
+	}
+	if (strcmp(entry->fstype, "zfs") == 0)
+		return -1;
+	int found = entry->major ? block_encrypted_number(sys, entry->major, entry->minor) : -1;
+
+	if (found >= 0)
+		return found;
+	/* btrfs has a number of its own, which is no block device. */
+	if (rf_starts(entry->device, "/dev/"))
+		return block_encrypted_path(sys, entry->device);
+	return entry->major ? -1 : 0;
 }

@@ -63,12 +63,7 @@ static int file_encrypted(struct sys *sys, const struct mount_table *mounts, con
 	mount_path_resolve(sys, path, real, sizeof(real));
 	const struct mount_entry *e = mount_table_find(mounts, real);
 
-	if (!e)
-		return -1;
-	int found = block_encrypted_number(sys, e->major, e->minor);
-
-	/* btrfs has a number of its own, which is no block device. */
-	return found < 0 && e->device[0] == '/' ? block_encrypted_path(sys, e->device) : found;
+	return e ? block_encrypted_mount(sys, mounts, e) : -1;
 }
 
 /* One line: Filename Type Size Used Priority; sizes in KiB; blanks in names as \040. */
