@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "control/control.h"
+#include "sys/sys.h"
 
 /* Our controls plus those of --site (or /etc/ringfence/site when it is there). Refused files are
  * told of on standard error; the rest still run. */
@@ -16,6 +17,10 @@ int common_controls(const struct cli_args *args, struct control_set *out,
 /* Collects into a new store what the options ask for, with progress on a terminal; finishes it. */
 int common_facts(const struct cli_args *args, struct fact_store **out,
 		 struct rf_err *err) RF_MUST_CHECK;
+
+/* Is there a libvirt to ask? A host without one has no VMs of libvirt: that is no gap. */
+bool common_libvirt_here(struct sys *sys);
+#define COMMON_DEFAULT_URI "qemu:///system"
 
 /* ms since 1970-01-01 UTC. */
 int64_t common_now_ms(void);

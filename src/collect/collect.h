@@ -48,8 +48,9 @@ struct collector {
 extern const struct collector collectors[];
 extern const size_t collectors_count;
 
-/* What a file collector calls before each file, so that a hang or crash costs that file alone. */
-void collect_heartbeat(struct fact_sink *out, const char *path);
+/* What a file collector calls before each file: a hang or crash then costs that file alone. False:
+ * leave this file out (it was read, or did harm, before a restart). */
+bool collect_heartbeat(struct fact_sink *out, const char *path);
 
 /* The collectors' functions; one row each in collect.c. */
 collect_fn collect_boot, collect_kernel, collect_cpu, collect_memory, collect_accounts,
