@@ -16,6 +16,7 @@
 #include "sys/internal.h"
 #include "sys/meta.h"
 #include "sys/netlink.h"
+#include "sys/scrub.h"
 
 static struct file_root live_root(const struct sys *sys)
 {
@@ -138,6 +139,10 @@ int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf 
 
 	if (rc == 0)
 		rc = sys->ops->read(sys, path, max_bytes, &bytes, real);
+	if (rc == 0)
+		rc = scrub_file(path, real, &bytes);
+	if (rc == RF_E_UNSUPPORTED && !sys->why.code)
+		rf_fail(&sys->why, rc, "text in UTF-16 is not read");
 	if (rc < 0)
 		return say(sys, err, path, rc);
 	rf_buf_done(out);
@@ -247,6 +252,8 @@ int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf 
 
 	if (rc == 0 && bytes.failed)
 		rc = -ENOMEM;
+	if (rc == 0)
+		rc = scrub_probe(name, &bytes);
 	if (rc == 0 && netlink_check(name, &bytes) < 0)
 		rc = rf_fail(&sys->why, RF_E_SYNTAX, "the answer is not made of netlink messages");
 	if (rc < 0) {
