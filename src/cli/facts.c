@@ -36,8 +36,9 @@ static int source_open(const struct cli_args *args, struct sys **out, struct rf_
 		return sys_open_live(out, err);
 	if (stat(from, &st) < 0)
 		return rf_fail(err, -errno, "--from %s: %s", from, rf_code_text(-errno));
-	return S_ISDIR(st.st_mode) ? sys_open_dir(from, out, err)
-				   : sys_open_capture(from, out, err);
+	if (!S_ISDIR(st.st_mode))
+		return rf_fail(err, RF_E_UNSUPPORTED, "archives land soon");
+	return sys_open_dir(from, out, err);
 }
 
 bool common_libvirt_here(struct sys *sys)

@@ -20,7 +20,6 @@
 #include "base/reader.h"
 #include "base/str.h"
 #include "collect/run.h"
-#include "sys/sandbox.h"
 
 /* More children than cores, since some of them wait. */
 #define MAX_CHILDREN 4
@@ -107,13 +106,6 @@ bool collect_heartbeat(struct fact_sink *out, const char *path)
 	return true;
 }
 
-static enum sandbox_profile sandbox_of(enum collect_when when)
-{
-	if (when == COLLECT_LIBVIRT)
-		return SANDBOX_COLLECT_LIBVIRT;
-	return when == COLLECT_HOST ? SANDBOX_COLLECT_NET : SANDBOX_COLLECT_FILES;
-}
-
 /* What the child says last: 0 or the error, and how many gaps it wrote. */
 static void child_end(struct pipe_sink *p, int rc, const struct rf_err *err)
 {
@@ -138,8 +130,6 @@ static _Noreturn void child_main(const struct collector *c, const struct collect
 	signal(SIGPIPE, SIG_IGN);
 	/* A hostile file may ask for much; the machine's VMs need their memory more. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-	if (!o->no_sandbox)
-		rc = sandbox_enter(sandbox_of(c->when), &err);
 	if (!rc)
 		rc = c->run(o->sys, o->req, &p.sink, &err);
 	if (!rc)
@@ -360,6 +350,12 @@ static int child_record(struct runner *r, struct child *child, const char *state
 	return rc;
 }
 
+/* It goes from file to file and has begun: then only one file is at stake. */
+static bool reads_files(const struct child *child)
+{
+	return child->collector->when == COLLECT_FILES && child->file[0];
+}
+
 /* A reader of files ended badly at one file: note it, and go on behind it. */
 static int child_restart(struct runner *r, struct child *child, const char *reason,
 			 struct rf_err *err)
@@ -404,7 +400,7 @@ static int child_finish(struct runner *r, struct child *child, const char *troub
 			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	bool broken = trouble || !child->ended;
 
-	if (broken && child->file[0] && child->restarts < MAX_RESTARTS)
+	if (broken && reads_files(child) && child->restarts < MAX_RESTARTS)
 		return child_restart(r, child, reason, err);
 	if (child->restarts && !broken)
 		state = "partial";
@@ -469,7 +465,10 @@ static int child_serve(struct runner *r, struct child *child, short revents, uns
 		}
 	}
 	/* Readers of many files are silent for one file at most; others for their whole life. */
-	int64_t since = child->file[0] ? child->heard_ms : child->started_ms;
+	int64_t since = reads_files(child) ? child->heard_ms : child->started_ms;
+
+	if (child->collector->when == COLLECT_LIBVIRT)
+		timeout_ms *= 3; /* a daemon with a thousand VMs needs its time */
 
 	if (now_ms() - since < (int64_t)timeout_ms)
 		return 0;

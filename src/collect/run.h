@@ -22,7 +22,7 @@ struct collect_options {
 	const struct collector *table;
 	size_t table_count;
 	const char *record_dir; /* the folder that a recording host writes; NULL: none */
-	bool no_sandbox; /* test hook and sanitizer builds */
+	bool no_sandbox;	/* test hook and sanitizer builds */
 };
 
 /* Returns 0 even when collectors failed; a negative code when the store or a fork failed. */

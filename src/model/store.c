@@ -193,7 +193,7 @@ static int insert_duplicate_gap(struct fact_store *store, const struct fact_tabl
 int fact_store_insert(struct fact_store *store, const struct fact_table *table,
 		      const struct fact_value *values, struct rf_err *err)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	int rc = insert_prepare(store, table, &stmt, err);
 
 	if (rc < 0)

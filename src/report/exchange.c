@@ -105,8 +105,7 @@ int report_sarif(const struct report *report, FILE *out, struct rf_err *err)
 	json_t *doc = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:o}]}", "$schema",
 				"https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0",
 				"runs", "tool", "driver", "name", "Ringfence", "version",
-				RF_VERSION, 
-				"rules", rules, "results", results);
+				RF_VERSION, "rules", rules, "results", results);
 
 	if (!doc)
 		return rf_fail(err, -ENOMEM, "SARIF report: no memory");

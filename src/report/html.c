@@ -255,6 +255,8 @@ static void put_group(FILE *out, const struct finding_group *g)
 		"class=\"tag\">%s</span><span class=\"t\">",
 		group_class(f), f->state == FINDING_FAIL ? " fail" : "", group_class(f), c->pillar,
 		finding_state_name(f->state), c->id, group_word(f));
+	/* A title states the good state; where it does not hold, that is said first. */
+	fputs(f->state == FINDING_FAIL ? "<span class=\"not\">Not met: </span>" : "", out);
 	put_text(out, c->title);
 	fprintf(out, "<code>%s</code></span><span class=\"n\">", c->id);
 	if (g->vms_count > 1)

@@ -102,15 +102,14 @@ static int run_image_head(const struct probe *probe, const char *arg, struct rf_
 }
 
 static const struct probe probes[] = {
-	{"uname", run_uname, false},	    {"identity", run_identity, false},
-	{"clock", run_clock, false},	    {"adjtimex", run_adjtimex, false},
-	{"rtnl-link", run_netlink, false},  {"rtnl-bridge-vlan", run_netlink, false},
-	{"rtnl-addr", run_netlink, false},  {"rtnl-fdb", run_netlink, false},
-	{"rtnl-qdisc", run_netlink, false}, {"rtnl-filter", run_netlink, true},
-	{"sock-diag", run_netlink, true},   {"unix-diag", run_netlink, false},
-	{"nft", run_netlink, true},	    {"audit", run_netlink, true},
-	{"image-head", run_image_head, true},
-	{"libvirt", run_netlink, true},
+	{"uname", run_uname, false},	      {"identity", run_identity, false},
+	{"clock", run_clock, false},	      {"adjtimex", run_adjtimex, false},
+	{"rtnl-link", run_netlink, false},    {"rtnl-bridge-vlan", run_netlink, false},
+	{"rtnl-addr", run_netlink, false},    {"rtnl-fdb", run_netlink, false},
+	{"rtnl-qdisc", run_netlink, false},   {"rtnl-filter", run_netlink, true},
+	{"sock-diag", run_netlink, true},     {"unix-diag", run_netlink, false},
+	{"nft", run_netlink, true},	      {"audit", run_netlink, true},
+	{"image-head", run_image_head, true}, {"libvirt", run_netlink, true},
 };
 
 static const struct probe *find_probe(const char *name)
