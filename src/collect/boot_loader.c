@@ -30,6 +30,21 @@ static void gap(struct fact_sink *out, const char *column, const char *source, c
 	fact_gap(out, FACT_T_BOOT, "", column, source, "%s", text);
 }
 
+/* Reads a file whose absence is a fact; returns 1, 0 when it is not there, -1 with a gap. */
+static int read_for(struct sys *sys, struct fact_sink *out, const char *column, const char *path,
+		    struct rf_buf *buf)
+{
+	int rc = sys_read(sys, path, RF_MAX_FILE_BYTES, buf, NULL);
+
+	if (rc == 0)
+		return 1;
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		return 0;
+	fact_gap(out, FACT_T_BOOT, "", column, path, "%s cannot be read (%s); run as root.", path,
+		 rf_code_text(rc));
+	return -1;
+}
+
 /* Drops one pair of quotes around a word. */
 static char *bare(char *word)
 {
@@ -118,9 +133,7 @@ static bool has_user_password(struct sys *sys, struct fact_sink *out, const char
 	bool found = false;
 
 	rf_format(path, sizeof(path), "%s/user.cfg", dir);
-	if (util_read(sys, out, FACT_T_BOOT, "loader_password", path, RF_MAX_FILE_BYTES, &buf) >
-		    0 &&
-	    buf.len)
+	if (read_for(sys, out, "loader_password", path, &buf) > 0 && buf.len)
 		util_settings_walk((char *)buf.data, path, "#", false, note_user_password, &found);
 	return found;
 }
@@ -132,16 +145,13 @@ static bool fill_grub(struct sys *sys, struct fact_sink *out, struct boot_row *b
 	char path[RF_MAX_PATH_BYTES];
 
 	rf_format(path, sizeof(path), "%s/grub.cfg", dir);
-	int rc = sys_read(sys, path, RF_MAX_FILE_BYTES, &buf, NULL);
+	int rc = read_for(sys, out, "loader_password", path, &buf);
 
-	if (rc == -ENOENT || rc == -ENOTDIR)
+	if (rc == 0)
 		return false;
 	b->row.loader = "grub";
-	if (rc < 0) {
-		fact_gap(out, FACT_T_BOOT, "", "loader_password", path,
-			 "%s cannot be read (%s); run as root.", path, rf_code_text(rc));
+	if (rc < 0)
 		return true;
-	}
 	b->row.loader_password =
 		FACT_BOOL(buf.len && boot_grub_has_password((char *)buf.data,
 							    has_user_password(sys, out, dir)));
@@ -202,9 +212,7 @@ static void read_unit(struct sys *sys, struct fact_sink *out, const char *path, 
 {
 	RF_AUTOBUF struct rf_buf buf = {0};
 
-	if (util_read(sys, out, FACT_T_BOOT, "rescue_password", path, RF_MAX_FILE_BYTES, &buf) >
-		    0 &&
-	    buf.len)
+	if (read_for(sys, out, "rescue_password", path, &buf) > 0 && buf.len)
 		util_settings_walk((char *)buf.data, path, "#;", false, note_rescue, r);
 }
 
@@ -239,7 +247,7 @@ static int inittab_has(struct sys *sys, struct fact_sink *out, const char *colum
 		       const char *field, const char *what)
 {
 	RF_AUTOBUF struct rf_buf buf = {0};
-	int rc = util_read(sys, out, FACT_T_BOOT, column, "/etc/inittab", RF_MAX_FILE_BYTES, &buf);
+	int rc = read_for(sys, out, column, "/etc/inittab", &buf);
 	char *cursor = rc > 0 && buf.len ? (char *)buf.data : NULL;
 
 	if (rc <= 0)

@@ -27,6 +27,18 @@ enum absence {
 	ABSENT_ZERO,  /* as good as 0: what it would switch is not there */
 };
 
+/* What a missing setting is as good as, when the kernel is built without what it switches. */
+static const struct {
+	const char *key, *symbol, *value;
+} equivalents[] = {
+	{"kernel.kexec_load_disabled", "CONFIG_KEXEC_CORE", "1"},
+	{"kernel.modules_disabled", "CONFIG_MODULES", "1"},
+	{"kernel.sysrq", "CONFIG_MAGIC_SYSRQ", "0"},
+	{"kernel.unprivileged_bpf_disabled", "CONFIG_BPF_SYSCALL", "2"},
+	{"kernel.yama.ptrace_scope", "CONFIG_SECURITY_YAMA", "0"},
+	{"vm.unprivileged_userfaultfd", "CONFIG_USERFAULTFD", "0"},
+};
+
 static const struct {
 	const char *key;
 	enum absence absence;
@@ -147,7 +159,27 @@ static void sysctl_gap(struct fact_sink *out, const char *key, const char *path)
 		 path);
 }
 
-static void collect_fixed_sysctls(struct sys *sys, struct fact_sink *out)
+/* True when the kernel was built without what the setting would switch: then that is told. */
+static bool put_equivalent(struct fact_sink *out, const struct kconfig *config, const char *key)
+{
+	char source[512];
+
+	for (size_t i = 0; i < RF_COUNT(equivalents); i++) {
+		if (strcmp(key, equivalents[i].key) != 0 ||
+		    kconfig_get(config, equivalents[i].symbol) != 'n')
+			continue;
+		rf_format(source, sizeof(source), "%s: %s is not set", config->source,
+			  equivalents[i].symbol);
+		fact_put_sysctl(out, &(struct fact_sysctl){.key = key,
+							   .value = equivalents[i].value,
+							   .source = source});
+		return true;
+	}
+	return false;
+}
+
+static void collect_fixed_sysctls(struct sys *sys, const struct kconfig *config,
+				  struct fact_sink *out)
 {
 	char path[256];
 
@@ -157,7 +189,8 @@ static void collect_fixed_sysctls(struct sys *sys, struct fact_sink *out)
 			*p = '/';
 		if (put_sysctl(sys, out, sysctls[i].key, path) != -ENOENT)
 			continue;
-		if (sysctls[i].absence == ABSENT_GAP)
+		if (sysctls[i].absence == ABSENT_GAP &&
+		    !put_equivalent(out, config, sysctls[i].key))
 			sysctl_gap(out, sysctls[i].key, path);
 		/* Without the module br_netfilter no bridged frame comes to iptables. */
 		if (sysctls[i].absence == ABSENT_ZERO)
@@ -194,14 +227,14 @@ static void collect_interface_sysctls(struct sys *sys, struct fact_sink *out, si
 	}
 }
 
-static void collect_sysctls(struct sys *sys, struct fact_sink *out)
+static void collect_sysctls(struct sys *sys, const struct kconfig *config, struct fact_sink *out)
 {
 	if (!sys_exists(sys, "/proc/sys")) {
 		fact_gap(out, FACT_T_SYSCTL, "", "", "/proc/sys",
 			 "There is no /proc/sys: proc is not mounted, or was not captured.");
 		return;
 	}
-	collect_fixed_sysctls(sys, out);
+	collect_fixed_sysctls(sys, config, out);
 	for (size_t f = 0; f < RF_COUNT(interface_sysctls); f++) {
 		SYS_AUTONAMES struct sys_names names = {0};
 		char dir[64];
@@ -348,7 +381,7 @@ int collect_kernel(struct sys *sys, const struct collect_request *req, struct fa
 	(void)err;
 	kconfig_read(sys, &config);
 	collect_cmdline(sys, out);
-	collect_sysctls(sys, out);
+	collect_sysctls(sys, &config, out);
 	collect_parameters(sys, out);
 	kernel_modules_collect(sys, &config, out);
 	collect_apparmor(sys, out);

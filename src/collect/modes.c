@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/collect.h"
@@ -162,6 +163,7 @@ struct modes {
 	struct sys *sys;
 	struct fact_sink *out;
 	const struct util_users *users;
+	struct rf_map seen; /* paths that have a row */
 	size_t matches;
 };
 
@@ -216,6 +218,10 @@ static void put_path(struct modes *m, const char *path, const char *topic, bool 
 {
 	char source[RF_MAX_PATH_BYTES * 2], link[RF_MAX_PATH_BYTES];
 	struct sys_stat st;
+	if (rf_map_has(&m->seen, path))
+		return;
+	if (rf_map_set(&m->seen, path, m) < 0)
+		rf_fail(&m->out->err, -ENOMEM, "modes");
 	int rc = sys_stat(m->sys, path, &st);
 
 	if (rc == -ENOENT || rc == -ENOTDIR) {
@@ -338,5 +344,6 @@ int collect_modes(struct sys *sys, const struct collect_request *req, struct fac
 				 MAX_MATCHES);
 	}
 	put_configured(&m);
+	rf_map_done(&m.seen);
 	return 0;
 }

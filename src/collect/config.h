@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsers of the config collector. */
+#ifndef RF_COLLECT_CONFIG_H
+#define RF_COLLECT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/*
+ * Walks the settings of an lvm.conf in place: key "section/name", value with the brackets and
+ * quotes of lists taken off and their items joined by ','. Source: lvm.conf(5).
+ */
+void lvm_conf_walk(char *text,
+		   void (*each)(void *ctx, const char *key, const char *value, unsigned int line),
+		   void *ctx);
+
+/*
+ * Reads the managers of an Open vSwitch database file, joined by ','. Returns 0 or RF_E_SYNTAX,
+ * RF_E_UNSUPPORTED (a clustered database), -ENOMEM. Source: ovsdb(7), "OVSDB File Formats".
+ */
+int ovsdb_managers(const char *text, struct rf_buf *out) RF_MUST_CHECK;
+
+/* What a banner says once getty's escapes are taken out. */
+struct banner {
+	bool has_text; /* anything that can be read */
+	bool has_os; /* an escape for system, release, version or machine, or the name of the OS */
+};
+
+/* Adds what text says; os is the ID of os-release. Source: agetty(8). */
+void banner_read(const char *text, const char *os, struct banner *banner);
+
+#endif
