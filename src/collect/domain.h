@@ -25,8 +25,10 @@ struct domain_source {
 	const char *source; /* what a person reads: the path, or the URI and the name */
 	const char *taints; /* joined by ','; NULL when not known */
 	struct fact_int autostart, managed_save, snapshots_count, snapshot_oldest_ms;
-	bool without_secrets; /* libvirt left passwords out of the XML: no attribute proves nothing
-			       */
+	/* libvirt's API leaves passwords out of the XML. with_secrets is the same definition from
+	 * libvirt's own file, which has them; NULL when it could not be read. */
+	bool without_secrets;
+	const struct xml_node *with_secrets;
 };
 
 #define DOMAIN_LIST(type)                                                                          \

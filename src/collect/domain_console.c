@@ -114,16 +114,33 @@ static void read_spice(struct fact_vm_console *c, const struct xml_node *at)
 	c->insecure_channels = FACT_INT(insecure);
 }
 
+/* The element of the definition that still has its passwords: the one at the same place. */
+static const struct xml_node *with_secrets(struct domain_facts *f)
+{
+	const struct xml_node *n = xml_at(f->src->with_secrets, "devices/graphics");
+
+	for (size_t i = 1; n && i < f->consoles.count; i++)
+		n = xml_next(n, "graphics");
+	return n;
+}
+
 static void read_password(struct domain_facts *f, struct fact_vm_console *c,
 			  const struct xml_node *at)
 {
-	c->password_stored = FACT_BOOL(xml_attr(at, "passwd"));
-	c->password_expires = FACT_BOOL(xml_attr(at, "passwdValidTo"));
-	if (!f->src->without_secrets || c->password_stored.v)
+	static const char *const cols[] = {"password_stored", "password_expires"};
+	bool may_have = strcmp(c->kind, "vnc") == 0 || strcmp(c->kind, "spice") == 0;
+
+	if (f->src->without_secrets && may_have && !xml_attr(at, "passwd"))
+		at = with_secrets(f);
+	if (at) {
+		c->password_stored = FACT_BOOL(xml_attr(at, "passwd"));
+		c->password_expires = FACT_BOOL(xml_attr(at, "passwdValidTo"));
 		return;
-	/* Consoles without a password of their own have none to hide. */
-	if (strcmp(c->kind, "vnc") == 0 || strcmp(c->kind, "spice") == 0)
-		c->password_stored = c->password_expires = (struct fact_int){0};
+	}
+	for (size_t i = 0; i < RF_COUNT(cols); i++)
+		domain_gap(f, FACT_T_VM_CONSOLE, c->console, cols[i],
+			   "libvirt does not hand out passwords, and its own file of this VM below "
+			   "/etc/libvirt/qemu or /run/libvirt/qemu could not be read; run as root");
 }
 
 void domain_read_console(struct domain_facts *f, const struct xml_node *at)
