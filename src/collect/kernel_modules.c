@@ -18,9 +18,7 @@
 #include "collect/kernel_modules.h"
 #include "collect/util.h"
 
-#define SIGNATURE_MAGIC	 "~Module signature appended~\n"
-#define MAX_MODULE_BYTES (16u << 20)
-#define MAX_MODULES_READ (96u << 20) /* bytes of module files read in one run */
+#define SIGNATURE_MAGIC "~Module signature appended~\n"
 
 struct wanted {
 	const char *name, *kind, *symbol;
@@ -191,28 +189,18 @@ int module_signature_parse(struct rf_slice file, char *signer, size_t size)
 
 /* What the file tells of its signature; -1 when it was not read (why is written as a gap). */
 static int file_signature(struct sys *sys, struct fact_sink *out, const char *name,
-			  const char *path, size_t *budget, char *signer, size_t size)
+			  const char *path, char *signer, size_t size)
 {
-	RF_AUTOBUF struct rf_buf file = {0};
+	RF_AUTOBUF struct rf_buf tail = {0};
 	struct rf_err err = {0};
-	struct sys_stat st;
-
-	if (sys_stat_follow(sys, path, &st) == 0 && st.size_bytes > (int64_t)*budget) {
-		fact_gap(out, FACT_T_MODULE, name, "has_signature", path,
-			 "The loaded modules are larger than %u MB together, so this one was not "
-			 "read; modinfo shows its signer.",
-			 MAX_MODULES_READ >> 20);
-		return -1;
-	}
-	int rc = sys_read(sys, path, MAX_MODULE_BYTES, &file, &err);
+	int rc = sys_probe(sys, "module-tail", path, &tail, &err);
 
 	if (rc < 0) {
 		fact_gap(out, FACT_T_MODULE, name, "has_signature", path,
 			 "The module's file cannot be read: %s.", rf_err_text(&err));
 		return -1;
 	}
-	*budget -= file.len < *budget ? file.len : *budget;
-	rc = module_signature_parse(rf_buf_slice(&file), signer, size);
+	rc = module_signature_parse(rf_buf_slice(&tail), signer, size);
 	if (rc < 0)
 		fact_gap(out, FACT_T_MODULE, name, "has_signature", path,
 			 "The bytes behind the module are marked as a signature but cannot be "
@@ -240,7 +228,6 @@ struct module_context {
 	const struct kconfig *config;
 	struct fact_sink *out;
 	struct module_files *files;
-	size_t budget;
 };
 
 /* One line of /proc/modules: name size uses deps state address (taints). */
@@ -264,10 +251,10 @@ static void put_module(struct module_context *c, char *line)
 	if (!has_taint)
 		fact_gap(c->out, FACT_T_MODULE, name, "taint", file,
 			 "The kernel does not tell what the module taints.");
-	int sig = rf_ends(path, ".ko") ? file_signature(c->sys, c->out, name, path, &c->budget,
-							signer, sizeof(signer))
-				       : kernel_signature(c->config, c->out, name, path,
-							  has_taint ? taint : NULL);
+	int sig =
+		rf_ends(path, ".ko")
+			? file_signature(c->sys, c->out, name, path, signer, sizeof(signer))
+			: kernel_signature(c->config, c->out, name, path, has_taint ? taint : NULL);
 	fact_put_module(c->out,
 			&(struct fact_module){.name = name,
 					      .size_bytes = FACT_INT(bytes),
@@ -288,7 +275,7 @@ static void put_modules(struct sys *sys, const struct kconfig *config, struct fa
 			struct module_files *files)
 {
 	RF_AUTOBUF struct rf_buf buf = {0};
-	struct module_context c = {sys, config, out, files, MAX_MODULES_READ};
+	struct module_context c = {sys, config, out, files};
 	/* No such file: a kernel without loadable modules, which therefore has none loaded. */
 	int rc = util_read(sys, out, FACT_T_MODULE, "", "/proc/modules", RF_MAX_PROC_BYTES, &buf);
 

@@ -2,7 +2,7 @@
 /*
  * Collector special-files: programs that run with other rights than their caller's, and files that
  * anybody may write or nobody owns, in the folders of system programs. Links are not followed and
- * other file systems not entered. Source: inode(7), dpkg's info/PACKAGE.list.
+ * other file systems not entered. Source: the probe special-files, dpkg's info/PACKAGE.list.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,15 +13,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/collect.h"
+#include "collect/mountinfo.h"
+#include "collect/special_files.h"
 #include "collect/util.h"
 
-#define DPKG_INFO   "/var/lib/dpkg/info"
-#define MAX_ENTRIES 3000000u
-#define MAX_HITS    20000u
+#define DPKG_INFO "/var/lib/dpkg/info"
+#define MAX_TREES 20000u /* questions to the probe */
+#define MAX_HITS  20000u
 
 static const char *const roots[] = {
-	"/usr/bin",   "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
-	"/usr/local", "/opt",	   "/bin",     "/sbin",	     "/lib",
+	"/usr/bin",    "/usr/sbin",    "/usr/lib",   "/usr/lib32", "/usr/lib64",
+	"/usr/libx32", "/usr/libexec", "/usr/local", "/opt",	   "/bin",
+	"/sbin",       "/lib",	       "/lib64",
 };
 
 struct hit {
@@ -36,33 +39,65 @@ struct walk {
 	const struct util_users *users;
 	bool owners_known; /* every account is in /etc/passwd */
 	const char *root;
-	uint64_t dev;
-	uint64_t entries;
+	struct util_paths trees; /* directories to ask the probe of, in turn */
 	struct hit *hits;
 	size_t hits_count, hits_capacity;
+	size_t left_out;
 };
 
-static const char *kind_of(const struct walk *w, const struct sys_stat *st)
+bool special_line_parse(char *line, struct special_line *out)
 {
-	bool is_file = st->type == S_IFREG;
+	char *cursor = line;
+	char *word = rf_word_next(&cursor);
+	int64_t mode, uid, gid;
 
-	if (is_file && st->mode & S_ISUID)
+	*out = (struct special_line){0};
+	if (!word)
+		return false;
+	if (strcmp(word, "later") == 0 || strcmp(word, "closed") == 0) {
+		out->kind = word[0];
+		out->path = rf_word_next(&cursor);
+	} else {
+		const char *m = rf_word_next(&cursor), *u = rf_word_next(&cursor);
+		const char *g = rf_word_next(&cursor);
+
+		if (!g || word[1] || !strchr("fdo", word[0]) || rf_num(m, 8, 0, 07777, &mode) < 0 ||
+		    rf_num(u, 10, 0, UINT32_MAX, &uid) < 0 ||
+		    rf_num(g, 10, 0, UINT32_MAX, &gid) < 0)
+			return false;
+		*out = (struct special_line){.kind = word[0],
+					     .mode = (uint32_t)mode,
+					     .uid = uid,
+					     .gid = gid,
+					     .path = rf_word_next(&cursor)};
+	}
+	if (!out->path || out->path[0] != '/')
+		return false;
+	mount_unescape(out->path);
+	return true;
+}
+
+static const char *kind_of(const struct walk *w, const struct special_line *l)
+{
+	if (l->kind == 'f' && l->mode & S_ISUID)
 		return "setuid";
-	if (is_file && st->mode & S_ISGID)
+	if (l->kind == 'f' && l->mode & S_ISGID)
 		return "setgid";
 	/* In a sticky directory others can only add files of their own. */
-	if (st->mode & S_IWOTH && (is_file || (st->type == S_IFDIR && !(st->mode & S_ISVTX))))
+	if (l->mode & S_IWOTH && (l->kind == 'f' || (l->kind == 'd' && !(l->mode & S_ISVTX))))
 		return "world_writable";
 	if (w->owners_known &&
-	    (!util_user_find(w->users, st->uid) || !util_group_find(w->users, st->gid)))
+	    (!util_user_find(w->users, l->uid) || !util_group_find(w->users, l->gid)))
 		return "unowned";
 	return NULL;
 }
 
 static int add_hit(struct walk *w, const char *path, const char *kind, uint32_t mode)
 {
-	if (w->hits_count >= MAX_HITS)
+	if (w->hits_count >= MAX_HITS) {
+		w->left_out++;
 		return 0;
+	}
 	int rc = rf_grow((void **)&w->hits, &w->hits_capacity, w->hits_count + 1, sizeof(*w->hits));
 	char *copy = rc < 0 ? NULL : rf_strdup(path);
 
@@ -73,42 +108,65 @@ static int add_hit(struct walk *w, const char *path, const char *kind, uint32_t 
 	return 0;
 }
 
-/* Looks at one entry; returns 1 when it is a directory to go into. */
-static int look(struct walk *w, const char *path)
+static int note_line(struct walk *w, struct special_line *l)
+{
+	switch (l->kind) {
+	case 'l':
+		return util_paths_add(&w->trees, l->path);
+	case 'c':
+		util_gap(w->out, FACT_T_SPECIAL_FILE, l->path, l->path, -EACCES);
+		return 0;
+	default: {
+		const char *kind = kind_of(w, l);
+
+		return kind ? add_hit(w, l->path, kind, l->mode) : 0;
+	}
+	}
+}
+
+/* Asks the probe of one tree. */
+static int ask(struct walk *w, const char *dir)
+{
+	RF_AUTOBUF struct rf_buf answer = {0};
+	struct rf_err err = {0};
+	struct special_line line;
+
+	/* Only to show that we are alive: nothing is written before the end, so that a second
+	 * start has to look at everything again. */
+	(void)collect_heartbeat(w->out, dir);
+	int rc = sys_probe(w->sys, "special-files", dir, &answer, &err);
+
+	if (rc < 0) {
+		fact_gap(w->out, FACT_T_SPECIAL_FILE, dir, "", dir,
+			 "What lies below could not be looked at: %s.", rf_err_text(&err));
+		return 0;
+	}
+	char *cursor = answer.len ? (char *)answer.data : NULL;
+
+	for (char *text; rc == 0 && (text = rf_line_next(&cursor));) {
+		if (special_line_parse(text, &line))
+			rc = note_line(w, &line);
+	}
+	return rc;
+}
+
+static int walk_root(struct walk *w, const char *root)
 {
 	struct sys_stat st;
 
-	/* What vanished meanwhile, or is closed to us, is no finding of its own. */
-	if (sys_stat(w->sys, path, &st) < 0 || st.type == S_IFLNK)
+	/* A link (/bin to usr/bin) is walked under its own name. */
+	if (sys_stat(w->sys, root, &st) < 0 || st.type != S_IFDIR)
 		return 0;
-	const char *kind = kind_of(w, &st);
+	w->root = root;
+	int rc = util_paths_add(&w->trees, root);
 
-	if (kind && add_hit(w, path, kind, st.mode) < 0)
-		return -ENOMEM;
-	return st.type == S_IFDIR && st.dev == w->dev;
-}
-
-static int walk_dir(struct walk *w, const char *dir, unsigned int depth)
-{
-	SYS_AUTONAMES struct sys_names names = {0};
-	char path[RF_MAX_PATH_BYTES];
-	int rc = sys_list(w->sys, dir, &names, NULL);
-
-	collect_heartbeat(w->out, dir);
-	if (rc < 0 && rc != -ENOENT)
-		util_gap(w->out, FACT_T_SPECIAL_FILE, dir, dir, rc);
-	for (size_t i = 0; i < names.count; i++) {
-		if (++w->entries > MAX_ENTRIES)
-			return 0;
-		if (!rf_format(path, sizeof(path), "%s/%s", dir, names.names[i]))
-			continue;
-		rc = look(w, path);
-		if (rc > 0 && depth < RF_MAX_DIR_DEPTH)
-			rc = walk_dir(w, path, depth + 1);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < w->trees.count && i < MAX_TREES; i++)
+		rc = ask(w, w->trees.paths[i]);
+	if (w->trees.count > MAX_TREES)
+		w->left_out += w->trees.count - MAX_TREES;
+	util_paths_done(&w->trees);
+	w->trees = (struct util_paths){0};
+	return rc;
 }
 
 /* On hosts where /bin is a link to usr/bin, the packages still list some files below /bin. */
@@ -130,7 +188,6 @@ static void match_list(struct rf_map *by_path, char *text, const char *package)
 
 		if (!hit)
 			hit = rf_map_get(by_path, other_name(line, other, sizeof(other)));
-		/* No memory for the name: the hit stays without package, and says so. */
 		if (hit && !hit->package)
 			hit->package = rf_strdup(package);
 	}
@@ -153,11 +210,9 @@ static int find_packages(struct walk *w)
 		    !rf_format(path, sizeof(path), DPKG_INFO "/%s", names.names[i]) ||
 		    sys_read(w->sys, path, RF_MAX_FILE_BYTES, &buf, NULL) < 0 || buf.len == 0)
 			continue;
-		collect_heartbeat(w->out, path);
 		/* "libc6:amd64.list" is package libc6. */
+		names.names[i][strlen(names.names[i]) - strlen(".list")] = '\0';
 		names.names[i][strcspn(names.names[i], ":")] = '\0';
-		if (rf_ends(names.names[i], ".list"))
-			names.names[i][strlen(names.names[i]) - strlen(".list")] = '\0';
 		match_list(&by_path, (char *)buf.data, names.names[i]);
 	}
 	return rc;
@@ -189,26 +244,20 @@ static void put_hits(struct walk *w)
 		rf_free(h->package);
 	}
 	rf_free(w->hits);
-	if (w->hits_count >= MAX_HITS || w->entries > MAX_ENTRIES)
+	if (w->left_out > 0)
 		fact_gap(w->out, FACT_T_SPECIAL_FILE, "", "", "",
-			 "There are more than %u files, or more than %u findings; the rest was "
-			 "left out.",
-			 MAX_ENTRIES, MAX_HITS);
+			 "%zu files or folders more were left out: there are too many.",
+			 w->left_out);
 }
-
-struct sources {
-	bool other;
-};
 
 static void note_source(void *ctx, const struct util_setting *s)
 {
-	struct sources *found = ctx;
+	bool *other = ctx;
 
-	/* "passwd: files sss": systemd and compat add no owners of files. */
-	if (!rf_starts(s->key, "passwd") && !rf_starts(s->key, "group"))
-		return;
-	found->other |= strstr(s->value, "sss") || strstr(s->value, "ldap") ||
-			strstr(s->value, "winbind") || strstr(s->value, "nis");
+	/* "passwd: files sss"; systemd and compat add no owners of files. */
+	if (rf_starts(s->key, "passwd") || rf_starts(s->key, "group"))
+		*other |= strstr(s->value, "sss") || strstr(s->value, "ldap") ||
+			  strstr(s->value, "winbind") || strstr(s->value, "nis");
 }
 
 /* Owners may live in a directory that we do not ask. */
@@ -216,16 +265,16 @@ static bool owners_known(struct sys *sys, struct fact_sink *out, const struct ut
 {
 	static const char *const path = "/etc/nsswitch.conf";
 	RF_AUTOBUF struct rf_buf buf = {0};
-	struct sources found = {.other = users->has_nis};
+	bool other = users->has_nis;
 
 	if (util_read(sys, out, FACT_T_SPECIAL_FILE, path, path, RF_MAX_FILE_BYTES, &buf) > 0 &&
 	    buf.len)
-		util_settings_walk((char *)buf.data, path, "#", true, note_source, &found);
-	if (found.other)
+		util_settings_walk((char *)buf.data, path, "#", true, note_source, &other);
+	if (other)
 		fact_gap(out, FACT_T_SPECIAL_FILE, "", "kind", path,
 			 "Accounts also come from a directory, so files without an owner in "
 			 "/etc/passwd are not listed: the directory may know them.");
-	return !found.other;
+	return !other;
 }
 
 int collect_special_files(struct sys *sys, const struct collect_request *req, struct fact_sink *out,
@@ -242,16 +291,8 @@ int collect_special_files(struct sys *sys, const struct collect_request *req, st
 			 rf_code_text(rc));
 	w.owners_known = rc == 0 && owners_known(sys, out, &users);
 	rc = 0;
-	for (size_t i = 0; rc == 0 && i < RF_COUNT(roots); i++) {
-		struct sys_stat st;
-
-		/* A link (/bin to usr/bin) is walked under its own name. */
-		if (sys_stat(sys, roots[i], &st) < 0 || st.type != S_IFDIR)
-			continue;
-		w.root = roots[i];
-		w.dev = st.dev;
-		rc = walk_dir(&w, roots[i], 0);
-	}
+	for (size_t i = 0; rc == 0 && i < RF_COUNT(roots); i++)
+		rc = walk_root(&w, roots[i]);
 	put_hits(&w);
 	return rc < 0 ? rf_fail(err, rc, "special files: %s", rf_code_text(rc)) : 0;
 }

@@ -12,12 +12,12 @@
 #include "sys/image.h"
 
 /* Reads until size bytes, the end of the file, or a failure. */
-static ssize_t read_start(int fd, uint8_t *to, size_t size)
+static ssize_t read_from(int fd, off_t at, uint8_t *to, size_t size)
 {
 	size_t len = 0;
 
 	while (len < size) {
-		ssize_t n = pread(fd, to + len, size - len, (off_t)len);
+		ssize_t n = pread(fd, to + len, size - len, at + (off_t)len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -30,28 +30,34 @@ static ssize_t read_start(int fd, uint8_t *to, size_t size)
 	return (ssize_t)len;
 }
 
-int image_head(const char *path, struct rf_buf *out, struct rf_err *why)
+/* Opens a regular file, or a block device where that is wanted; nothing else. */
+static int open_part(const char *path, bool block_too, struct stat *st, struct rf_err *why)
 {
-	struct stat st;
 	char name[32];
 	/* O_PATH first: opening a FIFO or a tape has effects of its own. */
 	int path_fd = open(path, O_PATH | O_CLOEXEC);
 
 	if (path_fd < 0)
 		return -errno;
-	if (fstat(path_fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
+	if (fstat(path_fd, st) < 0 ||
+	    (!S_ISREG(st->st_mode) && !(block_too && S_ISBLK(st->st_mode)))) {
 		close(path_fd);
-		return rf_fail(why, -EINVAL, "neither a regular file nor a block device");
+		return rf_fail(why, -EINVAL,
+			       block_too ? "neither a regular file nor a block device"
+					 : "not a regular file");
 	}
 	(void)rf_format(name, sizeof(name), "/proc/self/fd/%d", path_fd);
 	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int rc = fd < 0 ? -errno : 0;
+	int rc = fd < 0 ? -errno : fd;
 
 	close(path_fd);
-	if (rc < 0)
-		return rc;
-	uint8_t *to = rf_buf_reserve(out, IMAGE_HEAD_BYTES);
-	ssize_t n = to ? read_start(fd, to, IMAGE_HEAD_BYTES) : -ENOMEM;
+	return rc;
+}
+
+static int read_part(int fd, off_t at, size_t size, struct rf_buf *out)
+{
+	uint8_t *to = rf_buf_reserve(out, size);
+	ssize_t n = to ? read_from(fd, at, to, size) : -ENOMEM;
 
 	close(fd);
 	if (n < 0)
@@ -59,4 +65,27 @@ int image_head(const char *path, struct rf_buf *out, struct rf_err *why)
 	out->len += (size_t)n;
 	out->data[out->len] = 0;
 	return 0;
+}
+
+int image_head(const char *path, struct rf_buf *out, struct rf_err *why)
+{
+	struct stat st;
+	int fd = open_part(path, true, &st, why);
+
+	return fd < 0 ? fd : read_part(fd, 0, IMAGE_HEAD_BYTES, out);
+}
+
+int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why)
+{
+	struct stat st;
+
+	/* This answer is not scrubbed, so it is given of modules only. */
+	if (!rf_ends(path, ".ko"))
+		return rf_fail(why, -EINVAL, "not a kernel module");
+	int fd = open_part(path, false, &st, why);
+
+	if (fd < 0)
+		return fd;
+	return read_part(fd, st.st_size > IMAGE_TAIL_BYTES ? st.st_size - IMAGE_TAIL_BYTES : 0,
+			 IMAGE_TAIL_BYTES, out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first bytes of a disk image, for the probe "image-head". */
+/* Parts of large files: the first bytes of a disk image (probe "image-head"), the last of a kernel
+ * module (probe "module-tail"). */
 #ifndef RF_SYS_IMAGE_H
 #define RF_SYS_IMAGE_H
 
@@ -7,9 +8,13 @@
 #include "base/err.h"
 
 #define IMAGE_HEAD_BYTES 4096u
+#define IMAGE_TAIL_BYTES 16384 /* a signature with a long key takes some 1,500 */
 
 /* Reads at most IMAGE_HEAD_BYTES from the start of a regular file or block device; anything else is
  * refused (-EINVAL) without opening it. path is absolute. */
 int image_head(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
+
+/* Reads at most IMAGE_TAIL_BYTES from the end of a regular file whose name ends in .ko. */
+int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
 
 #endif

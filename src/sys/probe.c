@@ -17,6 +17,7 @@
 #include "sys/image.h"
 #include "sys/internal.h"
 #include "sys/netlink.h"
+#include "sys/special.h"
 
 struct probe {
 	const char *name;
@@ -101,15 +102,39 @@ static int run_image_head(const struct probe *probe, const char *arg, struct rf_
 	return image_head(arg, out, why);
 }
 
+static int run_module_tail(const struct probe *probe, const char *arg, struct rf_buf *out,
+			   struct rf_err *why)
+{
+	(void)probe;
+	return image_module_tail(arg, out, why);
+}
+
+static int run_special_files(const struct probe *probe, const char *arg, struct rf_buf *out,
+			     struct rf_err *why)
+{
+	(void)probe;
+	return special_scan(arg, SPECIAL_MAX_ENTRIES, out, why);
+}
+
 static const struct probe probes[] = {
-	{"uname", run_uname, false},	      {"identity", run_identity, false},
-	{"clock", run_clock, false},	      {"adjtimex", run_adjtimex, false},
-	{"rtnl-link", run_netlink, false},    {"rtnl-bridge-vlan", run_netlink, false},
-	{"rtnl-addr", run_netlink, false},    {"rtnl-fdb", run_netlink, false},
-	{"rtnl-qdisc", run_netlink, false},   {"rtnl-filter", run_netlink, true},
-	{"sock-diag", run_netlink, true},     {"unix-diag", run_netlink, false},
-	{"nft", run_netlink, true},	      {"audit", run_netlink, true},
-	{"image-head", run_image_head, true}, {"libvirt", run_netlink, true},
+	{"uname", run_uname, false},
+	{"identity", run_identity, false},
+	{"clock", run_clock, false},
+	{"adjtimex", run_adjtimex, false},
+	{"rtnl-link", run_netlink, false},
+	{"rtnl-bridge-vlan", run_netlink, false},
+	{"rtnl-addr", run_netlink, false},
+	{"rtnl-fdb", run_netlink, false},
+	{"rtnl-qdisc", run_netlink, false},
+	{"rtnl-filter", run_netlink, true},
+	{"sock-diag", run_netlink, true},
+	{"unix-diag", run_netlink, false},
+	{"nft", run_netlink, true},
+	{"audit", run_netlink, true},
+	{"image-head", run_image_head, true},
+	{"module-tail", run_module_tail, true},
+	{"special-files", run_special_files, true},
+	{"libvirt", run_netlink, true},
 };
 
 static const struct probe *find_probe(const char *name)

@@ -110,6 +110,8 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   nft              arg tables, chains, rules: nfnetlink dumps
  *   audit            arg status, rules
  *   image-head       arg PATH: the first 4 KiB of a disk image or block device
+ *   module-tail      arg PATH of a .ko file: its last 16 KiB, where a signature stands
+ *   special-files    arg DIR: what is special in a tree of files, see special.h
  *   libvirt          arg URI: a JSON document, see virt.h
  */
 int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf *out,
