@@ -18,6 +18,7 @@
 #include "sys/internal.h"
 #include "sys/netlink.h"
 #include "sys/special.h"
+#include "sys/virt.h"
 
 struct probe {
 	const char *name;
@@ -116,6 +117,13 @@ static int run_special_files(const struct probe *probe, const char *arg, struct 
 	return special_scan(arg, SPECIAL_MAX_ENTRIES, out, why);
 }
 
+static int run_libvirt(const struct probe *probe, const char *arg, struct rf_buf *out,
+		       struct rf_err *why)
+{
+	(void)probe;
+	return virt_inventory(arg, out, why);
+}
+
 static const struct probe probes[] = {
 	{"uname", run_uname, false},
 	{"identity", run_identity, false},
@@ -134,7 +142,7 @@ static const struct probe probes[] = {
 	{"image-head", run_image_head, true},
 	{"module-tail", run_module_tail, true},
 	{"special-files", run_special_files, true},
-	{"libvirt", run_netlink, true},
+	{"libvirt", run_libvirt, true},
 };
 
 static const struct probe *find_probe(const char *name)

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "sys/scrub.h"
 
+#define MAX_PASSES  16
 #define SNIFF_BYTES 65536u
 
 /* Keys of command lines and of XML, also of QEMU arguments inside it. */
@@ -207,6 +208,7 @@ static bool is_utf16(struct rf_slice in)
 	return (little && b[2] && !b[3]) || (big && !b[2] && b[3]);
 }
 
+/* Returns 1 when something changed. */
 static int apply(const struct scrub_rule *rule, struct rf_buf *bytes)
 {
 	RF_AUTOBUF struct rf_buf out = {0};
@@ -216,13 +218,14 @@ static int apply(const struct scrub_rule *rule, struct rf_buf *bytes)
 		return -ENOMEM;
 	if (out.len == 0)
 		return 0;
+	bool changed = out.len != bytes->len || memcmp(out.data, bytes->data, out.len) != 0;
 	struct rf_buf old = *bytes;
 
 	*bytes = out;
 	out = old;
 	/* What goes to the heap's free list holds no secret. */
 	rf_wipe(out.data, out.len);
-	return 0;
+	return changed;
 }
 
 /* The path that stands for a file's kind when its name does not tell. */
@@ -231,6 +234,25 @@ static const char *kind_path(struct rf_slice in)
 	if (looks_like_xml(in))
 		return ".xml";
 	return looks_like_vmx(in) ? ".vmx" : "";
+}
+
+/* Applies the rules of these names once. Returns 1 when something changed. */
+static int apply_all(char names[3][RF_MAX_PATH_BYTES], struct rf_buf *bytes)
+{
+	int changed = 0;
+
+	for (size_t i = 0; i < RF_COUNT(rules); i++) {
+		bool hit = false;
+
+		for (size_t k = 0; k < 3 && !hit; k++)
+			hit = rf_glob(rules[i].glob, names[k]);
+		int rc = hit ? apply(&rules[i], bytes) : 0;
+
+		if (rc < 0)
+			return rc;
+		changed |= rc;
+	}
+	return changed;
 }
 
 int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
@@ -248,17 +270,17 @@ int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
 		rf_buf_reset(bytes);
 		return RF_E_UNSUPPORTED;
 	}
-	for (size_t i = 0; i < RF_COUNT(rules); i++) {
-		bool hit = false;
+	/* What one rule hides may uncover to another where something starts: until all is quiet. */
+	int rc = 1;
 
-		for (size_t k = 0; k < RF_COUNT(names) && !hit; k++)
-			hit = rf_glob(rules[i].glob, names[k]);
-		int rc = hit ? apply(&rules[i], bytes) : 0;
-
-		if (rc < 0)
-			return rc;
+	for (int pass = 0; pass < MAX_PASSES && rc == 1; pass++)
+		rc = apply_all(names, bytes);
+	if (rc == 1) {
+		rf_wipe(bytes->data, bytes->len);
+		rf_buf_reset(bytes);
+		return RF_E_SYNTAX;
 	}
-	return 0;
+	return rc;
 }
 
 int scrub_probe(const char *name, struct rf_buf *bytes)

@@ -20,7 +20,8 @@
 /*
  * Scrubs the content of a file by its path, the path behind symbolic links (NULL: the same) and,
  * for XML and .vmx under other names, by what it looks like. Returns 0, -ENOMEM, or
- * RF_E_UNSUPPORTED for UTF-16 text, in which nothing would be found; then bytes is emptied.
+ * RF_E_UNSUPPORTED for UTF-16 text, in which nothing would be found, or RF_E_SYNTAX for text made
+ * so that each secret taken out lays another open; then bytes is emptied.
  */
 int scrub_file(const char *path, const char *real, struct rf_buf *bytes) RF_MUST_CHECK;
 

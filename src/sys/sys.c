@@ -130,6 +130,17 @@ static int say(const struct sys *sys, struct rf_err *err, const char *path, int 
 	return rf_fail(err, rc, "%s: %s", path, text);
 }
 
+static int scrub(struct sys *sys, const char *path, const char *real, struct rf_buf *bytes)
+{
+	int rc = scrub_file(path, real, bytes);
+
+	if (rc == RF_E_UNSUPPORTED)
+		return rf_fail(&sys->why, rc, "text in UTF-16 is not read");
+	if (rc == RF_E_SYNTAX)
+		return rf_fail(&sys->why, rc, "what is secret in it could not be told apart");
+	return rc;
+}
+
 int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf *out,
 	     struct rf_err *err)
 {
@@ -140,9 +151,7 @@ int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf 
 	if (rc == 0)
 		rc = sys->ops->read(sys, path, max_bytes, &bytes, real);
 	if (rc == 0)
-		rc = scrub_file(path, real, &bytes);
-	if (rc == RF_E_UNSUPPORTED && !sys->why.code)
-		rf_fail(&sys->why, rc, "text in UTF-16 is not read");
+		rc = scrub(sys, path, real, &bytes);
 	if (rc < 0)
 		return say(sys, err, path, rc);
 	rf_buf_done(out);
