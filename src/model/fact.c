@@ -180,8 +180,12 @@ int fact_decode(struct rf_slice message, const struct fact_table **out_table,
 			return rf_fail(err, rc, "fact row: %s.%s: %s", table->name,
 				       table->columns[i].name, rf_code_text(rc));
 	}
+	int rc = rf_reader_check(&r, "fact row", err);
+
+	if (rc < 0)
+		return rc;
 	if (rf_reader_left(&r) != 0)
 		return rf_fail(err, RF_E_SYNTAX, "fact row: %s: bytes left over", table->name);
 	*out_table = table;
-	return rf_reader_check(&r, "fact row", err);
+	return 0;
 }
