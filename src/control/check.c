@@ -78,7 +78,10 @@ static void add_lookup_columns(const struct control *c, struct rf_buf *out)
 {
 	rf_buf_add_text(out, ", k.value AS value, k.source AS value_source");
 	if (strcmp(c->lookup_table, "vm_option") == 0)
-		rf_buf_add_text(out, ", d.value AS default_value");
+		/* A key that is there without a known value (it stands twice) has no default. */
+		rf_buf_add_text(out,
+				", CASE WHEN k.key IS NULL THEN d.value END AS default_value"
+				", CASE WHEN k.key IS NULL THEN 1 ELSE 0 END AS absent");
 }
 
 static void add_lookup_joins(const struct control *c, struct rf_buf *out)
@@ -111,8 +114,7 @@ static void add_lookup_derived(const struct control *c, struct rf_buf *out)
 	rf_buf_add_text(out, ", rf_num(s.value) AS num, rf_truth(s.value) AS truth");
 	if (strcmp(c->lookup_table, "vm_option") != 0)
 		return;
-	rf_buf_add_text(out, ", CASE WHEN s.value IS NULL THEN 1 ELSE 0 END AS absent"
-			     ", COALESCE(s.value, s.default_value) AS effective"
+	rf_buf_add_text(out, ", COALESCE(s.value, s.default_value) AS effective"
 			     ", rf_num(COALESCE(s.value, s.default_value)) AS effective_num"
 			     ", rf_truth(COALESCE(s.value, s.default_value)) AS effective_truth");
 }
@@ -182,6 +184,7 @@ static void add_row_subquery(const struct control *c, const struct yaml_node *ro
 		if (strcmp(c->lookup_table, "vm_option") == 0) {
 			rf_buf_add_text(out, ", ");
 			add_row_column(c, row, "default_value", out);
+			rf_buf_printf(out, ", %d AS absent", row_entry(row, "value") ? 0 : 1);
 		}
 	}
 }
