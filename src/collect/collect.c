@@ -113,7 +113,12 @@ const struct collector collectors[] = {
 	 COLLECT_LIBVIRT,
 	 collect_libvirt,
 	 {T(LIBVIRT), T(VM), T(NETWORK), T(NETWORK_FILTER), T(STORAGE_POOL), T(VOLUME), T(SECRET)}},
-	{"vmx-files", ".vmx files", COLLECT_FILES, collect_vmx_files, {T(VM)}},
+	{"vmx-files",
+	 ".vmx files",
+	 COLLECT_FILES,
+	 collect_vmx_files,
+	 {T(VM), T(VM_NIC), T(VM_DISK), T(VM_DEVICE), T(VM_CONSOLE), T(VM_OPTION),
+	  T(VM_OPTION_CONFLICT), T(VM_OPTION_NEAR_MISS), T(VM_FILE)}},
 	{"xml-files", "libvirt XML files", COLLECT_FILES, collect_xml_files, {T(VM)}},
 };
 const size_t collectors_count = RF_COUNT(collectors);
