@@ -170,8 +170,9 @@ static void one_file(struct walk *w, const char *path)
 	XML_AUTODOC struct xml_doc doc = {0};
 	struct rf_err err = {0};
 
-	collect_heartbeat(w->out, path);
 	w->files_count++;
+	if (!collect_heartbeat(w->out, path))
+		return;
 	int rc = definitions_load(w->sys, path, &doc, &err);
 
 	if (rc == -ENOMEM)
@@ -306,28 +307,31 @@ int collect_xml_files(struct sys *sys, const struct collect_request *req, struct
 	DEFINITIONS_AUTO struct definitions definitions = {0};
 	size_t unreadable = 0;
 
-	if (req->xml_count == 0)
+	/* With a connection, approved definitions belong to its VMs. */
+	bool lone_approved = req->approved_dir && !req->uri;
+
+	if (req->xml_count == 0 && !lone_approved)
 		return 0;
 	struct walk w = {.sys = sys, .out = out, .definitions = &definitions, .is_complete = true};
 
 	/* Images are looked at only where the files are the definitions of this very host. */
-	if (req->host || in_libvirt_folder(req->xml[0])) {
+	if (req->host || (req->xml_count > 0 && in_libvirt_folder(req->xml[0]))) {
 		images_open(&images, sys);
 		w.images = &images;
 	}
 	w.rc = definitions_open(&definitions, sys, out, w.images, req->approved_dir);
 	for (size_t i = 0; i < req->xml_count && w.rc == 0; i++)
 		unreadable += one_path(&w, req->xml[i]) < 0;
-	if (w.rc == 0)
+	if (w.rc == 0 && !req->uri)
 		w.rc = definitions_put_unused(&definitions);
 	/* Files may be any part of what libvirt has: a filter that is missing may exist. */
 	nwfilter_put(&w.filters, false, out);
-	put_file_gaps(&w, req->xml[0]);
+	put_file_gaps(&w, req->xml_count > 0 ? req->xml[0] : req->approved_dir);
 	nwfilter_set_done(&w.filters);
 	rf_map_done(&w.seen);
 	if (w.rc < 0)
 		return rf_fail(err, w.rc, "XML files: %s", rf_code_text(w.rc));
-	if (unreadable == req->xml_count)
+	if (unreadable > 0 && unreadable == req->xml_count)
 		return rf_fail(err, -ENOENT, "none of the %zu XML paths could be read", unreadable);
 	return 0;
 }
