@@ -120,6 +120,13 @@ static int over_row(void *arg, int columns, sqlite3_stmt *stmt)
 {
 	struct row_context *x = arg;
 	const struct control *c = x->control;
+	bool applies_known = sqlite3_column_type(stmt, COL_APPLIES) != SQLITE_NULL;
+	bool pass_known = sqlite3_column_type(stmt, COL_PASS) != SQLITE_NULL;
+
+	/* Rows of another topic say nothing: judge_tables adds one N/A for a host without others.
+	 */
+	if (applies_known && !sqlite3_column_int(stmt, COL_APPLIES))
+		return 0;
 	struct finding *f = finding_add(x->out);
 
 	if (!f)
@@ -132,13 +139,8 @@ static int over_row(void *arg, int columns, sqlite3_stmt *stmt)
 	f->layer = keep(x->out, column_text(stmt, COL_LAYER));
 	f->source = keep(x->out, column_text(stmt, COL_SOURCE));
 	f->evidence = evidence_pack(x->out, stmt, COL_FIXED + (int)c->needs_count, columns);
-	bool applies_known = sqlite3_column_type(stmt, COL_APPLIES) != SQLITE_NULL;
-	bool pass_known = sqlite3_column_type(stmt, COL_PASS) != SQLITE_NULL;
 
-	if (applies_known && !sqlite3_column_int(stmt, COL_APPLIES)) {
-		f->state = FINDING_NOT_APPLICABLE;
-		f->reason = c->applies;
-	} else if (!applies_known || !pass_known) {
+	if (!applies_known || !pass_known) {
 		f->state = FINDING_UNKNOWN;
 		f->reason = unknown_reason(x, stmt);
 	} else {
@@ -232,7 +234,9 @@ static int finding_for_table(struct row_context *x, const char *host, const char
 	f->severity = x->control->severity;
 	f->host = host;
 	f->state = gap ? FINDING_UNKNOWN : FINDING_NOT_APPLICABLE;
-	f->reason = gap ? gap : "there is nothing of this kind here";
+	f->reason = gap			  ? gap
+		    : x->control->applies ? x->control->applies
+					  : "there is nothing of this kind here";
 	return 0;
 }
 
