@@ -41,9 +41,10 @@ static int link_of(void *ctx, const char *path, char *target, size_t size)
 	struct sys *sys = ctx;
 	const struct meta_entry *e = meta_find(sys->meta, path);
 
-	if (e && is_link(e))
-		return e->text && !e->error ? (rf_copy(target, size, e->text) ? 1 : -ENAMETOOLONG)
-					    : 0;
+	if (e && is_link(e) && e->error)
+		return e->error;
+	if (e && is_link(e) && e->text)
+		return rf_copy(target, size, e->text) ? 1 : -ENAMETOOLONG;
 	if (e && (e->known & META_TYPE))
 		return 0;
 	int rc = file_readlink(dir_root(sys), path, target, size);
@@ -155,7 +156,9 @@ static int dir_list(struct sys *sys, const char *dir, struct sys_names *out)
 		return -ENOTDIR;
 	if (meta_is_recorded(sys->meta) && e && !(e->flags & META_LISTED))
 		return rf_fail(&sys->why, RF_E_MISSING, "its entries are not in the capture");
-	rc = file_list(dir_root(sys), real, &names, &sys->why);
+	/* What was recorded is listed from the record alone. */
+	rc = meta_is_recorded(sys->meta) && e ? 0
+					      : file_list(dir_root(sys), real, &names, &sys->why);
 	if (rc == -ENOENT && e)
 		rc = 0;
 	else if (rc == -ENOENT)
@@ -192,6 +195,16 @@ static void overlay(const struct meta_entry *e, bool found, struct sys_stat *st)
 	st->has_acl = st->has_acl || e->st.has_acl;
 }
 
+/* FNV-1a: a number that is the same for all ways to a file, and another for each other file. */
+static uint64_t path_number(const char *real)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *real; real++)
+		h = (h ^ (uint8_t)*real) * 0x100000001b3u;
+	return h ? h : 1;
+}
+
 static int dir_stat(struct sys *sys, const char *path, bool follow, struct sys_stat *out)
 {
 	char real[RF_MAX_PATH_BYTES];
@@ -210,6 +223,9 @@ static int dir_stat(struct sys *sys, const char *path, bool follow, struct sys_s
 		return rc == -ENOENT ? not_there(sys, real, e) : rc;
 	if (e)
 		overlay(e, rc == 0, out);
+	/* Those of the directory would be another machine's, or none. */
+	out->dev = 1;
+	out->inode = path_number(real);
 	return 0;
 }
 
@@ -251,8 +267,14 @@ static int dir_space(struct sys *sys, const char *path, struct sys_space *out)
 {
 	RF_AUTOBUF struct rf_buf bytes = {0};
 	struct sys_space space;
-	int rc = dir_probe(sys, "space", path, &bytes);
+	char answer[RF_MAX_PATH_BYTES];
+	int rc = probe_path("space", path, answer);
 
+	if (rc == 0)
+		rc = replay(sys, meta_find(sys->meta, answer));
+	if (rc < 0)
+		return rc;
+	rc = dir_probe(sys, "space", path, &bytes);
 	if (rc < 0)
 		return rc == -ENOENT ? RF_E_MISSING : rc;
 	RF_AUTOFREE char *text = rf_buf_take_text(&bytes);

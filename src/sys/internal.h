@@ -69,13 +69,15 @@ int file_stat(struct file_root root, const char *path, bool follow,
 	      struct sys_stat *out) RF_MUST_CHECK;
 int file_readlink(struct file_root root, const char *path, char *out, size_t size) RF_MUST_CHECK;
 
-/* Creates the directories above path below dir_fd (mode 0700), then path itself for writing (0600,
- * truncated), never through a symbolic link. Descriptor or -errno. */
+/* tree.c: opens path below dir_fd for writing, making it (0600) and the directories above it
+ * (0700), never through a symbolic link. Descriptor or -errno. */
 int file_create(int dir_fd, const char *path, int extra_flags) RF_MUST_CHECK;
 /* Writes all of it. 0 or -errno. */
 int file_write_all(int fd, const void *data, size_t len) RF_MUST_CHECK;
+/* Replaces the file at path with these bytes, in one step for whoever reads it. */
+int file_replace(int dir_fd, const char *path, const void *data, size_t len) RF_MUST_CHECK;
 /* Removes a directory tree that we made. Symbolic links are removed, not followed. */
-int file_remove_tree(const char *path, struct rf_err *err);
+int file_remove_tree(const char *path);
 
 /* Adds a copy of name; sort when all are there. */
 int names_add(struct sys_names *names, size_t *capacity, const char *name) RF_MUST_CHECK;
@@ -97,8 +99,9 @@ int walk_resolve(const char *path, bool follow, walk_link_fn *link_of, void *ctx
 int probe_live(struct sys *sys, const char *name, const char *arg,
 	       struct rf_buf *out) RF_MUST_CHECK;
 bool probe_known(const char *name);
-/* Where a probe's answer lies in a directory host: ".ringfence/probe/NAME[/ARG]", arg's bytes
- * outside A-Za-z0-9._:+- as %XX. */
+/* Where a probe's answer lies in a directory host: "/.ringfence/probe/NAME[/ARG]", arg's bytes
+ * outside A-Za-z0-9._:+- as %XX; a part that is longer than a file's name may be ends with ~ and
+ * goes on in a directory of that name. */
 int probe_path(const char *name, const char *arg, char out[RF_MAX_PATH_BYTES]) RF_MUST_CHECK;
 
 /* The operations of a directory host. */

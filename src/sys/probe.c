@@ -20,6 +20,8 @@
 #include "sys/special.h"
 #include "sys/virt.h"
 
+#define MAX_NAME_PART 200u /* a file's name has at most 255 bytes */
+
 struct probe {
 	const char *name;
 	int (*run)(const struct probe *probe, const char *arg, struct rf_buf *out,
@@ -180,14 +182,22 @@ static bool is_plain(char c)
 int probe_path(const char *name, const char *arg, char out[RF_MAX_PATH_BYTES])
 {
 	RF_AUTOBUF struct rf_buf path = {0};
+	size_t part = 0;
 
 	rf_buf_printf(&path, "/.ringfence/probe/%s%s", name, *arg ? "/" : "");
 	/* A first dot too, so that no argument is "." or "..". */
-	for (const char *first = arg; *arg; arg++) {
-		if (is_plain(*arg) && (*arg != '.' || arg != first))
+	for (; *arg; arg++) {
+		if (part >= MAX_NAME_PART) {
+			rf_buf_add_text(&path, "~/");
+			part = 0;
+		}
+		size_t before = path.len;
+
+		if (is_plain(*arg) && (*arg != '.' || part > 0))
 			rf_buf_add_byte(&path, (uint8_t)*arg);
 		else
 			rf_buf_printf(&path, "%%%02X", (unsigned char)*arg);
+		part += path.len - before;
 	}
 	if (path.failed)
 		return -ENOMEM;

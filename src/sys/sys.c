@@ -16,6 +16,7 @@
 #include "sys/internal.h"
 #include "sys/meta.h"
 #include "sys/netlink.h"
+#include "sys/record.h"
 #include "sys/scrub.h"
 
 static struct file_root live_root(const struct sys *sys)
@@ -103,6 +104,28 @@ int sys_open_live(struct sys **out, struct rf_err *err)
 	return 0;
 }
 
+int sys_open_recording(const char *path, struct sys **out, struct rf_err *err)
+{
+	/* Without these a capture cannot be judged: whose it is, when, and with what rights. */
+	static const char *const first[] = {"uname", "identity", "clock"};
+	struct sys *sys = NULL;
+	int rc = sys_open_live(&sys, err);
+
+	if (rc == 0)
+		rc = recorder_open(path, &sys->rec, err);
+	for (size_t i = 0; i < RF_COUNT(first) && rc == 0; i++) {
+		RF_AUTOBUF struct rf_buf bytes = {0};
+
+		rc = sys_probe(sys, first[i], "", &bytes, err);
+	}
+	if (rc < 0) {
+		sys_close(sys);
+		return rc;
+	}
+	*out = sys;
+	return 0;
+}
+
 bool sys_is_live(const struct sys *sys)
 {
 	return sys->is_live;
@@ -130,6 +153,12 @@ static int say(const struct sys *sys, struct rf_err *err, const char *path, int 
 	return rf_fail(err, rc, "%s: %s", path, text);
 }
 
+/* An answer that could not be recorded does not count. */
+static int record_or(int recorded, int rc)
+{
+	return recorded < 0 ? recorded : rc;
+}
+
 static int scrub(struct sys *sys, const char *path, const char *real, struct rf_buf *bytes)
 {
 	int rc = scrub_file(path, real, bytes);
@@ -148,10 +177,12 @@ int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf 
 	RF_AUTOBUF struct rf_buf bytes = {0};
 	int rc = begin(sys, path);
 
-	if (rc == 0)
-		rc = sys->ops->read(sys, path, max_bytes, &bytes, real);
+	if (rc < 0)
+		return say(sys, err, path, rc);
+	rc = sys->ops->read(sys, path, max_bytes, &bytes, real);
 	if (rc == 0)
 		rc = scrub(sys, path, real, &bytes);
+	rc = sys->rec ? record_or(record_read(sys, path, rc, &bytes), rc) : rc;
 	if (rc < 0)
 		return say(sys, err, path, rc);
 	rf_buf_done(out);
@@ -189,10 +220,14 @@ int sys_list(struct sys *sys, const char *dir, struct sys_names *out, struct rf_
 	struct sys_names names = {0};
 	int rc = begin(sys, dir);
 
-	if (rc == 0)
-		rc = sys->ops->list(sys, dir, &names);
 	if (rc < 0)
 		return say(sys, err, dir, rc);
+	rc = sys->ops->list(sys, dir, &names);
+	rc = sys->rec ? record_or(record_list(sys, dir, rc, &names), rc) : rc;
+	if (rc < 0) {
+		sys_names_done(&names);
+		return say(sys, err, dir, rc);
+	}
 	*out = names;
 	return 0;
 }
@@ -210,8 +245,10 @@ static int stat_any(struct sys *sys, const char *path, bool follow, struct sys_s
 	struct sys_stat st;
 	int rc = begin(sys, path);
 
-	if (rc == 0)
-		rc = sys->ops->stat(sys, path, follow, &st);
+	if (rc < 0)
+		return rc;
+	rc = sys->ops->stat(sys, path, follow, &st);
+	rc = sys->rec ? record_or(record_stat(sys, path, follow, rc, &st), rc) : rc;
 	if (rc == 0)
 		*out = st;
 	return rc;
@@ -236,16 +273,30 @@ bool sys_exists(struct sys *sys, const char *path)
 
 int sys_readlink(struct sys *sys, const char *path, char *out, size_t size)
 {
+	char target[RF_MAX_PATH_BYTES];
 	int rc = begin(sys, path);
 
-	return rc < 0 ? rc : sys->ops->readlink(sys, path, out, size);
+	if (rc < 0)
+		return rc;
+	rc = sys->ops->readlink(sys, path, target, sizeof(target));
+	rc = sys->rec ? record_or(record_readlink(sys, path, rc, target), rc) : rc;
+	if (rc < 0)
+		return rc;
+	return strlen(target) < size && rf_copy(out, size, target) ? 0 : -ENAMETOOLONG;
 }
 
 int sys_space(struct sys *sys, const char *path, struct sys_space *out)
 {
+	struct sys_space space;
 	int rc = begin(sys, path);
 
-	return rc < 0 ? rc : sys->ops->space(sys, path, out);
+	if (rc < 0)
+		return rc;
+	rc = sys->ops->space(sys, path, &space);
+	rc = sys->rec ? record_or(record_space(sys, path, rc, &space), rc) : rc;
+	if (rc == 0)
+		*out = space;
+	return rc;
 }
 
 int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf *out,
@@ -265,6 +316,7 @@ int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf 
 		rc = scrub_probe(name, &bytes);
 	if (rc == 0 && netlink_check(name, &bytes) < 0)
 		rc = rf_fail(&sys->why, RF_E_SYNTAX, "the answer is not made of netlink messages");
+	rc = sys->rec ? record_or(record_probe(sys, name, arg, rc, &bytes), rc) : rc;
 	if (rc < 0) {
 		char what[128];
 
@@ -284,5 +336,10 @@ void sys_close(struct sys *sys)
 	if (sys->root_fd >= 0)
 		close(sys->root_fd);
 	meta_free(sys->meta);
+	recorder_close(sys->rec);
+	/* Only whoever unpacked a capture removes it, not a child that inherited the object. */
+	if (sys->temp_dir && sys->temp_owner == getpid())
+		(void)file_remove_tree(sys->temp_dir);
+	rf_free(sys->temp_dir);
 	rf_free(sys);
 }

@@ -73,7 +73,7 @@ struct sys_stat {
 	uint32_t uid, gid;
 	int64_t size_bytes;
 	int64_t mtime_ms; /* since 1970-01-01 UTC */
-	uint64_t dev, inode;
+	uint64_t dev, inode; /* in a directory host numbers that tell files apart */
 	bool has_acl; /* a POSIX ACL is attached */
 };
 
