@@ -134,14 +134,14 @@ static void read_descriptors(struct listeners *l, const char *pid)
 
 	rf_format(path, sizeof(path), "/proc/%.16s/fd", pid);
 	int rc = sys_list(l->sys, path, &fds, NULL);
+	bool hidden = rc == -EACCES || rc == -EPERM;
 
-	if (rc == -EACCES || rc == -EPERM)
-		l->hidden++;
 	for (size_t i = 0; rc == 0 && i < fds.count; i++) {
 		rf_format(path, sizeof(path), "/proc/%.16s/fd/%.16s", pid, fds.names[i]);
-		if (sys_readlink(l->sys, path, target, sizeof(target)) < 0)
-			continue;
-		size_t place = (size_t)rf_map_get(&l->by_inode, target);
+		int link = sys_readlink(l->sys, path, target, sizeof(target));
+
+		hidden = hidden || link == -EACCES || link == -EPERM;
+		size_t place = link == 0 ? (size_t)rf_map_get(&l->by_inode, target) : 0;
 
 		if (!place || (!proc.pid && proc_read(l->sys, pid, &proc) < 0))
 			continue;
@@ -152,6 +152,7 @@ static void read_descriptors(struct listeners *l, const char *pid)
 			rf_copy(owner->name, sizeof(owner->name), proc.comm);
 		}
 	}
+	l->hidden += hidden;
 }
 
 static void read_owners(struct listeners *l)
@@ -175,9 +176,11 @@ static void tell_no_owner(const struct listeners *l, const struct socket_row *ro
 		  row->socket.port, row->socket.inode);
 	for (size_t i = 0; i < RF_COUNT(columns); i++) {
 		if (l->hidden)
-			fact_gap(l->out, FACT_T_LISTENER, key, columns[i], "/proc/*/fd",
-				 "the descriptors of %zu processes cannot be seen: run as root",
-				 l->hidden);
+			fact_gap(
+				l->out, FACT_T_LISTENER, key, columns[i], "/proc/*/fd",
+				"the descriptors of %zu processes cannot be seen: that takes root and "
+				"the right to trace them",
+				l->hidden);
 		else
 			fact_gap(
 				l->out, FACT_T_LISTENER, key, columns[i], "/proc/*/fd",

@@ -196,7 +196,8 @@ static void tell_hidden(const struct tally *tally, struct fact_sink *out)
 
 	for (size_t i = 0; tally->hidden_exe && i < RF_COUNT(columns); i++)
 		fact_gap(out, FACT_T_PROCESS, "", columns[i], "/proc",
-			 "the binaries of %zu processes of others cannot be seen: run as root",
+			 "the binaries of %zu processes cannot be seen: that takes root and the "
+			 "right to trace them",
 			 tally->hidden_exe);
 }
 
