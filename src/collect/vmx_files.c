@@ -147,9 +147,9 @@ static void one_file(struct walk *w, struct vmx_folder *folder, const char *path
 		gap_vm(w, path, "the path is longer than 4,095 bytes");
 		return;
 	}
+	w->files_count++;
 	if (!collect_heartbeat(w->out, path))
 		return;
-	w->files_count++;
 	vmx_folder_facts(folder, w->out, path, &w->users);
 	/* The list of snapshots first, because the text's buffer is used for both. */
 	read_snapshots(w, folder, path, &snapshots);
