@@ -166,6 +166,44 @@ static void when_decides_what_applies(void **state)
 	assert_string_equal(f->found.items[1].reason, "where the kernel has KSM");
 }
 
+/* One table holds rows of many topics: a control about one of them says nothing about the rest. */
+static void rows_of_another_topic_are_silent(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "controls",
+	    HEAD("site.t") "over: service\nwhen: unit = 'a.service'\napplies: to a\npass: enabled = 0\n"
+			   "tests:\n  - {expect: pass, row: {unit: a.service, enabled: 0}}\n"
+			   "  - {expect: fail, row: {unit: a.service, enabled: 1}}\n");
+	struct fact_sink *sink = sink_of(f, "a", "service");
+
+	fact_put_service(sink, &(struct fact_service){.unit = "a.service", .enabled = FACT_INT(0)});
+	fact_put_service(sink, &(struct fact_service){.unit = "b.service", .enabled = FACT_INT(1)});
+	sink = sink_of(f, "b", "service");
+	fact_put_service(sink, &(struct fact_service){.unit = "b.service", .enabled = FACT_INT(1)});
+	fact_put_service(sink, &(struct fact_service){.unit = "c.service", .enabled = FACT_INT(1)});
+	judge(f, 0);
+	assert_int_equal(f->found.count, 2);
+	assert_int_equal(f->found.items[0].state, FINDING_PASS);
+	assert_string_equal(f->found.items[0].resource, "a.service");
+	assert_int_equal(f->found.items[1].state, FINDING_NOT_APPLICABLE);
+	assert_string_equal(f->found.items[1].host, "b");
+	assert_string_equal(f->found.items[1].reason, "to a");
+}
+
+static void a_query_answers_one_zero_or_null(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "controls",
+	    HEAD("site.q") "query: SELECT k.host, '' AS resource, k.run AS pass FROM ksm k\n"
+			   "tests:\n  - {expect: pass, facts: {ksm: [{run: 1}]}}\n"
+			   "  - {expect: fail, facts: {ksm: [{run: 0}]}}\n");
+	fact_put_ksm(sink_of(f, "a", "ksm"), &(struct fact_ksm){.run = FACT_INT(2)});
+	judge(f, 0);
+	assert_int_equal(f->found.items[0].state, FINDING_ERROR);
+}
+
 static void lookups_take_defaults_of_the_version(void **state)
 {
 	struct fixture *f = *state;
@@ -461,6 +499,8 @@ int main(void)
 		T(a_query_does_not_pass_on_a_lost_table),
 		T(a_control_is_skipped_when_nobody_looked),
 		T(when_decides_what_applies),
+		T(rows_of_another_topic_are_silent),
+		T(a_query_answers_one_zero_or_null),
 		T(lookups_take_defaults_of_the_version),
 		T(waivers_end),
 		T(profiles_set_parameters_and_severity),
