@@ -467,8 +467,6 @@ static int child_serve(struct runner *r, struct child *child, short revents, uns
 	/* Readers of many files are silent for one file at most; others for their whole life. */
 	int64_t since = reads_files(child) ? child->heard_ms : child->started_ms;
 
-	if (child->collector->when == COLLECT_LIBVIRT)
-		timeout_ms *= 3; /* a daemon with a thousand VMs needs its time */
 
 	if (now_ms() - since < (int64_t)timeout_ms)
 		return 0;

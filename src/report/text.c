@@ -135,7 +135,7 @@ static void put_fail(const struct text *t, const struct finding_group *g)
 	const struct control *c = f->control;
 
 	put_head(t, &severity_styles[f->severity], c);
-	fprintf(t->out, "      not   ");
+	fprintf(t->out, "      want  ");
 	put_wrapped(t, c->title, 12, 12);
 	fprintf(t->out, "      why   ");
 	put_wrapped(t, c->why, 12, 12);
