@@ -79,8 +79,7 @@ int fact_store_open(struct fact_store **out, struct rf_err *err)
 		return rf_fail(err, -ENOMEM, "fact store: no memory");
 	}
 	store->sink.put = store_put;
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY |
-		    SQLITE_OPEN_NOMUTEX;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	int rc = 0;
 
 	if (sqlite3_open_v2(":memory:", &store->db, flags, NULL) ||

@@ -165,7 +165,7 @@ def test_hostile_files_cost_only_themselves(rf, tmp_path):
     assert str(d / "good.vmx") in vms and str(d / "good.xml") in vms
     gaps = {g["key"] for g in doc["gaps"]}
     for name in ("huge.vmx", "sparse.vmx", "fifo.vmx", "bomb.xml", "external.xml", "deep.xml", "cut.xml", "other.xml", "fifo.xml"):
-        assert str(d / name) in gaps, name
+        assert any(g.startswith(str(d / name)) for g in gaps), name
         passed = [f for f in doc["findings"] if f["vm"] == str(d / name) and f["state"] == "pass"]
         assert not passed, name
     assert "root:x:0" not in r.out
