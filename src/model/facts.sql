@@ -1340,6 +1340,10 @@ CREATE VIEW kvm_nic_network AS SELECT n.*, CASE WHEN n.kind = 'network' AND EXIS
 -- key: vm, layer, disk
 CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm), '') FROM vm_disk o WHERE o.host = d.host AND o.path = d.path AND o.vm <> d.vm AND o.layer <> 'approved' AND o.readonly = 0) AS other_vm FROM vm_disk d JOIN kvm_vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer;
 
+-- The rows of kvm_disk on a host that can look at the images.
+-- key: vm, layer, disk
+CREATE VIEW kvm_image AS SELECT d.* FROM kvm_disk d JOIN host h ON h.host = d.host;
+
 -- The rows of kvm_disk with their storage pool: pool_encrypted is 1 when the pool lies on dm-crypt, 0 when not or when no pool holds the image.
 -- key: vm, layer, disk
 CREATE VIEW kvm_disk_pool AS SELECT d.*, (SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE MAX(p.encrypted) END FROM storage_pool p WHERE p.host = d.host AND (p.pool = d.pool OR (p.path <> '' AND substr(d.path, 1, length(p.path) + 1) = p.path || '/'))) AS pool_encrypted FROM kvm_disk d;
