@@ -82,7 +82,7 @@ static bool is_superuser(const char *users, const char *name)
 }
 
 /* "password_pbkdf2 NAME HASH" or "password NAME TEXT": the name, NULL when it is no such line. */
-static const char *password_user(char *line, bool has_user_password)
+static const char *password_user(char *line)
 {
 	char *cursor = line;
 	const char *verb = rf_word_next(&cursor);
@@ -91,28 +91,32 @@ static const char *password_user(char *line, bool has_user_password)
 
 	if (!secret || (strcmp(verb, "password_pbkdf2") != 0 && strcmp(verb, "password") != 0))
 		return NULL;
-	/* RHEL's grub.cfg always holds this line; the password itself stands in user.cfg. */
-	if (strstr(secret, "GRUB2_PASSWORD") && !has_user_password)
-		return NULL;
 	return bare(name);
 }
 
 bool boot_grub_has_password(char *text, bool has_user_password)
 {
 	char users[512] = "";
-	bool found = false;
+	bool found = false, in_user_block = false;
 	size_t lines = 0;
 
 	for (char *cursor = text, *line;
 	     (line = rf_line_next(&cursor)) && lines++ < MAX_GRUB_LINES;) {
 		line = rf_trim(line);
+		/* RHEL's grub.cfg always holds this block; its password stands in user.cfg. */
+		if (rf_starts(line, "if ") && strstr(line, "GRUB2_PASSWORD"))
+			in_user_block = true;
+		if (strcmp(line, "fi") == 0)
+			in_user_block = false;
+		if (in_user_block && !has_user_password)
+			continue;
 		if (rf_starts(line, "set superusers="))
 			note_superusers(line + strlen("set superusers="), users, sizeof(users));
 		else if (rf_starts(line, "superusers="))
 			note_superusers(line + strlen("superusers="), users, sizeof(users));
 		if (!rf_starts(line, "password"))
 			continue;
-		const char *name = password_user(line, has_user_password);
+		const char *name = password_user(line);
 
 		found |= name && is_superuser(users, name);
 	}

@@ -137,6 +137,9 @@ static enum weight path_weight(struct rf_slice path, bool *has_drive)
 		if (type == 0x7f || len < 4)
 			break;
 		struct rf_reader body = rf_reader(rf_read_bytes(&r, (size_t)len - 4));
+
+		if (r.failed)
+			break;
 		enum weight weight = type == 5 ? bbs_weight(rf_read_le16(&body)) : OTHER;
 
 		for (size_t i = 0; i < RF_COUNT(nodes); i++) {
