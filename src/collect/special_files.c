@@ -40,6 +40,7 @@ struct walk {
 	bool owners_known; /* every account is in /etc/passwd */
 	const char *root;
 	struct util_paths trees; /* directories to ask the probe of, in turn */
+	struct rf_map asked;	 /* and those it was asked of: an answer may name them again */
 	struct hit *hits;
 	size_t hits_count, hits_capacity;
 	size_t left_out;
@@ -131,6 +132,10 @@ static int ask(struct walk *w, const char *dir)
 	struct rf_err err = {0};
 	struct special_line line;
 
+	if (rf_map_has(&w->asked, dir))
+		return 0;
+	if (rf_map_set(&w->asked, dir, w) < 0)
+		return -ENOMEM;
 	/* Only to show that we are alive: nothing is written before the end, so that a second
 	 * start has to look at everything again. */
 	(void)collect_heartbeat(w->out, dir);
@@ -294,5 +299,6 @@ int collect_special_files(struct sys *sys, const struct collect_request *req, st
 	for (size_t i = 0; rc == 0 && i < RF_COUNT(roots); i++)
 		rc = walk_root(&w, roots[i]);
 	put_hits(&w);
+	rf_map_done(&w.asked);
 	return rc < 0 ? rf_fail(err, rc, "special files: %s", rf_code_text(rc)) : 0;
 }
