@@ -36,6 +36,7 @@ struct sys {
 	char *temp_dir;	      /* an unpacked capture: removed at close */
 	pid_t temp_owner;     /* by this process only, not by a child it forked */
 	char host_name[256];
+	char identity[64]; /* the probe's answer when a live host was opened */
 	/* What the last operation has to say beside its code; "" when nothing. Belongs to the call
 	 * that set it: sys.c clears it before each operation. */
 	struct rf_err why;
@@ -99,6 +100,8 @@ int walk_resolve(const char *path, bool follow, walk_link_fn *link_of, void *ctx
 int probe_live(struct sys *sys, const char *name, const char *arg,
 	       struct rf_buf *out) RF_MUST_CHECK;
 bool probe_known(const char *name);
+/* Writes the answer of the probe identity. 0 or -ENAMETOOLONG. */
+int probe_identity(char *out, size_t size) RF_MUST_CHECK;
 /* Where a probe's answer lies in a directory host: "/.ringfence/probe/NAME[/ARG]", arg's bytes
  * outside A-Za-z0-9._:+- as %XX; a part that is longer than a file's name may be ends with ~ and
  * goes on in a directory of that name. */

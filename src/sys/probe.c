@@ -55,13 +55,11 @@ static bool has_caps(void)
 	       capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
 }
 
-static int run_identity(const struct probe *probe, const char *arg, struct rf_buf *out,
-			struct rf_err *why)
+int probe_identity(char *out, size_t size)
 {
-	(void)probe;
-	(void)arg;
-	(void)why;
-	return rf_buf_printf(out, "euid %u\nhas_caps %d\n", (unsigned)geteuid(), has_caps());
+	return rf_format(out, size, "euid %u\nhas_caps %d\n", (unsigned)geteuid(), has_caps())
+		       ? 0
+		       : -ENAMETOOLONG;
 }
 
 static int run_clock(const struct probe *probe, const char *arg, struct rf_buf *out,
@@ -128,7 +126,7 @@ static int run_libvirt(const struct probe *probe, const char *arg, struct rf_buf
 
 static const struct probe probes[] = {
 	{"uname", run_uname, false},
-	{"identity", run_identity, false},
+	{"identity", NULL, false},
 	{"clock", run_clock, false},
 	{"adjtimex", run_adjtimex, false},
 	{"rtnl-link", run_netlink, false},
@@ -170,6 +168,9 @@ int probe_live(struct sys *sys, const char *name, const char *arg, struct rf_buf
 	if (probe->has_arg != (*arg != '\0'))
 		return rf_fail(&sys->why, -EINVAL,
 			       probe->has_arg ? "an argument is needed" : "no argument is taken");
+	/* What the host was opened with: a sandbox may have taken rights since. */
+	if (!probe->run)
+		return rf_buf_add_text(out, sys->identity);
 	return probe->run(probe, arg, out, &sys->why);
 }
 

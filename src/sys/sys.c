@@ -92,9 +92,9 @@ int sys_open_live(struct sys **out, struct rf_err *err)
 		return rf_fail(err, -ENOMEM, "no memory for the host");
 	sys->is_live = true;
 	sys->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (sys->root_fd < 0) {
-		int rc = -errno;
+	int rc = sys->root_fd < 0 ? -errno : probe_identity(sys->identity, sizeof(sys->identity));
 
+	if (rc < 0) {
 		sys_close(sys);
 		return rf_fail(err, rc, "/: %s", rf_code_text(rc));
 	}

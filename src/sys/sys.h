@@ -72,9 +72,9 @@ struct sys_stat {
 	uint32_t mode; /* 12 permission bits */
 	uint32_t uid, gid;
 	int64_t size_bytes;
-	int64_t mtime_ms; /* since 1970-01-01 UTC */
+	int64_t mtime_ms;    /* since 1970-01-01 UTC */
 	uint64_t dev, inode; /* in a directory host numbers that tell files apart */
-	bool has_acl; /* a POSIX ACL is attached */
+	bool has_acl;	     /* a POSIX ACL is attached */
 };
 
 /* Does not follow a symbolic link at the end of path. */

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox; see sandbox.h. Landlock by its system calls, for libraries and headers lag behind
+ * kernels: landlock(7), ABI 1 (Linux 5.13) to 6 (6.12). seccomp(2) by libseccomp, capabilities(7)
+ * by libcap-ng. What is denied is a table; what is in no row is allowed.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sys/sandbox.h"
+
+/* Rights newer than the header of our oldest build machine. */
+#define FS_TRUNCATE  (1ULL << 14) /* ABI 3 */
+#define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define NET_TCP	     3ULL	  /* ABI 4: bind and connect */
+#define SCOPE_SIGNAL 2ULL	  /* ABI 6 */
+#define FS_ABI1	     ((1ULL << 13) - 1)
+#define FS_READ	     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_WRITE                                                                                   \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                             \
+	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE)
+#define MAX_CAPS     8
+#define LAST_FAMILY  64
+#define LAST_NETLINK 32 /* MAX_LINKS of linux/netlink.h */
+
+struct ruleset_attr {
+	uint64_t fs, net, scoped;
+};
+
+enum need {
+	NEED_READ = 1, /* open files */
+	NEED_NETLINK = 2,
+	NEED_UNIX = 4,
+	NEED_PROCESSES = 8, /* look into other processes: no Landlock */
+};
+
+static const struct profile {
+	unsigned needs;
+	int caps[MAX_CAPS]; /* kept when there; ends with -1 */
+} profiles[] = {
+	[SANDBOX_COLLECT_FILES] = {NEED_READ, {CAP_DAC_READ_SEARCH, -1}},
+	[SANDBOX_COLLECT_PROCESSES] = {NEED_READ | NEED_NETLINK | NEED_PROCESSES,
+				       {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_NET_ADMIN, -1}},
+	[SANDBOX_COLLECT_NET] = {NEED_READ | NEED_NETLINK,
+				 {CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_AUDIT_CONTROL,
+				  CAP_AUDIT_READ, -1}},
+	[SANDBOX_COLLECT_LIBVIRT] = {NEED_READ | NEED_UNIX, {CAP_DAC_READ_SEARCH, -1}},
+	[SANDBOX_RECORD] = {NEED_READ | NEED_NETLINK | NEED_UNIX | NEED_PROCESSES,
+			    {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_AUDIT_CONTROL,
+			     CAP_AUDIT_READ, -1}},
+	/* A report may go to a directory of whoever called sudo. */
+	[SANDBOX_JUDGE] = {0, {CAP_DAC_OVERRIDE, -1}},
+};
+
+/* Never allowed. */
+static const char *const denied[] = {
+	/* other programs and processes */
+	"execve",
+	"execveat",
+	"ptrace",
+	"process_vm_readv",
+	"process_vm_writev",
+	"process_madvise",
+	"kcmp",
+	"pidfd_open",
+	"pidfd_getfd",
+	"pidfd_send_signal",
+	"kill",
+	"tkill",
+	"rt_sigqueueinfo",
+	"rt_tgsigqueueinfo",
+	/* mounts and namespaces */
+	"mount",
+	"umount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"move_mount",
+	"open_tree",
+	"fsopen",
+	"fsconfig",
+	"fsmount",
+	"fspick",
+	"mount_setattr",
+	"setns",
+	"unshare",
+	/* the kernel */
+	"init_module",
+	"finit_module",
+	"delete_module",
+	"kexec_load",
+	"kexec_file_load",
+	"reboot",
+	"swapon",
+	"swapoff",
+	"bpf",
+	"perf_event_open",
+	"userfaultfd",
+	"syslog",
+	"acct",
+	"quotactl",
+	"quotactl_fd",
+	"iopl",
+	"ioperm",
+	"modify_ldt",
+	"sethostname",
+	"setdomainname",
+	"settimeofday",
+	"clock_settime",
+	"stime",
+	"vhangup",
+	"fanotify_init",
+	"open_by_handle_at",
+	"nfsservctl",
+	"lookup_dcookie",
+	"uselib",
+	"_sysctl",
+	"personality",
+	/* a second way to all of the above */
+	"io_uring_setup",
+	"io_uring_enter",
+	"io_uring_register",
+	/* keys and identity */
+	"keyctl",
+	"add_key",
+	"request_key",
+	"setuid",
+	"setgid",
+	"setreuid",
+	"setregid",
+	"setresuid",
+	"setresgid",
+	"setfsuid",
+	"setfsgid",
+	"setgroups",
+	"capset",
+	/* what Landlock does not see of files */
+	"mknod",
+	"mknodat",
+	"chmod",
+	"fchmod",
+	"fchmodat",
+	"fchmodat2",
+	"chown",
+	"fchown",
+	"lchown",
+	"fchownat",
+	"setxattr",
+	"lsetxattr",
+	"fsetxattr",
+	"removexattr",
+	"lremovexattr",
+	"fremovexattr",
+	"utime",
+	"utimes",
+	"utimensat",
+	"futimesat",
+	"link",
+	"linkat",
+	"symlink",
+	"symlinkat",
+	/* servers */
+	"listen",
+	"accept",
+	"accept4",
+};
+
+/* Not allowed without a writable directory. */
+static const char *const denied_writes[] = {
+	"creat",  "mkdir",    "mkdirat",   "rmdir",    "unlink",     "unlinkat",
+	"rename", "renameat", "renameat2", "truncate", "truncate64",
+};
+
+/* Adds "; layer: why" to what a person is told. */
+static void lacks(char *missing, const char *layer, const char *why)
+{
+	size_t len = strlen(missing);
+
+	(void)rf_format(missing + len, SANDBOX_MISSING_BYTES - len, "%s%s: %s", len ? "; " : "",
+			layer, why);
+}
+
+static uint64_t fs_rights(long abi)
+{
+	uint64_t rights = FS_ABI1;
+
+	rights |= abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0;
+	rights |= abi >= 3 ? FS_TRUNCATE : 0;
+	return rights | (abi >= 5 ? FS_IOCTL_DEV : 0);
+}
+
+static int allow_below(int ruleset, const char *path, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = rights};
+
+	rule.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return -errno;
+	long rc = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+
+	if (rc < 0)
+		rc = -errno;
+	close(rule.parent_fd);
+	return (int)rc;
+}
+
+/* What Landlock is asked for; the ruleset's descriptor or -errno. */
+static int make_ruleset(long abi, uint64_t *rights)
+{
+	struct ruleset_attr attr = {.fs = fs_rights(abi)};
+	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+
+	*rights = attr.fs;
+	attr.net = abi >= 4 ? NET_TCP : 0;
+	attr.scoped = abi >= 6 ? SCOPE_SIGNAL : 0;
+	long fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int landlock_enter(const struct profile *profile, const char *const *writable, size_t count,
+			  char *missing)
+{
+	uint64_t rights = 0;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	int ruleset = abi < 0 ? -errno : make_ruleset(abi, &rights);
+
+	if (ruleset < 0) {
+		lacks(missing, "Landlock",
+		      ruleset == -ENOSYS || ruleset == -EOPNOTSUPP ? "this kernel does not offer it"
+								   : rf_code_text(ruleset));
+		return 0;
+	}
+	int rc = profile->needs & NEED_READ ? allow_below(ruleset, "/", FS_READ & rights) : 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = allow_below(ruleset, writable[i], (FS_READ | FS_WRITE) & rights);
+	if (rc == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		rc = -errno;
+	close(ruleset);
+	return rc;
+}
+
+static int drop_caps(const struct profile *profile)
+{
+	bool keep[MAX_CAPS] = {false};
+
+	if (capng_get_caps_process() < 0)
+		return -EPERM;
+	for (size_t i = 0; profile->caps[i] >= 0; i++)
+		keep[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)profile->caps[i]);
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; profile->caps[i] >= 0; i++) {
+		if (keep[i] && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+					    (unsigned)profile->caps[i]) < 0)
+			return -EINVAL;
+	}
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+#define DENY SCMP_ACT_ERRNO(EPERM)
+
+/* Denies all calls of these names that this architecture has. */
+static int deny_names(scmp_filter_ctx ctx, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int number = seccomp_syscall_resolve_name(names[i]);
+		int rc = number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, DENY, number, 0);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Denies opening for writing. openat2 keeps its flags in memory, where seccomp cannot look; there
+ * is Landlock for it. */
+static int deny_write_open(scmp_filter_ctx ctx)
+{
+	static const struct {
+		uint64_t mask, value;
+	} flags[] = {
+		{O_ACCMODE, O_WRONLY}, {O_ACCMODE, O_RDWR}, {O_ACCMODE, O_ACCMODE},
+		{O_CREAT, O_CREAT},    {O_TRUNC, O_TRUNC},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < RF_COUNT(flags) && rc == 0; i++) {
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(open), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, flags[i].mask, flags[i].value));
+		if (rc == 0)
+			rc = seccomp_rule_add(
+				ctx, DENY, SCMP_SYS(openat), 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, flags[i].mask, flags[i].value));
+	}
+	return rc;
+}
+
+/* Denies all socket families but those needed, and of netlink all that we ask nothing of. */
+static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
+{
+	static const uint64_t kept_netlink = 1u << 0 /* route */ | 1u << 4 /* sock_diag */ |
+					     1u << 9 /* audit */ | 1u << 12 /* netfilter */;
+	int rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(socket), 1,
+				  SCMP_A0_32(SCMP_CMP_GT, LAST_FAMILY));
+
+	for (uint32_t f = 0; f <= LAST_FAMILY && rc == 0; f++) {
+		bool kept = (f == AF_NETLINK && (needs & NEED_NETLINK)) ||
+			    (f == AF_UNIX && (needs & NEED_UNIX));
+
+		if (!kept)
+			rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(socket), 1,
+					      SCMP_A0_32(SCMP_CMP_EQ, f));
+	}
+	for (uint32_t p = 0; p <= LAST_NETLINK && rc == 0 && (needs & NEED_NETLINK); p++) {
+		if (p < LAST_NETLINK && (kept_netlink & (1ULL << p)))
+			continue;
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(socket), 2,
+				      SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK),
+				      SCMP_A2_32(p < LAST_NETLINK ? SCMP_CMP_EQ : SCMP_CMP_GE, p));
+	}
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(socketpair), 1,
+				      SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
+	return rc;
+}
+
+/* Calls that are denied with some arguments only. */
+static int deny_arguments(scmp_filter_ctx ctx)
+{
+	static const uint64_t namespaces[] = {CLONE_NEWNS,    CLONE_NEWUTS, CLONE_NEWIPC,
+					      CLONE_NEWUSER,  CLONE_NEWPID, CLONE_NEWNET,
+					      CLONE_NEWCGROUP};
+	static const uint32_t ioctls[] = {TIOCSTI, TIOCLINUX};
+	uint32_t self = (uint32_t)getpid();
+	/* abort() and raise() need tgkill; others' threads are none of our business. */
+	int rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, self));
+
+	for (size_t i = 0; i < RF_COUNT(namespaces) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(clone), 1,
+				      SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+	/* Its flags are in memory; the C library then falls back to clone. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	for (size_t i = 0; i < RF_COUNT(ioctls) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(ioctl), 1,
+				      SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(prlimit64), 1,
+				      SCMP_A0_32(SCMP_CMP_NE, 0));
+	return rc;
+}
+
+static int seccomp_enter(const struct profile *profile, bool writes, bool landlocked)
+{
+	static const char *const unseen[] = {"openat2"};
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!ctx)
+		return -ENOMEM;
+	int rc = deny_names(ctx, denied, RF_COUNT(denied));
+
+	if (rc == 0 && !writes)
+		rc = deny_names(ctx, denied_writes, RF_COUNT(denied_writes));
+	if (rc == 0 && !writes)
+		rc = deny_write_open(ctx);
+	/* A profile without Landlock by choice reads the live host, which needs no openat2. */
+	if (rc == 0 && !writes && !landlocked)
+		rc = deny_names(ctx, unseen, RF_COUNT(unseen));
+	if (rc == 0)
+		rc = deny_sockets(ctx, profile->needs);
+	if (rc == 0)
+		rc = deny_arguments(ctx);
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return rc;
+}
+
+int sandbox_enter(enum sandbox_profile which, const char *const *writable, size_t writable_count,
+		  char missing[SANDBOX_MISSING_BYTES], struct rf_err *err)
+{
+	missing[0] = '\0';
+	if ((unsigned)which >= RF_COUNT(profiles))
+		return rf_fail(err, RF_E_UNKNOWN, "no sandbox has the number %d", (int)which);
+	const struct profile *profile = &profiles[which];
+	bool landlocked = !(profile->needs & NEED_PROCESSES);
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return rf_fail(err, RF_E_DENIED, "new privileges cannot be given up: %s",
+			       rf_code_text(-errno));
+	int rc = drop_caps(profile);
+
+	if (rc < 0)
+		lacks(missing, "capabilities", "they could not be dropped");
+	if (landlocked)
+		rc = landlock_enter(profile, writable, writable_count, missing);
+	else
+		rc = 0;
+	if (rc < 0)
+		return rf_fail(err, rc, "sandbox: %s", rf_code_text(rc));
+	if (!landlocked && writable_count > 0)
+		lacks(missing, "Landlock", "off, for it hides other processes' files");
+	rc = seccomp_enter(profile, writable_count > 0, landlocked);
+	if (rc < 0)
+		lacks(missing, "seccomp", rf_code_text(rc));
+	return 0;
+}

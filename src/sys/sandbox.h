@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Locks the calling process in, before it reads a byte of input: no new privileges, no capability
+ * that its work does not need, Landlock for what it may open, seccomp for what it may call. There
+ * is no way back. What is forbidden fails with EPERM or EACCES; nothing is killed for it.
+ */
+#ifndef RF_SYS_SANDBOX_H
+#define RF_SYS_SANDBOX_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* For a directory host SANDBOX_COLLECT_FILES serves all collectors. */
+enum sandbox_profile {
+	/* Reads and lists everything that its rights allow; no socket. */
+	SANDBOX_COLLECT_FILES,
+	/* The same with netlink, and without Landlock, which would hide /proc/PID/exe and fd of
+	 * other processes (a landlocked process may not look into others); seccomp alone then keeps
+	 * it from writing. For the live host only. */
+	SANDBOX_COLLECT_PROCESSES,
+	/* As files, with netlink and the rights to ask for firewall and audit rules. */
+	SANDBOX_COLLECT_NET,
+	/* As files, with local sockets to libvirt's daemons. */
+	SANDBOX_COLLECT_LIBVIRT,
+	/* Everything that the collectors above may, for a recording in one process. */
+	SANDBOX_RECORD,
+	/* Opens no file and no socket. The time zone must have been read before (tzset). */
+	SANDBOX_JUDGE,
+};
+
+#define SANDBOX_MISSING_BYTES 256
+
+/*
+ * Enters a profile. Below the writable directories (which must be there; a recording's, or where
+ * reports go) files may be made, written, replaced and removed; nowhere else.
+ *
+ * missing gets "" or, for a person, which layers this machine could not give and why; the others
+ * hold all the same. Returns 0, RF_E_UNKNOWN for no such profile, the error of a writable directory
+ * that cannot be opened, or RF_E_DENIED when not even new privileges could be given up.
+ */
+int sandbox_enter(enum sandbox_profile profile, const char *const *writable, size_t writable_count,
+		  char missing[SANDBOX_MISSING_BYTES], struct rf_err *err) RF_MUST_CHECK;
+
+#endif
