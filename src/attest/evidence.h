@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Evidence of one host in one file: magic "RFEVID1\n", then sections {u32 kind, u32 length (little
+ * endian), bytes}. Everything in it is hostile until verdict.h has judged it. Slices borrow from
+ * the input.
+ */
+#ifndef RF_ATTEST_EVIDENCE_H
+#define RF_ATTEST_EVIDENCE_H
+
+#include "attest/quote.h"
+
+#define EVIDENCE_MAX_BYTES (320u << 20)
+
+enum evidence_kind {
+	EVIDENCE_META = 1,  /* JSON: host, time, tool, kernel, tpm ("device", "swtpm"), notes. Hints
+			       for a person only */
+	EVIDENCE_QUOTE = 2, /* TPMS_ATTEST */
+	EVIDENCE_SIGNATURE = 3, /* TPMT_SIGNATURE */
+	EVIDENCE_AK_PUBLIC = 4, /* TPM2B_PUBLIC */
+	EVIDENCE_EK_PUBLIC = 5, /* TPM2B_PUBLIC */
+	EVIDENCE_EK_CERT = 6,	/* DER; may stand several times (chain) */
+	EVIDENCE_PCRS = 7,	/* u16 alg, u8 pcr, u8 length, bytes; repeated (big endian alg) */
+	EVIDENCE_BOOT_LOG = 8,	/* binary_bios_measurements */
+	EVIDENCE_IMA = 9, /* u16 alg of the template digests (0x0004 usual), then the binary list */
+	EVIDENCE_USERSPACE = 10, /* systemd's tpm2-measure.log */
+	EVIDENCE_TXT_LOG = 11,
+	EVIDENCE_QUOTE12 = 12, /* TPM 1.2 */
+	EVIDENCE_FILES = 13,   /* JSON: boot files on disk with their Authenticode and flat digests,
+				  so that a digest gets a path (hints) */
+	EVIDENCE_MODULES = 14, /* JSON: loaded modules (hints) */
+	EVIDENCE_NONCE = 15,   /* the nonce as the collector got it */
+};
+
+struct evidence {
+	struct rf_slice sections[16]; /* by kind; data NULL when absent; the first of its kind */
+	struct rf_slice ek_chain[8];
+	size_t ek_chain_count;
+};
+
+/* Refuses unknown kinds, a kind twice (but EK_CERT), lengths past the end, trailing bytes. */
+int evidence_parse(struct rf_slice in, struct evidence *out, struct rf_err *err) RF_MUST_CHECK;
+/* Appends the magic (once) and a section. */
+int evidence_add(struct rf_buf *out, enum evidence_kind kind, struct rf_slice bytes) RF_MUST_CHECK;
+/* The EVIDENCE_PCRS section. */
+int evidence_pcrs_parse(struct rf_slice in, struct attest_pcr_values *out,
+			struct rf_err *err) RF_MUST_CHECK;
+
+#endif
