@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/dpkg.h"
+#include "collect/rpm.h"
 #include "collect/ssh.h"
 
 static bool find_sshd(struct sys *sys, const char **path)
@@ -43,6 +44,10 @@ static void find_version(struct sys *sys, struct fact_sink *out, char *version, 
 	if (package && package->version) {
 		dpkg_version_upstream(package->version, version, size);
 		put_option(out, "version", version, DPKG_STATUS);
+		return;
+	}
+	if (rc == -ENOENT && rpm_version(sys, "openssh-server", version, size)) {
+		put_option(out, "version", version, "rpm database");
 		return;
 	}
 	fact_gap(out, FACT_T_SSH_OPTION, "version", "", DPKG_STATUS,

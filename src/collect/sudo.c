@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/dpkg.h"
+#include "collect/rpm.h"
 #include "collect/sudo.h"
 
 #define SUDOERS "/etc/sudoers"
@@ -178,6 +179,8 @@ static void put_options(struct sudo_run *run)
 		package = dpkg_find(&status, "sudo-ldap");
 	if (package && package->version)
 		dpkg_version_upstream(package->version, version, sizeof(version));
+	else if (!debian && !rpm_version(run->sys, "sudo", version, sizeof(version)))
+		version[0] = '\0';
 	if (!run->incomplete) {
 		sudo_options_put(run, version, debian);
 		return;

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/digest.h"
 #include "sys/image.h"
 #include "sys/internal.h"
 #include "sys/netlink.h"
@@ -110,6 +111,13 @@ static int run_module_tail(const struct probe *probe, const char *arg, struct rf
 	return image_module_tail(arg, out, why);
 }
 
+static int run_file_md5(const struct probe *probe, const char *arg, struct rf_buf *out,
+			struct rf_err *why)
+{
+	(void)probe;
+	return digest_md5(arg, out, why);
+}
+
 static int run_special_files(const struct probe *probe, const char *arg, struct rf_buf *out,
 			     struct rf_err *why)
 {
@@ -141,6 +149,7 @@ static const struct probe probes[] = {
 	{"audit", run_netlink, true},
 	{"image-head", run_image_head, true},
 	{"module-tail", run_module_tail, true},
+	{"file-md5", run_file_md5, true},
 	{"special-files", run_special_files, true},
 	{"libvirt", run_libvirt, true},
 };

@@ -255,6 +255,27 @@ static int apply_all(char names[3][RF_MAX_PATH_BYTES], struct rf_buf *bytes)
 	return changed;
 }
 
+/*
+ * Lists that distributions publish, and dpkg's and rpm's tables of them: nothing in them is a
+ * host's own, and they have tens of megabytes, through which every rule would search.
+ */
+static const char *const published[] = {
+	"/var/lib/apt/lists/*_packages",
+	"/var/lib/dpkg/status",
+	"/var/lib/dpkg/info/*.md5sums",
+	"/var/lib/rpm/rpmdb.sqlite",
+	"/usr/lib/sysimage/rpm/rpmdb.sqlite",
+};
+
+static bool is_published(const char *name)
+{
+	for (size_t i = 0; i < RF_COUNT(published); i++) {
+		if (rf_glob(published[i], name))
+			return true;
+	}
+	return false;
+}
+
 int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
 {
 	char names[3][RF_MAX_PATH_BYTES];
@@ -265,6 +286,9 @@ int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
 	(void)rf_copy(names[2], sizeof(names[2]), kind_path(rf_buf_slice(bytes)));
 	rf_lower(names[0]);
 	rf_lower(names[1]);
+	/* Also behind links: a list that is a link to something else is that. */
+	if (is_published(names[0]) && is_published(names[1]))
+		return 0;
 	if (is_utf16(rf_buf_slice(bytes))) {
 		rf_wipe(bytes->data, bytes->len);
 		rf_buf_reset(bytes);

@@ -111,6 +111,7 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   audit            arg status, rules
  *   image-head       arg PATH: the first 4 KiB of a disk image or block device
  *   module-tail      arg PATH of a .ko file: its last 16 KiB, where a signature stands
+ *   file-md5         arg PATH of a regular file: "HEX SIZE\n"
  *   special-files    arg DIR: what is special in a tree of files, see special.h
  *   libvirt          arg URI: a JSON document, see virt.h
  */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The probe file-md5: what a file hashes to, so that a capture need not hold the file. */
+#ifndef RF_SYS_DIGEST_H
+#define RF_SYS_DIGEST_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define DIGEST_MAX_BYTES (256u << 20) /* of one file */
+
+/* Appends "HEX SIZE\n" of a regular file. 0, -EINVAL for anything else, RF_E_LIMIT, -errno. */
+int digest_md5(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
+
+#endif
