@@ -35,7 +35,7 @@ enum collect_when {
 	COLLECT_FILES,	 /* when .vmx or XML paths are given */
 };
 
-#define COLLECT_MAX_TABLES 12
+#define COLLECT_MAX_TABLES 20
 
 struct collector {
 	const char *name;

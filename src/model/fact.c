@@ -63,11 +63,34 @@ enum fact_table_id fact_table_id(const struct fact_table *table)
 	return (enum fact_table_id)(table - fact_tables);
 }
 
+static void write_le32(uint8_t *to, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(v >> (8 * i));
+}
+
 static void add_le32(struct rf_buf *out, uint32_t v)
 {
-	uint8_t b[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
+	uint8_t b[4];
 
+	write_le32(b, v);
 	rf_buf_add(out, b, sizeof(b));
+}
+
+/* Tag, length, text and a NUL, in one piece: a host has a million values. */
+static void add_tagged_text(struct rf_buf *out, const void *text, size_t len)
+{
+	uint8_t *to = rf_buf_reserve(out, len + 6);
+
+	if (!to)
+		return;
+	to[0] = TAG_TEXT;
+	write_le32(to + 1, (uint32_t)len);
+	if (len)
+		memcpy(to + 5, text, len);
+	to[len + 5] = 0;
+	to[len + 6] = 0; /* the one that rf_buf keeps behind its bytes */
+	out->len += len + 6;
 }
 
 static void encode_text(struct rf_buf *out, const char *text)
@@ -79,20 +102,16 @@ static void encode_text(struct rf_buf *out, const char *text)
 	size_t len = strnlen(text, RF_MAX_FACT_TEXT_BYTES);
 
 	/* A fact is UTF-8 text whatever a file held: broken bytes are kept visibly. */
-	rf_buf_add_byte(out, TAG_TEXT);
 	if (rf_utf8_valid((const uint8_t *)text, len)) {
-		add_le32(out, (uint32_t)len);
-		rf_buf_add(out, text, len);
-	} else {
-		RF_AUTOBUF struct rf_buf visible = {0};
-
-		rf_buf_add_visible(&visible, text, len);
-		add_le32(out, (uint32_t)visible.len);
-		rf_buf_add(out, visible.data, visible.len);
-		if (visible.failed)
-			out->failed = true;
+		add_tagged_text(out, text, len);
+		return;
 	}
-	rf_buf_add_byte(out, 0);
+	RF_AUTOBUF struct rf_buf visible = {0};
+
+	rf_buf_add_visible(&visible, text, len);
+	add_tagged_text(out, visible.data, visible.len);
+	if (visible.failed)
+		out->failed = true;
 }
 
 static void encode_int(struct rf_buf *out, struct fact_int n)
