@@ -749,7 +749,7 @@ CREATE TABLE tc_program (
 	PRIMARY KEY (host, link, direction, item)
 );
 
--- kv: settings of other daemons. Keys FILE/NAME: iscsid/node.session.auth.authmethod, lvm/global_filter, lvm/filter, lldpd/interface_pattern (of `configure system interface pattern`, '' when unset), ovs/manager, clamd/present, ksmtuned/enabled, udisks/present, issue/text_set, issue.net/text_set, issue/os_info, libvirt-conf/uri_aliases, usb/..., bluetooth/...
+-- kv: settings of other daemons. Keys FILE/NAME: iscsid/node.session.auth.authmethod, lvm/global_filter, lvm/filter, lldpd/interface_pattern (of `configure system interface pattern`, '' when unset), ovs/manager, clamd/present, ksmtuned/enabled, udisks/present, issue/text_set, issue.net/text_set, issue/os_info, libvirt-conf/uri_aliases, qemu-bridge/allow (words behind `allow` in bridge.conf and its includes, joined by ','; no row without the file), usb/..., bluetooth/...
 CREATE TABLE config_option (
 	host TEXT NOT NULL, -- the host
 	key TEXT NOT NULL, -- as above
@@ -794,7 +794,7 @@ CREATE TABLE libvirt (
 	PRIMARY KEY (host, uri)
 );
 
--- kv: libvirtd.conf, virtqemud.conf, virtproxyd.conf, virtlogd.conf, libvirt.conf. Keys FILE/NAME; libvirtd/NAME is the daemon in use, whatever its file is called.
+-- kv: libvirtd.conf, virtqemud.conf, virtproxyd.conf, virtlogd.conf, libvirt.conf. Keys FILE/NAME; libvirtd/NAME is the daemon in use, whatever its file is called; with modular daemons what listens on the network (listen_*, tls_*, auth_tcp, auth_tls, key_file ...) comes from virtproxyd.conf. libvirt/NAME is the client's libvirt.conf.
 CREATE TABLE libvirt_option (
 	host TEXT NOT NULL, -- the host
 	key TEXT NOT NULL, -- libvirtd/listen_tcp ...
