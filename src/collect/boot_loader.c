@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/boot.h"
+#include "collect/conf.h"
 #include "collect/util.h"
 
 #define MAX_GRUB_LINES 200000u
@@ -288,12 +289,11 @@ static void fill_rescue(struct sys *sys, struct fact_sink *out, struct boot_row 
 static bool is_masked(struct sys *sys, const char *unit)
 {
 	static const char *const dirs[] = {"/etc/systemd/system", "/run/systemd/system"};
-	char path[256], link[256];
+	char path[256];
 
 	for (size_t i = 0; i < RF_COUNT(dirs); i++) {
 		rf_format(path, sizeof(path), "%s/%s", dirs[i], unit);
-		if (sys_readlink(sys, path, link, sizeof(link)) == 0 &&
-		    strcmp(link, "/dev/null") == 0)
+		if (conf_masked(sys, path))
 			return true;
 	}
 	return false;

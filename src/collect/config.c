@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "collect/collect.h"
 #include "collect/config.h"
+#include "collect/units.h"
 #include "collect/util.h"
 
 /* Keys that are 1 when one of the paths is there, else 0. */
@@ -36,8 +37,9 @@ static const struct {
 	{"usbguard/present", {"/usr/sbin/usbguard-daemon"}},
 };
 
-/* Units that are 1 when an enabled target wants them. */
-static const char *const units[] = {"ksm", "ksmtuned", "udisks2", "autofs", "lldpd", "bluetooth"};
+/* Units that are 1 when they are started at boot. */
+static const char *const unit_names[] = {"ksm",	   "ksmtuned", "udisks2",
+					 "autofs", "lldpd",    "bluetooth"};
 
 /* Folders that hold one entry for each device. */
 static const struct {
@@ -82,38 +84,27 @@ static void put_presences(struct sys *sys, struct fact_sink *out)
 	}
 }
 
-/* True when a target's .wants or .requires folder names the unit; where receives the link. */
-static bool is_enabled(struct sys *sys, const struct sys_names *folders, const char *dir,
-		       const char *unit, char *where, size_t size)
-{
-	for (size_t i = 0; i < folders->count; i++) {
-		if ((rf_ends(folders->names[i], ".wants") ||
-		     rf_ends(folders->names[i], ".requires")) &&
-		    rf_format(where, size, "%s/%s/%s.service", dir, folders->names[i], unit) &&
-		    sys_exists(sys, where))
-			return true;
-	}
-	rf_copy(where, size, dir);
-	return false;
-}
-
 static void put_units(struct sys *sys, struct fact_sink *out)
 {
-	static const char *const dir = "/etc/systemd/system";
-	SYS_AUTONAMES struct sys_names folders = {0};
-	char where[RF_MAX_PATH_BYTES], key[64];
-	int rc = sys_list(sys, dir, &folders, NULL);
+	struct units units = {0};
+	struct rf_err err = {0};
+	char key[64];
+	int rc = units_read(sys, &units, &err);
 
-	if (rc < 0 && rc != -ENOENT) {
-		util_gap(out, FACT_T_CONFIG_OPTION, "", dir, rc);
-		return;
-	}
-	for (size_t i = 0; i < RF_COUNT(units); i++) {
-		bool enabled = is_enabled(sys, &folders, dir, units[i], where, sizeof(where));
+	if (rc < 0)
+		fact_gap(out, FACT_T_CONFIG_OPTION, "", "value", "/etc/systemd/system",
+			 "Which units start at boot cannot be read: %s.", rf_err_text(&err));
+	for (size_t i = 0; rc == 0 && i < RF_COUNT(unit_names); i++) {
+		char name[64];
 
-		rf_format(key, sizeof(key), "%s/enabled", units[i]);
-		put_flag(out, key, enabled, where);
+		rf_format(name, sizeof(name), "%s.service", unit_names[i]);
+		const struct unit *unit = units_find(&units, name);
+
+		rf_format(key, sizeof(key), "%s/enabled", unit_names[i]);
+		put_flag(out, key, units_enabled(&units, name),
+			 unit && unit->path ? unit->path : name);
 	}
+	units_done(&units);
 }
 
 /* iscsid.conf: a later line wins. */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "collect/dpkg.h"
 #include "collect/host_kernel.h"
 
 #define CPU_DIR	 "/sys/devices/system/cpu"
@@ -238,21 +239,21 @@ static bool package_installed(struct sys *sys)
 {
 	static const char *const wanted[] = {"libvirt-daemon", "qemu-system-", "qemu-kvm",
 					     "pve-qemu-kvm"};
-	RF_AUTOBUF struct rf_buf buf = {0};
-	bool meets = false;
+	/* Only files for other programs. */
+	static const char *const parts[] = {"-common", "-data", "-gui"};
+	DPKG_AUTOSTATUS struct dpkg_status status = {0};
 
-	if (sys_read(sys, "/var/lib/dpkg/status", RF_MAX_DPKG_BYTES, &buf, NULL) < 0 || !buf.len)
+	if (dpkg_status_read(sys, &status, NULL) < 0)
 		return false;
-	for (char *cursor = (char *)buf.data, *line; (line = rf_line_next(&cursor));) {
-		if (rf_starts(line, "Package: ")) {
-			meets = false;
-			for (size_t i = 0; i < RF_COUNT(wanted); i++)
-				meets |= rf_starts(line + strlen("Package: "), wanted[i]);
-			/* Only files for other programs, or a name without content. */
-			meets &= !strstr(line, "-common") && !strstr(line, "-data") &&
-				 !strstr(line, "-gui");
-		}
-		if (meets && rf_starts(line, "Status: ") && rf_ends(line, " installed"))
+	for (size_t i = 0; i < status.count; i++) {
+		const struct dpkg_package *p = &status.packages[i];
+		bool meets = false;
+
+		for (size_t w = 0; w < RF_COUNT(wanted); w++)
+			meets |= p->name && rf_starts(p->name, wanted[w]);
+		for (size_t w = 0; w < RF_COUNT(parts); w++)
+			meets &= p->name && !strstr(p->name, parts[w]);
+		if (meets && rf_equal(p->state, "installed"))
 			return true;
 	}
 	return false;

@@ -13,8 +13,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/collect.h"
+#include "collect/conf.h"
 #include "collect/mountinfo.h"
 #include "collect/util.h"
+#include "collect/virtconf.h"
 
 #define MAX_MATCHES 4096u /* of one pattern */
 #define QEMU_CONF   "/etc/libvirt/qemu.conf"
@@ -164,7 +166,6 @@ struct modes {
 	struct fact_sink *out;
 	const struct util_users *users;
 	struct rf_map seen; /* paths that have a row */
-	size_t matches;
 };
 
 static const char *kind_of(uint32_t type)
@@ -246,69 +247,51 @@ static void put_path(struct modes *m, const char *path, const char *topic, bool 
 	put_row(m, path, topic, source, &st);
 }
 
-/* Replaces the first part of path that holds a wildcard by each name that meets it. */
-static void expand(struct modes *m, const char *path, const struct wanted *w, unsigned int depth)
+static void put_wanted(struct modes *m, const struct wanted *w)
 {
-	SYS_AUTONAMES struct sys_names names = {0};
-	char dir[RF_MAX_PATH_BYTES], part[256], next[RF_MAX_PATH_BYTES];
-	size_t wild = strcspn(path, "*?[");
+	UTIL_AUTOPATHS struct util_paths paths = {0};
+	int rc = conf_glob(m->sys, w->path, &paths);
 
-	if (!path[wild]) {
-		if (m->matches++ < MAX_MATCHES)
-			put_path(m, path, w->topic, w->tell_absent);
-		return;
-	}
-	size_t start = wild;
-
-	while (start > 0 && path[start - 1] != '/')
-		start--;
-	size_t len = strcspn(path + start, "/");
-
-	if (depth == 0 || start < 2 || len >= sizeof(part) || start >= sizeof(dir))
-		return;
-	memcpy(dir, path, start - 1);
-	dir[start - 1] = '\0';
-	memcpy(part, path + start, len);
-	part[len] = '\0';
-	int rc = sys_list(m->sys, dir, &names, NULL);
-
-	if (rc < 0) {
-		if (rc != -ENOENT && rc != -ENOTDIR)
-			util_gap(m->out, FACT_T_FILE_MODE, w->path, dir, rc);
-		return;
-	}
-	for (size_t i = 0; i < names.count; i++) {
-		if (rf_glob(part, names.names[i]) && !strpbrk(names.names[i], "*?[") &&
-		    rf_format(next, sizeof(next), "%s/%s%s", dir, names.names[i],
-			      path + start + len))
-			expand(m, next, w, depth - 1);
-	}
+	if (rc < 0)
+		util_gap(m->out, FACT_T_FILE_MODE, w->path, w->path, rc);
+	for (size_t i = 0; i < paths.count && i < MAX_MATCHES; i++)
+		put_path(m, paths.paths[i], w->topic, w->tell_absent);
+	if (paths.count > MAX_MATCHES)
+		fact_gap(m->out, FACT_T_FILE_MODE, w->path, "", w->path,
+			 "More than %u files meet this pattern; the rest was left out.",
+			 MAX_MATCHES);
 }
 
-static void note_setting(void *ctx, const struct util_setting *s)
+/* What qemu.conf names as a folder of its own. */
+static void put_qemu_conf(struct modes *m)
 {
 	static const char *const keys[][2] = {{"memory_backing_dir", "memory-backing"},
 					      {"hugetlbfs_mount", "memory-backing"},
 					      {"auto_dump_path", "save-dir"}};
-	struct modes *m = ctx;
+	RF_AUTOBUF struct rf_buf buf = {0};
+	struct conf_options settings = {0};
+	struct virtconf_problem problem = {0};
 
+	if (util_read(m->sys, m->out, FACT_T_FILE_MODE, QEMU_CONF, QEMU_CONF, RF_MAX_FILE_BYTES,
+		      &buf) <= 0)
+		return;
+	virtconf_parse(rf_buf_text(&buf), QEMU_CONF, &settings, &problem);
 	for (size_t i = 0; i < RF_COUNT(keys); i++) {
-		if (strcmp(s->key, keys[i][0]) == 0 && s->value[0] == '/')
-			put_path(m, s->value, keys[i][1], true);
+		const char *path = conf_get(&settings, keys[i][0]);
+
+		if (path && path[0] == '/')
+			put_path(m, path, keys[i][1], true);
 	}
+	conf_options_done(&settings);
 }
 
 /* Folders that the host's own configuration chooses. */
 static void put_configured(struct modes *m)
 {
 	MOUNT_AUTOTABLE struct mount_table table = {0};
-	RF_AUTOBUF struct rf_buf buf = {0};
 	char path[RF_MAX_PATH_BYTES];
 
-	if (util_read(m->sys, m->out, FACT_T_FILE_MODE, QEMU_CONF, QEMU_CONF, RF_MAX_FILE_BYTES,
-		      &buf) > 0 &&
-	    buf.len)
-		util_settings_walk((char *)buf.data, QEMU_CONF, "#", false, note_setting, m);
+	put_qemu_conf(m);
 	if (mount_table_read(m->sys, &table, NULL) < 0)
 		return;
 	for (size_t i = 0; i < table.count; i++) {
@@ -335,14 +318,8 @@ int collect_modes(struct sys *sys, const struct collect_request *req, struct fac
 		fact_gap(out, FACT_T_FILE_MODE, "", "owner", "/etc/passwd",
 			 "Names of owners are shown as numbers: /etc/passwd cannot be read (%s).",
 			 rf_code_text(rc));
-	for (size_t i = 0; i < RF_COUNT(wanted); i++) {
-		m.matches = 0;
-		expand(&m, wanted[i].path, &wanted[i], RF_MAX_DIR_DEPTH);
-		if (m.matches > MAX_MATCHES)
-			fact_gap(out, FACT_T_FILE_MODE, wanted[i].path, "", wanted[i].path,
-				 "More than %u files meet this pattern; the rest was left out.",
-				 MAX_MATCHES);
-	}
+	for (size_t i = 0; i < RF_COUNT(wanted); i++)
+		put_wanted(&m, &wanted[i]);
 	put_configured(&m);
 	rf_map_done(&m.seen);
 	return 0;

@@ -139,7 +139,7 @@ static void settings_of_daemons(void **state)
 		{"SELECT value FROM config_option WHERE key='clamd/ExcludePath'",
 		 "^/proc/,^/var/lib/libvirt/"},
 		{"SELECT value||source FROM config_option WHERE key='ksmtuned/enabled'",
-		 "1/etc/systemd/system/multi-user.target.wants/ksmtuned.service"},
+		 "1/lib/systemd/system/ksmtuned.service"},
 		{"SELECT value FROM config_option WHERE key='ksm/enabled'", "0"},
 		{"SELECT value FROM config_option WHERE key='udisks/present'", "1"},
 		{"SELECT value FROM config_option WHERE key='clamd/present'", "0"},
@@ -171,7 +171,7 @@ static void settings_of_daemons(void **state)
 		  "ExcludePath ^/proc/\nExcludePath ^/var/lib/libvirt/\nUser clamav\n");
 	host_link(&h, "/etc/systemd/system/multi-user.target.wants/ksmtuned.service",
 		  "/lib/systemd/system/ksmtuned.service");
-	host_file(&h, "/lib/systemd/system/ksmtuned.service", "");
+	host_file(&h, "/lib/systemd/system/ksmtuned.service", "[Service]\n");
 	host_file(&h, "/usr/libexec/udisks2/udisksd", "");
 	host_file(&h, "/sys/class/ieee80211/phy0/name", "");
 	host_file(&h, "/sys/module/usbcore/parameters/authorized_default", "1\n");

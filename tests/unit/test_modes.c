@@ -73,7 +73,7 @@ static void links_show_what_is_behind(void **state)
 	static const struct ask cases[] = {
 		{"SELECT kind||mode_text||source FROM file_mode WHERE path='/boot/grub2/grub.cfg'",
 		 "file0600/boot/grub2/grub.cfg -> ../efi/real.cfg"},
-		{"SELECT kind FROM file_mode WHERE path='/etc/sudoers.d/dangling'", "link"},
+		{"SELECT kind FROM file_mode WHERE path='/etc/at.allow'", "link"},
 	};
 	struct test_host h;
 
@@ -83,7 +83,7 @@ static void links_show_what_is_behind(void **state)
 	host_file(&h, "/boot/efi/real.cfg", "");
 	host_meta(&h, "/boot/efi/real.cfg\tf\t0600\t0\t0");
 	host_link(&h, "/boot/grub2/grub.cfg", "../efi/real.cfg");
-	host_link(&h, "/etc/sudoers.d/dangling", "/nowhere");
+	host_link(&h, "/etc/at.allow", "/nowhere");
 	host_collect(&h, collect_modes);
 	ask_all(&h, cases);
 	host_done(&h);
@@ -119,11 +119,14 @@ static void names_with_wildcards_stay_names(void **state)
 	(void)state;
 	host_make(&h);
 	accounts(&h);
-	/* A name that looks like a pattern must not be expanded again. */
+	/* A folder that is called like a pattern is that folder, not all of them once more. */
 	host_file(&h, "/var/lib/libvirt/swtpm/*/tpm2/x", "");
+	host_file(&h, "/var/lib/libvirt/swtpm/u1/tpm2/y", "");
 	host_file(&h, "/etc/cron.d/a b", "");
 	host_collect(&h, collect_modes);
-	assert_fact(&h, "SELECT count(*) FROM file_mode WHERE path LIKE '%tpm2%'", "0");
+	assert_fact(&h, "SELECT count(*) FROM file_mode WHERE path LIKE '%tpm2/_'", "2");
+	assert_fact(&h, "SELECT count(*) FROM file_mode WHERE path LIKE '%*/tpm2/y'", "0");
+	assert_fact(&h, "SELECT count(*) FROM fact_gap", "0");
 	assert_fact(&h, "SELECT topic FROM file_mode WHERE path='/etc/cron.d/a b'", "cron");
 	host_done(&h);
 }
