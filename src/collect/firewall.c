@@ -23,18 +23,17 @@
 struct firewall {
 	struct sys *sys;
 	struct fact_sink *out;
-	struct rf_map counts;	/* "family table chain" to the number of rules */
-	struct rf_buf elements; /* of all sets */
+	struct rf_map counts; /* "family table chain" to the number of rules */
 	bool rules_known;
 	bool input_hook;
-	const char *family; /* of the rule that is read now */
+	unsigned int sets_count;
+	uint8_t family_number; /* of the rule that is read now */
 	char table[128];
 };
 
 static void firewall_done(struct firewall *f)
 {
 	rf_map_done(&f->counts);
-	rf_buf_done(&f->elements);
 }
 
 static const struct {
@@ -88,34 +87,34 @@ static void count_key(char out[512], const char *family, const char *table, cons
 	rf_format(out, 512, "%s %s %s", family, table, chain);
 }
 
+/* Rules that look into more sets than this leave the ports of the others unknown. */
+#define SETS_MAX 512
+
+/* Asks the kernel for the elements of one set of the rule's table. */
 static bool find_set(void *ctx, const char *set, size_t size_bytes, struct nft_set_view *out)
 {
-	const struct firewall *f = ctx;
-	struct rf_slice rest = rf_buf_slice(&f->elements);
+	struct firewall *f = ctx;
+	RF_AUTOBUF struct rf_buf raw = {0};
+	RF_AUTOFREE char *arg = rf_asprintf("elements/%u/%s/%s", f->family_number, f->table, set);
 	struct nl_message message;
 	bool found = false;
 
-	*out = (struct nft_set_view){.known = true};
+	if (!arg || f->sets_count++ >= SETS_MAX || sys_probe(f->sys, "nft", arg, &raw, NULL) < 0)
+		return false;
+	struct rf_slice rest = rf_buf_slice(&raw);
+
 	while (nl_next(&rest, &message) > 0) {
 		struct rf_slice a[NFTA_SET_ELEM_LIST_SET_ID + 1], body;
-		struct nft_set_view part;
-		char name[256];
 		uint8_t number;
-		const char *family = message_open(&message, NFT_MSG_NEWSETELEM, &body, &number);
 
-		if (!family || strcmp(family, f->family) != 0)
-			continue;
-		nl_attrs(body, a, RF_COUNT(a));
-		if (strcmp(nl_text(a[NFTA_SET_ELEM_LIST_TABLE], name, sizeof(name)), f->table) !=
-			    0 ||
-		    strcmp(nl_text(a[NFTA_SET_ELEM_LIST_SET], name, sizeof(name)), set) != 0)
+		if (!message_open(&message, NFT_MSG_NEWSETELEM, &body, &number))
 			continue;
 		/* A set that comes in two messages is larger than is followed here. */
 		if (found)
 			return false;
 		found = true;
-		nft_set_read(a[NFTA_SET_ELEM_LIST_ELEMENTS], size_bytes, &part);
-		*out = part;
+		nl_attrs(body, a, RF_COUNT(a));
+		nft_set_read(a[NFTA_SET_ELEM_LIST_ELEMENTS], size_bytes, out);
 	}
 	return found;
 }
@@ -193,7 +192,6 @@ static void put_rule(struct firewall *f, const struct rule_place *at, struct rf_
 	struct nft_rule rule;
 	size_t item = 0;
 
-	f->family = at->family;
 	rf_copy(f->table, sizeof(f->table), at->table);
 	nft_rule_read(expressions, find_set, f, &rule);
 	if (!rule.protos_known)
@@ -232,6 +230,7 @@ static void read_rule(struct firewall *f, const struct nl_message *message)
 
 	if (rf_map_set(&f->counts, key, (void *)(count + 1)) < 0)
 		f->rules_known = false;
+	f->family_number = number;
 	put_rule(f, &at, a[NFTA_RULE_EXPRESSIONS]);
 }
 
@@ -306,9 +305,6 @@ static int walk(struct firewall *f, const char *arg, enum fact_table_id table, c
 /* Returns as walk does, for the chains. */
 static int read_nftables(struct firewall *f)
 {
-	/* Sets are asked for first: without them only their rules' ports stay unknown. */
-	if (sys_probe(f->sys, "nft", "elements", &f->elements, NULL) < 0)
-		rf_buf_reset(&f->elements);
 	f->rules_known = true;
 	if (walk(f, "rules", FACT_T_FIREWALL_RULE, "", read_rule) < 0) {
 		f->rules_known = false;

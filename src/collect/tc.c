@@ -142,6 +142,15 @@ static bool put_actions(struct tc *tc, const char *kind, struct rf_slice options
 	return any;
 }
 
+/* u32 lists its hash tables among its filters. */
+static bool is_hash_table(struct rf_slice options)
+{
+	struct rf_slice a[TCA_U32_DIVISOR + 1];
+
+	nl_attrs(options, a, RF_COUNT(a));
+	return a[TCA_U32_DIVISOR].data != NULL;
+}
+
 static void put_filter(struct tc *tc, const struct nl_message *message)
 {
 	struct rf_slice a[TCA_OPTIONS + 1];
@@ -156,6 +165,8 @@ static void put_filter(struct tc *tc, const struct nl_message *message)
 	if (header.tcm_handle == 0 || a[TCA_OPTIONS].len == 0)
 		return;
 	nl_text(a[TCA_KIND], kind, sizeof(kind));
+	if (strcmp(kind, "u32") == 0 && is_hash_table(a[TCA_OPTIONS]))
+		return;
 	bool any = put_actions(tc, kind, a[TCA_OPTIONS]);
 
 	if (strcmp(kind, "bpf") == 0) {
@@ -274,21 +285,21 @@ static bool program_ask(struct tc *tc, uint32_t id, char *name, char *tag, size_
 	return true;
 }
 
-static void put_xdp_program(struct tc *tc, uint32_t id)
+/* A program of which only the id is known so far. */
+static void put_program(struct tc *tc, uint32_t id)
 {
+	static const char *const columns[] = {"name", "tag", "ours"};
 	char name[64], tag[64], key[96];
 
 	if (program_ask(tc, id, name, tag, sizeof(name))) {
 		put(tc, "bpf", name, tag);
 		return;
 	}
-	rf_format(key, sizeof(key), "%s/xdp/%d", tc->link, tc->item);
-	static const char *const columns[] = {"name", "tag", "ours"};
-
+	rf_format(key, sizeof(key), "%s/%s/%d", tc->link, tc->direction, tc->item);
 	for (size_t i = 0; i < RF_COUNT(columns); i++)
 		fact_gap(
 			tc->out, FACT_T_TC_PROGRAM, key, columns[i], "bpf-prog",
-			"XDP program %u of %s could not be asked for its name and tag: run as root",
+			"BPF program %u of %s could not be asked for its name and tag: run as root",
 			id, tc->link);
 	put(tc, "bpf", NULL, NULL);
 }
@@ -307,11 +318,45 @@ static void read_xdp(struct tc *tc, const struct net_link *link)
 	tc->item = 0;
 	for (size_t i = 0; i < RF_COUNT(modes); i++) {
 		if (a[modes[i]].data)
-			put_xdp_program(tc, nl_u32(a[modes[i]], 0));
+			put_program(tc, nl_u32(a[modes[i]], 0));
 	}
 	/* Kernels before 4.18 tell one id, whatever the mode. */
 	if (tc->item == 0)
-		put_xdp_program(tc, nl_u32(a[IFLA_XDP_PROG_ID], 0));
+		put_program(tc, nl_u32(a[IFLA_XDP_PROG_ID], 0));
+}
+
+/* Programs that hang on a link by tcx (Linux 6.6) are in no dump of tc. False when the kernel may
+ * not be asked: then it need not be asked for the other links either. */
+static bool read_tcx(struct tc *tc, const struct net_link *link)
+{
+	RF_AUTOBUF struct rf_buf answer = {0};
+	struct rf_err err = {0};
+	char arg[16];
+	int64_t id;
+
+	rf_format(arg, sizeof(arg), "%u", link->ifindex);
+	tc->link = link->name;
+	int rc = sys_probe(tc->sys, "bpf-tcx", arg, &answer, &err);
+
+	if (rc < 0) {
+		fact_gap(tc->out, FACT_T_TC_PROGRAM, "", "", "bpf-tcx",
+			 "whether programs hang on links by tcx could not be asked: %s",
+			 rf_err_text(&err));
+		return false;
+	}
+	char *cursor = answer.len ? (char *)answer.data : NULL;
+
+	/* Items of tcx count from 5000, behind those of filters. */
+	tc->item = 5000;
+	for (char *line; (line = rf_line_next(&cursor));) {
+		char *space = strchr(line, ' ');
+
+		if (!space || rf_num(space + 1, 10, 0, UINT32_MAX, &id) < 0)
+			continue;
+		tc->direction = rf_starts(line, "egress ") ? "egress" : "ingress";
+		put_program(tc, (uint32_t)id);
+	}
+	return true;
 }
 
 int collect_tc(struct sys *sys, const struct collect_request *req, struct fact_sink *out,
@@ -323,8 +368,12 @@ int collect_tc(struct sys *sys, const struct collect_request *req, struct fact_s
 	(void)req;
 	if (rc < 0)
 		return rf_wrap(err, rc, "traffic control");
+	bool tcx = true;
+
 	read_qdiscs(&tc);
-	for (size_t i = 0; i < tc.links.count; i++)
+	for (size_t i = 0; i < tc.links.count; i++) {
 		read_xdp(&tc, &tc.links.links[i]);
+		tcx = tcx && read_tcx(&tc, &tc.links.links[i]);
+	}
 	return 0;
 }

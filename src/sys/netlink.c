@@ -27,7 +27,9 @@
 
 #define ASK_TRIES      5
 #define DATAGRAM_BYTES (256u << 10) /* the kernel makes them at most 32 KiB */
-#define REQUEST_BYTES  256u
+#define REQUEST_BYTES  1024
+/* NFT_NAME_MAXLEN without its NUL. */
+#define NFT_NAME_BYTES 255u
 #define ANSWER_SECONDS 2
 #define STATE_CLOSE    7    /* TCP_CLOSE of linux/tcp_states.h: an unconnected socket */
 #define STATE_LISTEN   10   /* TCP_LISTEN */
@@ -127,6 +129,29 @@ static int build_nft(const struct question *q, const char *arg, struct nlmsghdr 
 	return 0;
 }
 
+/* The elements of one set: arg is "elements/FAMILY/TABLE/SET", the family as a number. */
+static int build_elements(const struct question *q, const char *arg, struct nlmsghdr *nlh)
+{
+	static const char prefix[] = "elements/";
+	RF_AUTOFREE char *copy = rf_starts(arg, prefix) ? rf_strdup(arg + strlen(prefix)) : NULL;
+	char *table = copy ? strchr(copy, '/') : NULL;
+	char *set = table ? strchr(table + 1, '/') : NULL;
+	int64_t family;
+
+	if (!set)
+		return -EINVAL;
+	*table++ = '\0';
+	*set++ = '\0';
+	if (rf_num(copy, 10, 0, UINT8_MAX, &family) < 0 || strlen(table) > NFT_NAME_BYTES ||
+	    strlen(set) > NFT_NAME_BYTES)
+		return -EINVAL;
+	build_nft(q, arg, nlh);
+	((struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family = (uint8_t)family;
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+	return 0;
+}
+
 static int build_audit(const struct question *q, const char *arg, struct nlmsghdr *nlh)
 {
 	(void)q;
@@ -158,6 +183,8 @@ static const struct question questions[] = {
 	{"nft", "tables", NETLINK_NETFILTER, NFT(NFT_MSG_GETTABLE), AF_UNSPEC, 0, build_nft, false},
 	{"nft", "chains", NETLINK_NETFILTER, NFT(NFT_MSG_GETCHAIN), AF_UNSPEC, 0, build_nft, false},
 	{"nft", "rules", NETLINK_NETFILTER, NFT(NFT_MSG_GETRULE), AF_UNSPEC, 0, build_nft, false},
+	{"nft", NULL, NETLINK_NETFILTER, NFT(NFT_MSG_GETSETELEM), AF_UNSPEC, 0, build_elements,
+	 false},
 	{"audit", "status", NETLINK_AUDIT, AUDIT_GET, 0, 0, build_audit, true},
 	{"audit", "rules", NETLINK_AUDIT, AUDIT_LIST_RULES, 0, 0, build_audit, false},
 };
@@ -350,8 +377,7 @@ int netlink_ask(const char *name, const char *arg, struct rf_buf *out, struct rf
 		if (rc == 1 || rc == -ENOBUFS || rc == -EINTR)
 			continue;
 		if (rc == -EINVAL && !q->arg)
-			return rf_fail(why, rc, "%s: IFINDEX:PARENT is wanted, or there is no such",
-				       arg);
+			return rf_fail(why, rc, "%s: no such thing can be asked for", arg);
 		return rc;
 	}
 	return rf_fail(why, RF_E_CHANGED, "changed each of the %d times it was asked", ASK_TRIES);

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "sys/digest.h"
 #include "sys/image.h"
+#include "sys/bpf.h"
 #include "sys/internal.h"
 #include "sys/netlink.h"
 #include "sys/special.h"
@@ -97,6 +98,20 @@ static int run_netlink(const struct probe *probe, const char *arg, struct rf_buf
 	return netlink_ask(probe->name, arg, out, why);
 }
 
+static int run_bpf_prog(const struct probe *probe, const char *arg, struct rf_buf *out,
+			struct rf_err *why)
+{
+	(void)probe;
+	return bpf_program(arg, out, why);
+}
+
+static int run_bpf_tcx(const struct probe *probe, const char *arg, struct rf_buf *out,
+		       struct rf_err *why)
+{
+	(void)probe;
+	return bpf_tcx(arg, out, why);
+}
+
 static int run_image_head(const struct probe *probe, const char *arg, struct rf_buf *out,
 			  struct rf_err *why)
 {
@@ -147,6 +162,8 @@ static const struct probe probes[] = {
 	{"unix-diag", run_netlink, false},
 	{"nft", run_netlink, true},
 	{"audit", run_netlink, true},
+	{"bpf-prog", run_bpf_prog, true},
+	{"bpf-tcx", run_bpf_tcx, true},
 	{"image-head", run_image_head, true},
 	{"module-tail", run_module_tail, true},
 	{"file-md5", run_file_md5, true},

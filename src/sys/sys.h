@@ -118,6 +118,10 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   sock-diag        arg tcp4, tcp6, udp4, udp6: listening or unconnected sockets
  *   unix-diag        listening unix sockets
  *   nft              arg tables, chains, rules: nfnetlink dumps
+ *                    arg elements/FAMILY/TABLE/SET: what one set holds, the family as a number
+ *   bpf-prog         "name NAME\ntag HEX\n" of the BPF program with that id
+ *   bpf-tcx          "ingress ID\n" and "egress ID\n" for each program that hangs on a link by
+ *                    tcx, which tc dumps do not show; arg IFINDEX. Empty where the kernel has none
  *   audit            arg status, rules
  *   image-head       arg PATH: the first 4 KiB of a disk image or block device
  *   module-tail      arg PATH of a .ko file: its last 16 KiB, where a signature stands
