@@ -101,7 +101,7 @@ const struct collector collectors[] = {
 	 "libvirt daemons' configuration",
 	 COLLECT_HOST,
 	 collect_libvirt_conf,
-	 {T(LIBVIRT_OPTION)}},
+	 {T(LIBVIRT_OPTION), T(LIBVIRT)}},
 	{"qemu-conf", "qemu.conf", COLLECT_HOST, collect_qemu_conf, {T(QEMU_OPTION)}},
 	{"qemu-processes",
 	 "running QEMU processes",

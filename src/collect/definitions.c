@@ -152,21 +152,24 @@ static void layer_done(struct layer *layer)
 	xml_done(&layer->doc);
 }
 
-static void put_differences(struct definitions *d, const struct layer *persistent,
-			    const struct layer *live, const struct layer *approved)
+/* A running VM whose definition is that of its next start, as far as it means anything, gets the
+ * same digest: libvirt fills in addresses, models and defaults when it starts a VM. */
+static void put_differences(struct definitions *d, struct layer *persistent, struct layer *live,
+			    struct layer *approved)
 {
-	const struct layer *pairs[][2] = {
-		{persistent, live}, {persistent, approved}, {live, approved}};
-
-	for (size_t i = 0; i < RF_COUNT(pairs); i++) {
-		if (pairs[i][0]->present && pairs[i][1]->present)
-			domain_differ(&pairs[i][0]->facts, &pairs[i][1]->facts, d->out);
-	}
+	if (persistent->present && live->present &&
+	    domain_differ(&persistent->facts, &live->facts, d->out) == 0)
+		live->facts.vm.digest = persistent->facts.vm.digest;
+	if (persistent->present && approved->present)
+		(void)domain_differ(&persistent->facts, &approved->facts, d->out);
+	if (live->present && approved->present)
+		(void)domain_differ(&live->facts, &approved->facts, d->out);
 }
 
 int definitions_put(struct definitions *d, const struct definition_pair *pair)
 {
-	struct layer layers[3] = {{.src = pair->persistent_src}, {.src = pair->live_src}, {.present = false}};
+	struct layer layers[3] = {
+		{.src = pair->persistent_src}, {.src = pair->live_src}, {.present = false}};
 	struct layer *persistent = &layers[0], *live = &layers[1], *approved = &layers[2];
 	int rc = read_layer(d, persistent, pair->persistent, d->images);
 
@@ -180,14 +183,14 @@ int definitions_put(struct definitions *d, const struct definition_pair *pair)
 		if (index > 0)
 			rc = read_approved(d, approved, index - 1, one->src.vm);
 	}
+	if (rc == 0)
+		put_differences(d, persistent, live, approved);
 	for (size_t i = 0; rc == 0 && i < RF_COUNT(layers); i++) {
 		if (layers[i].present)
 			domain_put(&layers[i].facts, d->out);
 	}
 	if (rc == 0 && one->present && d->images)
 		images_own_files(d->images, &one->facts, d->out);
-	if (rc == 0)
-		put_differences(d, persistent, live, approved);
 	for (size_t i = 0; i < RF_COUNT(layers); i++)
 		layer_done(&layers[i]);
 	return rc;

@@ -70,10 +70,10 @@ void domain_done(struct domain_facts *facts);
 /* Writes every row. */
 void domain_put(const struct domain_facts *facts, struct fact_sink *out);
 
-/* Writes vm_difference rows for what changed from a to b; parts that only a running VM has, and
- * defaults that libvirt adds, are no differences. */
-void domain_differ(const struct domain_facts *a, const struct domain_facts *b,
-		   struct fact_sink *out);
+/* Writes vm_difference rows for what changed from a to b, and returns how many; parts that only a
+ * running VM has, and defaults that libvirt adds, are no differences. */
+size_t domain_differ(const struct domain_facts *a, const struct domain_facts *b,
+		     struct fact_sink *out);
 
 /* The element <domain> in a document: its root, or inside <domstatus> or <domainsnapshot>; NULL. */
 const struct xml_node *domain_find(const struct xml_node *root);
