@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "cli/common.h"
 #include "collect/run.h"
+#include "collect/util.h"
 
 struct progress {
 	int64_t started_ms;
@@ -69,8 +71,37 @@ static int paths_check(const struct cli_args *args, enum cli_option_id id, struc
 	return 0;
 }
 
-static int request_make(const struct cli_args *args, struct sys *sys, struct collect_request *out,
-			struct rf_err *err)
+/* Paths that a person gave, as the seam wants them: from the root. */
+struct given_paths {
+	struct util_paths vmx, xml, approved;
+};
+
+static int paths_absolute(const struct cli_args *args, enum cli_option_id id,
+			  struct util_paths *out, struct rf_err *err)
+{
+	char here[RF_MAX_PATH_BYTES], full[2 * RF_MAX_PATH_BYTES];
+
+	for (size_t i = 0; i < args->counts[id]; i++) {
+		const char *path = args->values[id][i];
+
+		while (rf_starts(path, "./") && path[2])
+			path += 2;
+		if (path[0] != '/' && !getcwd(here, sizeof(here)))
+			return rf_fail(err, -errno, "--%s %s: the current folder has no path",
+				       cli_options[id].name, path);
+		if (path[0] == '/')
+			rf_copy(full, sizeof(full), path);
+		else
+			rf_format(full, sizeof(full), "%s/%s", rf_equal(here, "/") ? "" : here,
+				  rf_equal(path, ".") ? "" : path);
+		if (util_paths_add(out, full) < 0)
+			return rf_fail(err, -ENOMEM, "no memory");
+	}
+	return 0;
+}
+
+static int request_make(const struct cli_args *args, struct sys *sys, struct given_paths *paths,
+			struct collect_request *out, struct rf_err *err)
 {
 	bool files = args->counts[OPT_VMX] || args->counts[OPT_XML];
 	int rc = paths_check(args, OPT_VMX, err);
@@ -79,16 +110,22 @@ static int request_make(const struct cli_args *args, struct sys *sys, struct col
 		rc = paths_check(args, OPT_XML, err);
 	if (!rc)
 		rc = paths_check(args, OPT_APPROVED, err);
+	if (!rc)
+		rc = paths_absolute(args, OPT_VMX, &paths->vmx, err);
+	if (!rc)
+		rc = paths_absolute(args, OPT_XML, &paths->xml, err);
+	if (!rc)
+		rc = paths_absolute(args, OPT_APPROVED, &paths->approved, err);
 	if (rc < 0)
 		return rc;
 	if (cli_has(args, OPT_HOST) && cli_has(args, OPT_NO_HOST))
 		return rf_fail(err, RF_E_USAGE, "--host and --no-host contradict each other");
 	*out = (struct collect_request){
-		.vmx = args->values[OPT_VMX],
-		.vmx_count = args->counts[OPT_VMX],
-		.xml = args->values[OPT_XML],
-		.xml_count = args->counts[OPT_XML],
-		.approved_dir = cli_value(args, OPT_APPROVED),
+		.vmx = (const char *const *)paths->vmx.paths,
+		.vmx_count = paths->vmx.count,
+		.xml = (const char *const *)paths->xml.paths,
+		.xml_count = paths->xml.count,
+		.approved_dir = paths->approved.count ? paths->approved.paths[0] : NULL,
 		.uri = cli_value(args, OPT_CONNECT),
 		.host = cli_has(args, OPT_HOST) || (!files && !cli_has(args, OPT_NO_HOST)),
 	};
@@ -107,10 +144,11 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	struct collect_request req;
 	struct fact_store *store = NULL;
 	struct progress progress = {.started_ms = common_now_ms()};
+	struct given_paths paths = {0};
 	int rc = source_open(args, &sys, err);
 
 	if (!rc)
-		rc = request_make(args, sys, &req, err);
+		rc = request_make(args, sys, &paths, &req, err);
 	if (!rc)
 		rc = fact_store_open(&store, err);
 	struct collect_options options = {.sys = sys, .req = &req, .progress_arg = &progress};
@@ -126,6 +164,9 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	if (!rc)
 		rc = fact_store_finish(store, err);
 	sys_close(sys);
+	util_paths_done(&paths.vmx);
+	util_paths_done(&paths.xml);
+	util_paths_done(&paths.approved);
 	if (rc < 0) {
 		fact_store_close(store);
 		return rc;
