@@ -86,6 +86,9 @@ static int check_run(struct check *c, const struct cli_args *args, const char *c
 	c->now_ms = common_now_ms();
 	c->collect_ms = c->now_ms - start;
 	describe(c);
+	rc = common_lock_in(args, err);
+	if (rc < 0)
+		return rc;
 	const struct judge_request req = {
 		.profiles = c->profiles,
 		.profiles_count = c->profiles_count,

@@ -101,6 +101,8 @@ int cmd_facts(const struct cli_args *args, struct rf_err *err)
 
 	if (!rc)
 		rc = common_facts(args, &store, err);
+	if (!rc)
+		rc = common_lock_in(args, err);
 	if (rc < 0)
 		return rc;
 	if (path)
@@ -118,5 +120,7 @@ int cmd_query(const struct cli_args *args, struct rf_err *err)
 
 	if (!rc)
 		rc = common_facts(args, &store, err);
+	if (!rc)
+		rc = common_lock_in(args, err);
 	return rc ? rc : run_query(store, args->words[0], format, err);
 }

@@ -6,7 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
 #include "cli/common.h"
+#include "sys/sandbox.h"
 
 #define SITE_DEFAULT "/etc/ringfence/site"
 
@@ -36,4 +40,43 @@ int common_controls(const struct cli_args *args, struct control_set *out, struct
 				     args->values[OPT_PROFILE][i]);
 	}
 	return rc;
+}
+
+/* The folder of a file that will be written. */
+static const char *folder_of(const char *path, char out[RF_MAX_PATH_BYTES])
+{
+	if (!rf_copy(out, RF_MAX_PATH_BYTES, path))
+		return NULL;
+	char *slash = strrchr(out, '/');
+
+	if (!slash)
+		return ".";
+	slash[slash == out] = '\0';
+	return out;
+}
+
+int common_lock_in(const struct cli_args *args, struct rf_err *err)
+{
+	static char folders[CLI_MAX_WORDS + 1][RF_MAX_PATH_BYTES];
+	const char *writable[CLI_MAX_WORDS + 1];
+	char missing[SANDBOX_MISSING_BYTES];
+	const char *output = cli_value(args, OPT_OUTPUT);
+	size_t count = 0;
+
+	for (size_t i = 0; i < args->counts[OPT_REPORT]; i++)
+		writable[count++] = folder_of(args->values[OPT_REPORT][i], folders[i]);
+	if (output && rf_starts(output, "sqlite:"))
+		writable[count++] = folder_of(output + 7, folders[CLI_MAX_WORDS]);
+	for (size_t i = 0; i < count; i++) {
+		if (!writable[i])
+			return rf_fail(err, -ENAMETOOLONG, "a report's path is too long");
+	}
+	tzset();
+	int rc = sandbox_enter(SANDBOX_JUDGE, writable, count, missing, err);
+
+	if (rc < 0)
+		return rf_wrap(err, rc, "cannot write the report");
+	if (missing[0] && !cli_has(args, OPT_QUIET))
+		fprintf(stderr, "ringfence: judging without: %s\n", missing);
+	return 0;
 }

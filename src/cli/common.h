@@ -18,6 +18,12 @@ int common_controls(const struct cli_args *args, struct control_set *out,
 int common_facts(const struct cli_args *args, struct fact_store **out,
 		 struct rf_err *err) RF_MUST_CHECK;
 
+/*
+ * Locks the program in once everything is read: from here on it judges and prints, and may write only
+ * where a report or database goes. What this machine cannot give is said on standard error.
+ */
+int common_lock_in(const struct cli_args *args, struct rf_err *err) RF_MUST_CHECK;
+
 /* Is there a libvirt to ask? A host without one has no VMs of libvirt: that is no gap. */
 bool common_libvirt_here(struct sys *sys);
 #define COMMON_DEFAULT_URI "qemu:///system"

@@ -35,7 +35,7 @@ enum collect_when {
 	COLLECT_FILES,	 /* when .vmx or XML paths are given */
 };
 
-#define COLLECT_MAX_TABLES 20
+#define COLLECT_MAX_TABLES 24
 
 struct collector {
 	const char *name;
@@ -43,6 +43,7 @@ struct collector {
 	enum collect_when when;
 	collect_fn *run;
 	enum fact_table_id tables[COLLECT_MAX_TABLES]; /* those it fills; ends with fact_gap (0) */
+	bool looks_into_processes; /* reads /proc/PID/exe, fd, ns: Landlock would hide them */
 };
 
 extern const struct collector collectors[];

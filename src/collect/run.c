@@ -20,6 +20,7 @@
 #include "base/reader.h"
 #include "base/str.h"
 #include "collect/run.h"
+#include "sys/sandbox.h"
 
 /* More children than cores, since some of them wait. */
 #define MAX_CHILDREN 4
@@ -106,13 +107,29 @@ bool collect_heartbeat(struct fact_sink *out, const char *path)
 	return true;
 }
 
-/* What the child says last: 0 or the error, and how many gaps it wrote. */
-static void child_end(struct pipe_sink *p, int rc, const struct rf_err *err)
+/* The narrowest profile that lets the collector do its work. */
+static int child_sandbox(const struct collector *c, const struct collect_options *o,
+			 char missing[SANDBOX_MISSING_BYTES], struct rf_err *err)
+{
+	enum sandbox_profile profile = SANDBOX_COLLECT_FILES;
+
+	if (o->record_dir)
+		return sandbox_enter(SANDBOX_RECORD, &o->record_dir, 1, missing, err);
+	if (sys_is_live(o->sys) && c->when == COLLECT_LIBVIRT)
+		profile = SANDBOX_COLLECT_LIBVIRT;
+	else if (sys_is_live(o->sys) && c->looks_into_processes)
+		profile = SANDBOX_COLLECT_PROCESSES;
+	else if (sys_is_live(o->sys) && c->when == COLLECT_HOST)
+		profile = SANDBOX_COLLECT_NET;
+	return sandbox_enter(profile, NULL, 0, missing, err);
+}
+
+/* What the child says last: 0 or the error, how many gaps it wrote, and a sentence. */
+static void child_end(struct pipe_sink *p, int rc, const char *text)
 {
 	size_t start = frame_open(p, FRAME_END);
 
-	rf_buf_printf(&p->out, "%d %llu %s", rc, (unsigned long long)p->sink.gaps_count,
-		      rc ? rf_err_text(err) : "");
+	rf_buf_printf(&p->out, "%d %llu %s", rc, (unsigned long long)p->sink.gaps_count, text);
 	if (!frame_close(p, start, 1))
 		return;
 	_exit(3);
@@ -125,17 +142,20 @@ static _Noreturn void child_main(const struct collector *c, const struct collect
 			      .fd = fd,
 			      .resume_after = resume_after};
 	struct rf_err err = {0};
+	char missing[SANDBOX_MISSING_BYTES] = "";
 	int rc = 0;
 
 	signal(SIGPIPE, SIG_IGN);
 	/* A hostile file may ask for much; the machine's VMs need their memory more. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	if (!o->no_sandbox)
+		rc = child_sandbox(c, o, missing, &err);
 	if (!rc)
 		rc = c->run(o->sys, o->req, &p.sink, &err);
 	if (!rc)
 		rc = fact_sink_check(&p.sink, &err);
 	p.sink.err.code = 0;
-	child_end(&p, rc, &err);
+	child_end(&p, rc, rc ? rf_err_text(&err) : missing);
 	_exit(0);
 }
 
@@ -404,7 +424,7 @@ static int child_finish(struct runner *r, struct child *child, const char *troub
 		return child_restart(r, child, reason, err);
 	if (child->restarts && !broken)
 		state = "partial";
-	int rc = child_record(r, child, state, child->rc < 0 || broken ? reason : "", err);
+	int rc = child_record(r, child, state, child->rc < 0 || broken ? reason : child->text, err);
 
 	child->collector = NULL;
 	return rc;
@@ -466,7 +486,6 @@ static int child_serve(struct runner *r, struct child *child, short revents, uns
 	}
 	/* Readers of many files are silent for one file at most; others for their whole life. */
 	int64_t since = reads_files(child) ? child->heard_ms : child->started_ms;
-
 
 	if (now_ms() - since < (int64_t)timeout_ms)
 		return 0;
