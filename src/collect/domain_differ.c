@@ -361,6 +361,18 @@ static void differ_rows(struct diff *d, const struct part *p, const void *a, con
 		put(d, p->kind, item_of(p, a), "changed", rf_buf_text(&left), rf_buf_text(&right));
 }
 
+/* A part without a counterpart: net0 may be gone and another net0 be new, so the item names both
+ * the place and what was in it. */
+static void put_lone(struct diff *d, const struct part *p, const void *row, const char *change)
+{
+	const char *summary = p->summary(row);
+	bool added = strcmp(change, "added") == 0;
+	RF_AUTOFREE char *item = rf_asprintf("%s %s", item_of(p, row), summary);
+
+	put(d, p->kind, item ? item : item_of(p, row), change, added ? "" : summary,
+	    added ? summary : "");
+}
+
 static void differ_part(struct diff *d, const struct part *p)
 {
 	bool *used = rf_alloc(p->count[1] + 1, sizeof(*used));
@@ -377,14 +389,14 @@ static void differ_part(struct diff *d, const struct part *p)
 			used[k] = true;
 			differ_rows(d, p, a, row_at(p, 1, k));
 		} else if (!p->implied || !p->implied(d, p, a, 1)) {
-			put(d, p->kind, item_of(p, a), "removed", p->summary(a), "");
+			put_lone(d, p, a, "removed");
 		}
 	}
 	for (size_t k = 0; k < p->count[1]; k++) {
 		const void *b = row_at(p, 1, k);
 
 		if (!used[k] && (!p->implied || !p->implied(d, p, b, 0)))
-			put(d, p->kind, item_of(p, b), "added", "", p->summary(b));
+			put_lone(d, p, b, "added");
 	}
 	rf_free(used);
 }
@@ -402,6 +414,8 @@ static const char *nic_summary(const void *row)
 {
 	const struct fact_vm_nic *n = row;
 
+	if (*n->mac)
+		return n->mac;
 	return *n->network ? n->network : n->kind;
 }
 
@@ -524,10 +538,16 @@ static void differ_listen(struct diff *d)
 /* Parts that libvirt writes on its own, at start or into each definition. */
 static bool option_is_filled_in(const struct diff *d, const char *key)
 {
-	static const char *const always[] = {
-		"backing/",	"graphics/",	     "resource",     "os/loader",
-		"features/smm", "clock/@adjustment", "clock/@basis", "numatune/memory/@placement",
-		"genid"};
+	static const char *const always[] = {"backing/",
+					     "resolved/",
+					     "graphics/",
+					     "resource",
+					     "os/loader",
+					     "features/smm",
+					     "clock/@adjustment",
+					     "clock/@basis",
+					     "numatune/memory/@placement",
+					     "genid"};
 	static const char *const by_hand[] = {
 		"features/acpi", "features/apic", "features/pae", "features/vmport", "features/gic",
 		"clock/@offset", "clock/timer",	  "pm/",	  "os/bios",	     "iothreads"};
@@ -541,6 +561,12 @@ static bool option_is_filled_in(const struct diff *d, const char *key)
 			return true;
 	}
 	return false;
+}
+
+/* Written by images.c, and not of the definition. */
+static bool option_is_looked_up(const char *key)
+{
+	return rf_starts(key, "backing/") || rf_starts(key, "resolved/");
 }
 
 static const char *option_value(const struct domain_facts *f, const char *key)
@@ -558,7 +584,7 @@ static void differ_options(struct diff *d)
 		const char *key = d->a->options.rows[i].key, *a = d->a->options.rows[i].value;
 		const char *b = option_value(d->b, key);
 
-		if (b && strcmp(a, b) != 0 && !rf_starts(key, "backing/"))
+		if (b && strcmp(a, b) != 0 && !option_is_looked_up(key))
 			put(d, "options", key, "changed", a, b);
 		if (!b && !option_is_filled_in(d, key))
 			put(d, "options", key, "removed", a, "");

@@ -374,6 +374,34 @@ static void look_disk(struct images *images, struct domain_facts *f, struct fact
 			 disk->path);
 }
 
+/* QEMU's descriptors show the path behind symbolic links: it is kept for the comparison. */
+static void add_resolved(struct images *images, struct domain_facts *f, const char *name,
+			 const char *path)
+{
+	char real[RF_MAX_PATH_BYTES];
+
+	if (*path != '/' || !mount_path_resolve(images->sys, path, real, sizeof(real)) ||
+	    strcmp(real, path) == 0)
+		return;
+	domain_add_option(f, f->xml, domain_text(f, "resolved/%s", name),
+			  domain_text(f, "%s", real));
+}
+
+static void resolve_paths(struct images *images, struct domain_facts *f)
+{
+	size_t count = f->options.count;
+
+	for (size_t i = 0; i < f->disks.count; i++)
+		add_resolved(images, f, f->disks.rows[i].disk, f->disks.rows[i].path);
+	for (size_t i = 0; i < count; i++) {
+		/* Adding may move the rows, so nothing of them is kept across. */
+		const char *key = f->options.rows[i].key, *value = f->options.rows[i].value;
+
+		if (rf_starts(key, "backing/"))
+			add_resolved(images, f, key, value);
+	}
+}
+
 void images_look(struct images *images, struct domain_facts *f)
 {
 	for (size_t i = 0; i < f->disks.count; i++) {
@@ -389,6 +417,7 @@ void images_look(struct images *images, struct domain_facts *f)
 			disk->backing_format_stated = FACT_INT(1);
 		}
 	}
+	resolve_paths(images, f);
 }
 
 void images_not_looked(struct fact_sink *out, const char *source)
