@@ -131,9 +131,10 @@ static const struct {
 	const char *prefix;
 	const char *scheme;
 } schemes[] = {
-	{"$y$", "yescrypt"}, {"$gy$", "gost-yescrypt"}, {"$7$", "scrypt"}, {"$6$", "sha512"},
-	{"$5$", "sha256"},   {"$2", "bcrypt"},		{"$1$", "md5"},	   {"$md5", "sunmd5"},
-	{"$sha1", "sha1"},   {"$3$", "nthash"},		{"_", "bsdi-des"}, {"$", "unknown"},
+	{"$y$", "yescrypt"},	 {"$gy$", "gost-yescrypt"}, {"$7$", "scrypt"}, {"$6$", "sha512"},
+	{"$5$", "sha256"},	 {"$2", "bcrypt"},	    {"$1$", "md5"},    {"$md5", "sunmd5"},
+	{"$sha1", "sha1"},	 {"$3$", "nthash"},	    {"_", "bsdi-des"}, {"$", "unknown"},
+	{"(secret)", "unknown"},
 };
 
 /* field is what the second field of passwd or shadow holds, scrubbed. */

@@ -13,6 +13,7 @@
 #define LOOK_BACK   512u
 #define URL_BYTES   1024u
 #define LABEL_BYTES 64u
+#define BSDI_BYTES  20u /* _, rounds, salt, hash */
 #define HASH_MIN    13u /* the shortest hash of crypt(5) */
 
 /* Ways to write a quote: in text, in JSON inside a text, in XML. Longer ones first. */
@@ -228,7 +229,7 @@ void scrub_assign(const struct scrub_rule *rule, struct rf_slice in, struct rf_b
 /* What may be told of a password field; NULL: all of it. */
 static const char *field_shown(const char *field, char shown[32])
 {
-	static const char *const states[] = {"x", "NP", "LK", "*NP*", "*LK*", "(des)*"};
+	static const char *const states[] = {"x", "NP", "LK", "*NP*", "*LK*", "(des)*", "_*"};
 	size_t marks = strspn(field, "!*");
 	const char *hash = field + (field[marks] ? strspn(field, "!") : marks);
 	int lock = (int)(hash - field > 8 ? 8 : hash - field);
@@ -243,6 +244,8 @@ static const char *field_shown(const char *field, char shown[32])
 
 	if (id > 0 && id <= 16 && hash[1 + id] == '$')
 		(void)rf_format(shown, 32, "%.*s%.*s*", lock, field, (int)id + 2, hash);
+	else if (hash[0] == '_' && strlen(hash) == BSDI_BYTES)
+		(void)rf_format(shown, 32, "%.*s_*", lock, field);
 	else if (strlen(hash) == HASH_MIN)
 		(void)rf_format(shown, 32, "%.*s(des)*", lock, field);
 	else

@@ -16,6 +16,7 @@ static const struct row account_rows[] = {
 	{"/etc/shadow", "a:!$6$rounds=5000$s$h:1\nb:!!:1\nc::1\nd:!:1\ne:!*:1\n",
 	 "a:!$6$*:1\nb:!!:1\nc::1\nd:!:1\ne:!*:1\n"},
 	{"/etc/shadow-", "old:abJnggxhB/yWI:1\nodd:what is this:1", "old:(des)*:1\nodd:(secret):1"},
+	{"/etc/shadow", "bsdi:_J9..CCCCXBrApnT0/JQ:1\nagain:_*:1\n", "bsdi:_*:1\nagain:_*:1\n"},
 	{"/etc/shadow", "no colon at all\n:::\n", NULL},
 	{"/etc/gshadow", "wheel:$6$abc$def::root\ndisk:*::\n", "wheel:$6$*::root\ndisk:*::\n"},
 	{"/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n+::::::\n", NULL},
