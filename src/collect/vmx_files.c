@@ -22,6 +22,8 @@ struct walk {
 	struct fact_sink *out;
 	struct vmx vmx, vmsd;
 	struct rf_buf text;
+	char encoding[64]; /* that the text declares */
+	enum vmx_encoding encoding_result;
 	struct rf_map visited; /* "device:inode" of folders */
 	struct util_users users;
 	size_t files_count;
@@ -54,9 +56,10 @@ static void gap_read(struct walk *w, const char *path, int rc, const struct rf_e
 }
 
 /* Says what the text's encoding and its lines did not give. */
-static void gap_lines(struct walk *w, const char *path, const char *encoding,
-		      enum vmx_encoding result)
+static void gap_lines(struct walk *w, const char *path)
 {
+	const char *encoding = w->encoding;
+	enum vmx_encoding result = w->encoding_result;
 	char key[RF_MAX_PATH_BYTES + 64], where[RF_MAX_PATH_BYTES + 16];
 	const struct vmx *vmx = &w->vmx;
 
@@ -89,8 +92,7 @@ static void gap_lines(struct walk *w, const char *path, const char *encoding,
 }
 
 /* Reads and parses a file into vmx. 0, or what failed with err filled. */
-static int load(struct walk *w, const char *path, struct vmx *vmx, char *encoding, size_t size,
-		enum vmx_encoding *out_result, struct rf_err *err)
+static int load(struct walk *w, const char *path, struct vmx *vmx, struct rf_err *err)
 {
 	rf_buf_reset(&w->text);
 	int rc = sys_read(w->sys, path, RF_MAX_VMX_BYTES, &w->text, err);
@@ -99,7 +101,7 @@ static int load(struct walk *w, const char *path, struct vmx *vmx, char *encodin
 		return rc;
 	/* An empty file may leave the buffer without storage; the parser wants a NUL. */
 	if (!rf_buf_reserve(&w->text, 1) ||
-	    vmx_to_utf8(&w->text, encoding, size, out_result) == -ENOMEM)
+	    vmx_to_utf8(&w->text, w->encoding, sizeof(w->encoding), &w->encoding_result) == -ENOMEM)
 		return rf_fail(err, -ENOMEM, "%s: no memory", path);
 	w->text.data[w->text.len] = '\0';
 	return vmx_parse(vmx, (char *)w->text.data, w->text.len, err);
@@ -108,8 +110,7 @@ static int load(struct walk *w, const char *path, struct vmx *vmx, char *encodin
 static void read_snapshots(struct walk *w, const struct vmx_folder *folder, const char *path,
 			   struct vmx_snapshots *out)
 {
-	char vmsd[RF_MAX_PATH_BYTES], encoding[64];
-	enum vmx_encoding result;
+	char vmsd[RF_MAX_PATH_BYTES];
 	struct rf_err err = {0};
 
 	*out = (struct vmx_snapshots){.count = FACT_INT(0), .oldest_ms = FACT_INT(0)};
@@ -119,7 +120,7 @@ static void read_snapshots(struct walk *w, const struct vmx_folder *folder, cons
 	}
 	if (!vmx_folder_vmsd(folder, path, vmsd, sizeof(vmsd)))
 		return;
-	int rc = load(w, vmsd, &w->vmsd, encoding, sizeof(encoding), &result, &err);
+	int rc = load(w, vmsd, &w->vmsd, &err);
 
 	if (rc == 0) {
 		vmx_snapshots_read(&w->vmsd, out);
@@ -137,8 +138,6 @@ static int walk_folder(struct walk *w, const char *dir, unsigned depth);
 
 static void one_file(struct walk *w, struct vmx_folder *folder, const char *path)
 {
-	char encoding[64];
-	enum vmx_encoding result;
 	struct rf_err err = {0};
 	struct vmx_snapshots snapshots;
 	struct vmx_vm vm;
@@ -153,7 +152,7 @@ static void one_file(struct walk *w, struct vmx_folder *folder, const char *path
 	vmx_folder_facts(folder, w->out, path, &w->users);
 	/* The list of snapshots first, because the text's buffer is used for both. */
 	read_snapshots(w, folder, path, &snapshots);
-	int rc = load(w, path, &w->vmx, encoding, sizeof(encoding), &result, &err);
+	int rc = load(w, path, &w->vmx, &err);
 
 	if (rc == -ENOMEM)
 		w->rc = rc;
@@ -161,7 +160,7 @@ static void one_file(struct walk *w, struct vmx_folder *folder, const char *path
 		gap_read(w, path, rc, &err);
 		return;
 	}
-	gap_lines(w, path, encoding, result);
+	gap_lines(w, path);
 	if (w->vmx.count == 0) {
 		gap_vm(w, path, "no line of it is KEY = \"VALUE\", so it is not a .vmx");
 		return;

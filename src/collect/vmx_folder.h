@@ -20,8 +20,10 @@ struct vmx_folder {
 
 #define VMX_AUTOFOLDER __attribute__((cleanup(vmx_folder_done)))
 
+/* Lists dir and says whether its files belong to one VM. Returns 0 or what the seam said. */
 int vmx_folder_open(struct vmx_folder *folder, struct sys *sys, const char *dir,
 		    struct rf_err *err) RF_MUST_CHECK;
+/* Frees; accepts a zeroed folder. */
 void vmx_folder_done(struct vmx_folder *folder);
 
 /* Rows of vm_file for the .vmx at path and for what belongs to it. */
