@@ -1323,6 +1323,14 @@ CREATE TABLE vmx_default (
 	PRIMARY KEY (key, product, hw_first)
 );
 
+-- Questions such as "which other VM has this image" would otherwise read every row for each row.
+CREATE INDEX vm_by_uuid ON vm (host, uuid);
+CREATE INDEX vm_by_nvram ON vm (host, nvram);
+CREATE INDEX vm_disk_by_path ON vm_disk (host, path);
+CREATE INDEX vm_nic_by_mac ON vm_nic (host, mac);
+CREATE INDEX volume_by_path ON volume (host, path);
+CREATE INDEX vm_difference_by_kind ON vm_difference (host, vm, kind);
+
 -- VMs that libvirt, QEMU or KVM runs: what runs and what starts next time. Approved definitions are left out, and so is
 -- a persistent definition that is the same (digest) as the running one: nothing is found twice.
 -- key: vm, layer
@@ -1330,7 +1338,7 @@ CREATE VIEW kvm_vm AS SELECT v.* FROM vm v WHERE v.format = 'libvirt' AND v.laye
 
 -- Network cards of the VMs of kvm_vm. same_mac_vm is another VM with the same address ('' for none).
 -- key: vm, layer, nic
-CREATE VIEW kvm_nic AS SELECT n.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm), '') FROM vm_nic o WHERE o.host = n.host AND o.mac = n.mac AND o.vm <> n.vm AND o.layer <> 'approved') AS same_mac_vm FROM vm_nic n JOIN kvm_vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer;
+CREATE VIEW kvm_nic AS SELECT n.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm || ''), '') FROM vm_nic o WHERE o.host = n.host AND o.mac = n.mac AND o.vm <> n.vm AND o.layer <> 'approved') AS same_mac_vm FROM vm_nic n JOIN kvm_vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer;
 
 -- The rows of kvm_nic where the networks of the host are known too: network_known is 1 when the network or bridge they name is there.
 -- key: vm, layer, nic
@@ -1338,7 +1346,7 @@ CREATE VIEW kvm_nic_network AS SELECT n.*, CASE WHEN n.kind = 'network' AND EXIS
 
 -- Disks of the VMs of kvm_vm. other_vm is another VM that may write the same image ('' for none).
 -- key: vm, layer, disk
-CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm), '') FROM vm_disk o WHERE o.host = d.host AND o.path = d.path AND o.vm <> d.vm AND o.layer <> 'approved' AND o.readonly = 0) AS other_vm FROM vm_disk d JOIN kvm_vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer;
+CREATE VIEW kvm_disk AS SELECT d.*, v.class, v.zone, (SELECT COALESCE(MIN(o.vm || ''), '') FROM vm_disk o WHERE o.host = d.host AND o.path = d.path AND o.vm <> d.vm AND o.layer <> 'approved' AND o.readonly = 0) AS other_vm FROM vm_disk d JOIN kvm_vm v ON v.host = d.host AND v.vm = d.vm AND v.layer = d.layer;
 
 -- The rows of kvm_disk on a host that can look at the images.
 -- key: vm, layer, disk
