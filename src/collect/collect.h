@@ -37,13 +37,21 @@ enum collect_when {
 
 #define COLLECT_MAX_TABLES 24
 
+/* What a collector of the host reaches beyond files: the narrowest sandbox that lets it. */
+enum collect_reach {
+	COLLECT_FILES_ONLY,
+	COLLECT_PROCESSES, /* /proc/PID/exe, fd, ns: Landlock would hide them; and sockets */
+	COLLECT_NETLINK,   /* links, the packet filter, audit */
+	COLLECT_BPF,	   /* netlink, and the names of BPF programs */
+};
+
 struct collector {
 	const char *name;
 	const char *what; /* a line for progress and docs */
 	enum collect_when when;
 	collect_fn *run;
 	enum fact_table_id tables[COLLECT_MAX_TABLES]; /* those it fills; ends with fact_gap (0) */
-	bool looks_into_processes; /* reads /proc/PID/exe, fd, ns: Landlock would hide them */
+	enum collect_reach reach;
 };
 
 extern const struct collector collectors[];

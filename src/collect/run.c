@@ -111,17 +111,18 @@ bool collect_heartbeat(struct fact_sink *out, const char *path)
 static int child_sandbox(const struct collector *c, const struct collect_options *o,
 			 char missing[SANDBOX_MISSING_BYTES], struct rf_err *err)
 {
+	static const enum sandbox_profile profiles[] = {
+		[COLLECT_FILES_ONLY] = SANDBOX_COLLECT_FILES,
+		[COLLECT_PROCESSES] = SANDBOX_COLLECT_PROCESSES,
+		[COLLECT_NETLINK] = SANDBOX_COLLECT_NET,
+		[COLLECT_BPF] = SANDBOX_COLLECT_BPF,
+	};
 	enum sandbox_profile profile = SANDBOX_COLLECT_FILES;
 
-	if (o->record_dir)
-		return sandbox_enter(SANDBOX_RECORD, &o->record_dir, 1, missing, err);
-	if (sys_is_live(o->sys) && c->when == COLLECT_LIBVIRT)
-		profile = SANDBOX_COLLECT_LIBVIRT;
-	else if (sys_is_live(o->sys) && c->looks_into_processes)
-		profile = SANDBOX_COLLECT_PROCESSES;
-	else if (sys_is_live(o->sys) && c->when == COLLECT_HOST)
-		profile = SANDBOX_COLLECT_NET;
-	return sandbox_enter(profile, NULL, 0, missing, err);
+	/* A directory host is files, whatever they stand for. */
+	if (sys_is_live(o->sys))
+		profile = c->when == COLLECT_LIBVIRT ? SANDBOX_COLLECT_LIBVIRT : profiles[c->reach];
+	return sandbox_enter(profile, &o->record_dir, o->record_dir ? 1 : 0, missing, err);
 }
 
 /* What the child says last: 0 or the error, how many gaps it wrote, and a sentence. */

@@ -7,6 +7,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -33,6 +34,7 @@
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE)
 #define MAX_CAPS     8
 #define LAST_FAMILY  64
+#define LAST_BPF     63
 #define LAST_NETLINK 32 /* MAX_LINKS of linux/netlink.h */
 
 struct ruleset_attr {
@@ -44,6 +46,7 @@ enum need {
 	NEED_NETLINK = 2,
 	NEED_UNIX = 4,
 	NEED_PROCESSES = 8, /* look into other processes: no Landlock */
+	NEED_BPF = 16,	    /* ask about BPF programs */
 };
 
 static const struct profile {
@@ -56,10 +59,9 @@ static const struct profile {
 	[SANDBOX_COLLECT_NET] = {NEED_READ | NEED_NETLINK,
 				 {CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_AUDIT_CONTROL,
 				  CAP_AUDIT_READ, -1}},
+	[SANDBOX_COLLECT_BPF] = {NEED_READ | NEED_NETLINK | NEED_BPF,
+				 {CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
 	[SANDBOX_COLLECT_LIBVIRT] = {NEED_READ | NEED_UNIX, {CAP_DAC_READ_SEARCH, -1}},
-	[SANDBOX_RECORD] = {NEED_READ | NEED_NETLINK | NEED_UNIX | NEED_PROCESSES,
-			    {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_AUDIT_CONTROL,
-			     CAP_AUDIT_READ, -1}},
 	/* A report may go to a directory of whoever called sudo. */
 	[SANDBOX_JUDGE] = {0, {CAP_DAC_OVERRIDE, -1}},
 };
@@ -105,7 +107,6 @@ static const char *const denied[] = {
 	"reboot",
 	"swapon",
 	"swapoff",
-	"bpf",
 	"perf_event_open",
 	"userfaultfd",
 	"syslog",
@@ -337,6 +338,24 @@ static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
 	return rc;
 }
 
+/* Of bpf(2) only the commands that ask are left, to the profile that needs them. */
+static int deny_bpf(scmp_filter_ctx ctx, unsigned needs)
+{
+	static const uint64_t kept =
+		1u << BPF_PROG_GET_FD_BY_ID | 1u << BPF_OBJ_GET_INFO_BY_FD | 1u << BPF_PROG_QUERY;
+	int rc = 0;
+
+	if (!(needs & NEED_BPF))
+		return seccomp_rule_add(ctx, DENY, SCMP_SYS(bpf), 0);
+	for (uint32_t c = 0; c <= LAST_BPF && rc == 0; c++) {
+		if (c < LAST_BPF && (kept & (1ULL << c)))
+			continue;
+		rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(bpf), 1,
+				      SCMP_A0_32(c < LAST_BPF ? SCMP_CMP_EQ : SCMP_CMP_GE, c));
+	}
+	return rc;
+}
+
 /* Calls that are denied with some arguments only. */
 static int deny_arguments(scmp_filter_ctx ctx)
 {
@@ -381,6 +400,8 @@ static int seccomp_enter(const struct profile *profile, bool writes, bool landlo
 		rc = deny_names(ctx, unseen, RF_COUNT(unseen));
 	if (rc == 0)
 		rc = deny_sockets(ctx, profile->needs);
+	if (rc == 0)
+		rc = deny_bpf(ctx, profile->needs);
 	if (rc == 0)
 		rc = deny_arguments(ctx);
 	if (rc == 0)

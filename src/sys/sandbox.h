@@ -21,10 +21,11 @@ enum sandbox_profile {
 	SANDBOX_COLLECT_PROCESSES,
 	/* As files, with netlink and the rights to ask for firewall and audit rules. */
 	SANDBOX_COLLECT_NET,
+	/* As net, and may ask about BPF programs (bpf(2), three of its commands): that takes
+	 * CAP_SYS_ADMIN, whose other uses seccomp and Landlock keep it from. */
+	SANDBOX_COLLECT_BPF,
 	/* As files, with local sockets to libvirt's daemons. */
 	SANDBOX_COLLECT_LIBVIRT,
-	/* Everything that the collectors above may, for a recording in one process. */
-	SANDBOX_RECORD,
 	/* Opens no file and no socket. The time zone must have been read before (tzset). */
 	SANDBOX_JUDGE,
 };
@@ -33,7 +34,9 @@ enum sandbox_profile {
 
 /*
  * Enters a profile. Below the writable directories (which must be there; a recording's, or where
- * reports go) files may be made, written, replaced and removed; nowhere else.
+ * reports go) files may be made, written, replaced and removed; nowhere else. That is Landlock's
+ * doing: SANDBOX_COLLECT_PROCESSES with a writable directory may write wherever its user may, and
+ * missing says so.
  *
  * missing gets "" or, for a person, which layers this machine could not give and why; the others
  * hold all the same. Returns 0, RF_E_UNKNOWN for no such profile, the error of a writable directory

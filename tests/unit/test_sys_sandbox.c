@@ -25,8 +25,8 @@
 #define PROCESSES (1u << SANDBOX_COLLECT_PROCESSES)
 #define NET	  (1u << SANDBOX_COLLECT_NET)
 #define LIBVIRT	  (1u << SANDBOX_COLLECT_LIBVIRT)
-#define RECORD	  (1u << SANDBOX_RECORD)
 #define JUDGE	  (1u << SANDBOX_JUDGE)
+#define BPF	  (1u << SANDBOX_COLLECT_BPF)
 #define ALL	  0x3fu
 
 static struct test_host host; /* outside of what may be written */
@@ -82,6 +82,19 @@ static int try_bpf(void)
 		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
 
 	return fd_result((int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
+}
+
+/* Whether programs may be asked for; that there are none is an answer. */
+static int try_bpf_query(void)
+{
+	union bpf_attr attr = {0};
+
+	if (geteuid() != 0)
+		return EPERM;
+	attr.prog_id = UINT32_MAX;
+	int code = fd_result((int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr)));
+
+	return code == ENOENT ? 0 : code;
 }
 
 static int try_setuid(void)
@@ -221,6 +234,7 @@ static const struct attempt {
 	{"mount", try_mount, 0, 0, false},
 	{"module", try_module, 0, 0, false},
 	{"bpf", try_bpf, 0, 0, false},
+	{"bpf query", try_bpf_query, BPF, BPF, false},
 	{"setuid", try_setuid, 0, 0, false},
 	{"namespace", try_namespace, 0, 0, false},
 	{"clone namespace", try_clone_namespace, 0, 0, false},
@@ -231,18 +245,18 @@ static const struct attempt {
 	{"packet", try_packet, 0, 0, false},
 	{"uevent", try_uevent, 0, 0, false},
 	{"chmod", try_chmod, 0, 0, false},
-	{"unix", try_unix, LIBVIRT | RECORD, LIBVIRT | RECORD, false},
-	{"netlink", try_netlink, NET | PROCESSES | RECORD, NET | PROCESSES | RECORD, false},
+	{"unix", try_unix, LIBVIRT, LIBVIRT, false},
+	{"netlink", try_netlink, NET | BPF | PROCESSES, NET | BPF | PROCESSES, false},
 	{"read", try_read, ALL & ~JUDGE, ALL & ~JUDGE, true},
 	{"list", try_list, ALL & ~JUDGE, ALL & ~JUDGE, true},
-	/* Without Landlock, which these two profiles cannot have, a writer may write anywhere. */
-	{"write", try_write, 0, PROCESSES | RECORD, true},
-	{"create", try_create, 0, PROCESSES | RECORD, true},
-	{"mkdir", try_mkdir, 0, PROCESSES | RECORD, true},
-	{"truncate", try_truncate, 0, PROCESSES | RECORD, true},
-	{"unlink", try_unlink, 0, PROCESSES | RECORD, true},
+	/* Without Landlock, which this profile cannot have, a writer may write anywhere. */
+	{"write", try_write, 0, PROCESSES, true},
+	{"create", try_create, 0, PROCESSES, true},
+	{"mkdir", try_mkdir, 0, PROCESSES, true},
+	{"truncate", try_truncate, 0, PROCESSES, true},
+	{"unlink", try_unlink, 0, PROCESSES, true},
 	{"own file", try_own_file, 0, ALL, false},
-	{"other's exe", try_other_exe, PROCESSES | RECORD, PROCESSES | RECORD, true},
+	{"other's exe", try_other_exe, PROCESSES, PROCESSES, true},
 	{"raise", try_raise, ALL, ALL, false},
 	{"no new privileges", try_new_privileges, ALL, ALL, false},
 };
@@ -260,6 +274,10 @@ static int attempt(enum sandbox_profile profile, const struct attempt *a, bool w
 	struct rf_err err = {0};
 	unsigned allowed = writing ? a->allowed_writing : a->allowed;
 	bool want = allowed & (1u << profile);
+
+	/* Asking about BPF programs takes root. */
+	if (a->run == try_bpf_query && geteuid() != 0)
+		want = false;
 
 	if (sandbox_enter(profile, writable, writing ? 1 : 0, missing, &err) < 0)
 		return 100;
