@@ -110,9 +110,10 @@ char kconfig_get(const struct kconfig *config, const char *symbol)
 	for (const char *p = rf_buf_text(&config->text); p && *p;) {
 		if (strncmp(p, symbol, n) == 0 && p[n] == '=') {
 			char v = p[n + 1];
-			bool alone = p[n + 2] == '\n' || p[n + 2] == '\r' || p[n + 2] == '\0';
 
-			return v && alone && (v == 'y' || v == 'm') ? v : 'v';
+			if (v != 'y' && v != 'm')
+				return 'v';
+			return p[n + 2] == '\n' || p[n + 2] == '\r' || p[n + 2] == '\0' ? v : 'v';
 		}
 		p = strchr(p, '\n');
 		p = p ? p + 1 : NULL;
