@@ -2,7 +2,6 @@
 /* Text helpers; see str.h. */
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,9 +98,62 @@ char *rf_trim(char *text)
 	return text;
 }
 
+/* Does the set behind '[' hold c? *end is set behind its ']'; a set without one matches nothing. */
+static bool glob_set(const char *set, char c, const char **end)
+{
+	bool negated = *set == '!' || *set == '^', found = false;
+	const char *p = set + negated;
+
+	do {
+		if (*p == '\0') {
+			*end = NULL;
+			return false;
+		}
+		bool range = p[1] == '-' && p[2] && p[2] != ']';
+
+		found = found || (range ? c >= p[0] && c <= p[2] : c == p[0]);
+		p += range ? 3 : 1;
+	} while (*p != ']');
+	*end = p + 1;
+	return found != negated;
+}
+
+/* One step of a pattern other than '*': the pattern behind it, or NULL when c does not fit. */
+static const char *glob_step(const char *pattern, char c)
+{
+	const char *end;
+
+	if (*pattern == '[')
+		return glob_set(pattern + 1, c, &end) ? end : NULL;
+	return *pattern == '?' || *pattern == c ? pattern + 1 : NULL;
+}
+
+/* By bytes, without fnmatch: that converts both texts to wide characters at every call. Only the
+ * last
+ * '*' is ever tried again, so that no pattern takes more than len(pattern) * len(text) steps. */
 bool rf_glob(const char *pattern, const char *text)
 {
-	return fnmatch(pattern, text, FNM_NOESCAPE) == 0;
+	const char *star = NULL, *again = NULL;
+
+	while (*text) {
+		const char *next = *pattern == '*' || !*pattern ? NULL : glob_step(pattern, *text);
+
+		if (*pattern == '*') {
+			star = ++pattern;
+			again = text;
+		} else if (next) {
+			pattern = next;
+			text++;
+		} else if (star) {
+			pattern = star;
+			text = ++again;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
 }
 
 void rf_lower(char *text)

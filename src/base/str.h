@@ -30,7 +30,7 @@ int rf_truth(const char *text);
 /* Cuts blanks at both ends in place; returns the new start. */
 char *rf_trim(char *text);
 
-/* Shell-like pattern: * ? and [set]; / is an ordinary character. */
+/* Shell-like pattern: * ? and [set] ([a-z], [!x]); / is an ordinary character, there is no escape. */
 bool rf_glob(const char *pattern, const char *text);
 
 /* Makes ASCII letters small, in place. */

@@ -75,10 +75,8 @@ static int check_run(struct check *c, const struct cli_args *args, const char *c
 		     size_t only_count, struct rf_err *err)
 {
 	int64_t start = common_now_ms();
-	int rc = common_controls(args, &c->set, err);
+	int rc = profiles_choose(c, args, err);
 
-	if (!rc)
-		rc = profiles_choose(c, args, err);
 	if (!rc)
 		rc = common_facts(args, &c->store, err);
 	if (rc < 0)
@@ -169,6 +167,8 @@ static int check_and_report(struct check *c, const struct cli_args *args, struct
 			output);
 	int rc = reports_check(args, err);
 
+	if (!rc)
+		rc = common_controls(args, false, &c->set, err);
 	if (!rc)
 		rc = check_run(c, args, args->values[OPT_ONLY], args->counts[OPT_ONLY], err);
 	if (rc < 0)
@@ -303,16 +303,15 @@ static int explain_resource(struct check *c, const char *word, struct rf_err *er
 
 static int explain_run(struct check *c, const struct cli_args *args, struct rf_err *err)
 {
-	CONTROL_AUTOSET struct control_set probe = {0};
 	const char *word = args->words[0];
-	int rc = control_set_load_builtin(&probe, err);
-	bool builtin = !rc && control_find(&probe, word);
+	int rc = common_controls(args, false, &c->set, err);
+	const struct control *control = rc ? NULL : control_find(&c->set, word);
 
+	/* For a control only it is asked; for a resource all are. */
 	if (!rc)
-		rc = check_run(c, args, &word, builtin ? 1 : 0, err);
+		rc = check_run(c, args, &word, control ? 1 : 0, err);
 	if (rc < 0)
 		return rc;
-	const struct control *control = control_find(&c->set, word);
 
 	return control ? explain_control(c, control) : explain_resource(c, word, err);
 }

@@ -30,7 +30,7 @@ int cmd_controls_list(const struct cli_args *args, struct rf_err *err)
 {
 	CONTROL_AUTOSET struct control_set set = {0};
 	size_t count = 0;
-	int rc = common_controls(args, &set, err);
+	int rc = common_controls(args, false, &set, err);
 
 	if (rc < 0)
 		return rc;
@@ -78,7 +78,7 @@ static void show_node(const struct yaml_node *node, unsigned indent)
 int cmd_controls_show(const struct cli_args *args, struct rf_err *err)
 {
 	CONTROL_AUTOSET struct control_set set = {0};
-	int rc = common_controls(args, &set, err);
+	int rc = common_controls(args, true, &set, err);
 
 	if (rc < 0)
 		return rc;
@@ -90,7 +90,9 @@ int cmd_controls_show(const struct cli_args *args, struct rf_err *err)
 			       args->words[0]);
 	printf("# %s\n", c->doc.name);
 	show_node(c->doc.root, 0);
-	printf("\nSQL that runs:\n%s\n", c->sql);
+	RF_AUTOFREE char *sql = control_sql_text(c);
+
+	printf("\nSQL that runs:\n%s\n", sql ? sql : "");
 	return 0;
 }
 
@@ -125,7 +127,7 @@ int cmd_controls_test(const struct cli_args *args, struct rf_err *err)
 {
 	CONTROL_AUTOSET struct control_set set = {0};
 	struct totals totals = {0};
-	int rc = common_controls(args, &set, err);
+	int rc = common_controls(args, true, &set, err);
 
 	for (size_t i = 0; rc == 0 && i < set.controls_count; i++) {
 		if (chosen(args, &set, &set.controls[i]))

@@ -22,10 +22,11 @@ int64_t common_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int common_controls(const struct cli_args *args, struct control_set *out, struct rf_err *err)
+int common_controls(const struct cli_args *args, bool with_tests, struct control_set *out,
+		    struct rf_err *err)
 {
 	const char *site = cli_value(args, OPT_SITE);
-	int rc = control_set_load_builtin(out, err);
+	int rc = control_set_load_builtin(out, with_tests, err);
 
 	if (!rc && site)
 		rc = control_set_load_site(out, site, err);

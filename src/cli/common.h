@@ -11,7 +11,7 @@
 
 /* Our controls plus those of --site (or /etc/ringfence/site when it is there). Refused files are
  * told of on standard error; the rest still run. */
-int common_controls(const struct cli_args *args, struct control_set *out,
+int common_controls(const struct cli_args *args, bool with_tests, struct control_set *out,
 		    struct rf_err *err) RF_MUST_CHECK;
 
 /* Collects into a new store what the options ask for, with progress on a terminal; finishes it. */
@@ -19,8 +19,8 @@ int common_facts(const struct cli_args *args, struct fact_store **out,
 		 struct rf_err *err) RF_MUST_CHECK;
 
 /*
- * Locks the program in once everything is read: from here on it judges and prints, and may write only
- * where a report or database goes. What this machine cannot give is said on standard error.
+ * Locks the program in once everything is read: from here on it judges and prints, and may write
+ * only where a report or database goes. What this machine cannot give is said on standard error.
  */
 int common_lock_in(const struct cli_args *args, struct rf_err *err) RF_MUST_CHECK;
 

@@ -79,9 +79,8 @@ static void add_lookup_columns(const struct control *c, struct rf_buf *out)
 	rf_buf_add_text(out, ", k.value AS value, k.source AS value_source");
 	if (strcmp(c->lookup_table, "vm_option") == 0)
 		/* A key that is there without a known value (it stands twice) has no default. */
-		rf_buf_add_text(out,
-				", CASE WHEN k.key IS NULL THEN d.value END AS default_value"
-				", CASE WHEN k.key IS NULL THEN 1 ELSE 0 END AS absent");
+		rf_buf_add_text(out, ", CASE WHEN k.key IS NULL THEN d.value END AS default_value"
+				     ", CASE WHEN k.key IS NULL THEN 1 ELSE 0 END AS absent");
 }
 
 static void add_lookup_joins(const struct control *c, struct rf_buf *out)
@@ -357,23 +356,50 @@ static int need_add(struct control *c, size_t *capacity, const char *name, size_
 	return 0;
 }
 
-/* Columns of x, as SQLite knows them. */
-static int columns_of_x(const struct control *c, sqlite3 *db, sqlite3_stmt **out,
-			struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf sql = {0};
+/* Columns that a lookup adds to the row. */
+static const char *const lookup_columns[] = {"value", "num", "truth", "value_source"};
+static const char *const option_columns[] = {"default_value", "absent", "effective",
+					     "effective_num", "effective_truth"};
 
-	rf_buf_add_text(&sql, "WITH s AS (SELECT t.*");
-	if (c->lookup)
-		add_lookup_columns(c, &sql);
-	rf_buf_printf(&sql, " FROM %s t", c->over);
-	if (c->lookup)
-		add_lookup_joins(c, &sql);
-	rf_buf_add_text(&sql, ") SELECT s.*");
-	if (c->lookup)
-		add_lookup_derived(c, &sql);
-	rf_buf_add_text(&sql, " FROM s");
-	return sql_guard_prepare(db, rf_buf_text(&sql), NULL, out, err);
+static bool names_hold(const char *const *names, size_t count, const char *name, size_t len)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool list_holds(const char *list, const char *name, size_t len)
+{
+	for (const char *p = list; *p;) {
+		size_t n = strcspn(p, ",");
+
+		if (n == len && memcmp(p, name, len) == 0)
+			return true;
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
+/* Whether the row that the expressions see has such a column. */
+static bool row_has_column(const struct control *c, const char *name, size_t len)
+{
+	const struct fact_table *base = fact_table_find(c->table->base);
+
+	for (size_t i = 0; i < base->columns_count; i++) {
+		const char *column = base->columns[i].name;
+
+		if (strlen(column) == len && memcmp(column, name, len) == 0)
+			return true;
+	}
+	if (list_holds(c->table->extras, name, len))
+		return true;
+	if (!c->lookup)
+		return false;
+	return names_hold(lookup_columns, RF_COUNT(lookup_columns), name, len) ||
+	       (strcmp(c->lookup_table, "vm_option") == 0 &&
+		names_hold(option_columns, RF_COUNT(option_columns), name, len));
 }
 
 static bool stmt_has_column(sqlite3_stmt *stmt, const char *name, size_t len)
@@ -388,8 +414,8 @@ static bool stmt_has_column(sqlite3_stmt *stmt, const char *name, size_t len)
 }
 
 /* Which columns an expression reads: its words that are columns. */
-static int needs_find(struct control *c, sqlite3_stmt *columns, const char *expression,
-		      size_t *capacity, struct rf_err *err)
+static int needs_find(struct control *c, const char *expression, size_t *capacity,
+		      struct rf_err *err)
 {
 	struct sql_token tokens[SQL_MAX_TOKENS];
 	size_t count = sql_tokens(expression, tokens, SQL_MAX_TOKENS);
@@ -400,7 +426,7 @@ static int needs_find(struct control *c, sqlite3_stmt *columns, const char *expr
 	for (size_t i = 0; i < count; i++) {
 		const char *word = expression + tokens[i].at;
 
-		if (tokens[i].kind != SQL_WORD || !stmt_has_column(columns, word, tokens[i].len))
+		if (tokens[i].kind != SQL_WORD || !row_has_column(c, word, tokens[i].len))
 			continue;
 		if (need_add(c, capacity, word, tokens[i].len) < 0)
 			return rf_fail(err, -ENOMEM, "%s: no memory", c->id);
@@ -408,21 +434,20 @@ static int needs_find(struct control *c, sqlite3_stmt *columns, const char *expr
 	return 0;
 }
 
-static int check_evidence(const struct control *c, sqlite3_stmt *columns, struct rf_err *err)
+static int check_evidence(const struct control *c, struct rf_err *err)
 {
 	for (size_t i = 0; c->evidence && i < c->evidence->items_count; i++) {
 		const struct yaml_node *item = &c->evidence->items[i];
 
-		if (!stmt_has_column(columns, item->text, strlen(item->text)))
+		if (!row_has_column(c, item->text, strlen(item->text)))
 			return yaml_fail(&c->doc, item, err, "evidence: no column %s in %s",
 					 item->text, c->over);
 	}
 	return 0;
 }
 
-static int check_over(struct control *c, sqlite3 *db, struct rf_err *err)
+static int check_over(struct control *c, struct rf_err *err)
 {
-	sqlite3_stmt *columns = NULL;
 	size_t capacity = 0;
 
 	c->table = fact_table_find(c->over);
@@ -430,16 +455,11 @@ static int check_over(struct control *c, sqlite3 *db, struct rf_err *err)
 		return place_fail(c, "over", err, "no such table or view");
 	int rc = c->lookup ? check_lookup(c, err) : 0;
 
-	if (!rc)
-		rc = columns_of_x(c, db, &columns, err);
 	if (!rc && c->when)
-		rc = needs_find(c, columns, c->when, &capacity, err);
+		rc = needs_find(c, c->when, &capacity, err);
 	if (!rc)
-		rc = needs_find(c, columns, c->pass, &capacity, err);
-	if (!rc)
-		rc = check_evidence(c, columns, err);
-	sqlite3_finalize(columns);
-	return rc;
+		rc = needs_find(c, c->pass, &capacity, err);
+	return rc ? rc : check_evidence(c, err);
 }
 
 static int check_query_columns(const struct control *c, sqlite3_stmt *stmt, struct rf_err *err)
@@ -453,15 +473,31 @@ static int check_query_columns(const struct control *c, sqlite3_stmt *stmt, stru
 	return 0;
 }
 
-static int check_sql(struct control *c, sqlite3 *db, struct rf_err *err)
+int control_prepare(const struct control *c, sqlite3 *db, struct sql_guard *guard,
+		    sqlite3_stmt **out, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf sql = {0};
-	struct sql_guard guard = {0};
-	sqlite3_stmt *stmt = NULL;
 	int rc = control_sql(c, &(struct control_sql_options){0}, &sql, err);
 
-	if (!rc)
-		rc = sql_guard_prepare(db, rf_buf_text(&sql), &guard, &stmt, err);
+	return rc ? rc : sql_guard_prepare(db, rf_buf_text(&sql), guard, out, err);
+}
+
+char *control_sql_text(const struct control *c)
+{
+	struct rf_buf sql = {0};
+
+	if (control_sql(c, &(struct control_sql_options){0}, &sql, NULL) < 0) {
+		rf_buf_done(&sql);
+		return NULL;
+	}
+	return rf_buf_take_text(&sql);
+}
+
+static int check_sql(struct control *c, sqlite3 *db, struct rf_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = control_prepare(c, db, NULL, &stmt, err);
+
 	if (rc) {
 		const struct yaml_node *at = yaml_get(c->doc.root, c->query ? "query" : "pass");
 
@@ -474,10 +510,6 @@ static int check_sql(struct control *c, sqlite3 *db, struct rf_err *err)
 	if (!rc)
 		rc = control_params_bind(c, NULL, 0, stmt, err);
 	sqlite3_finalize(stmt);
-	memcpy(c->tables, guard.tables, sizeof(c->tables));
-	c->sql = rf_buf_take_text(&sql);
-	if (!rc && !c->sql)
-		return rf_fail(err, -ENOMEM, "%s: no memory", c->id);
 	return rc;
 }
 
@@ -485,6 +517,10 @@ static int check_tests(const struct control *c, struct rf_err *err)
 {
 	bool pass = false, fail = false;
 
+	if (!c->tests)
+		return c->from_site
+			       ? yaml_fail(&c->doc, c->doc.root, err, "the key tests is missing")
+			       : 0;
 	for (size_t i = 0; i < c->tests->items_count; i++) {
 		const struct yaml_node *expect = yaml_get(&c->tests->items[i], "expect");
 
@@ -509,8 +545,10 @@ int control_check(struct control *c, sqlite3 *db, struct rf_err *err)
 	if (!rc)
 		rc = check_tests(c, err);
 	if (!rc && c->over)
-		rc = check_over(c, db, err);
-	if (!rc)
+		rc = check_over(c, err);
+	/* Our own were prepared when the program was built and tested (controls test); a site's
+	 * are strangers. */
+	if (!rc && db)
 		rc = check_sql(c, db, err);
 	return rc;
 }

@@ -72,7 +72,6 @@ void control_done(struct control *control)
 	rf_free(control->needs);
 	rf_free(control->lookup_table);
 	rf_free(control->lookup_key);
-	rf_free(control->sql);
 	yaml_done(&control->doc);
 }
 

@@ -48,10 +48,8 @@ struct control {
 	/* Made by control_check from the above. */
 	const struct fact_table *table; /* of over; NULL with query */
 	char *lookup_table, *lookup_key;
-	char *sql;
 	char **needs; /* columns that when and pass read */
 	size_t needs_count;
-	uint64_t tables[(128 + 63) / 64]; /* fact tables it reads, one bit each */
 };
 
 struct profile {
@@ -80,8 +78,10 @@ struct control_set {
 	size_t problems_count, problems_capacity;
 };
 
-/* Loads the files built into the program. An error here is our own mistake. */
-int control_set_load_builtin(struct control_set *set, struct rf_err *err) RF_MUST_CHECK;
+/* Loads the files built into the program, with their tests or, faster, without. An error here is
+ * our own mistake. */
+int control_set_load_builtin(struct control_set *set, bool with_tests,
+			     struct rf_err *err) RF_MUST_CHECK;
 
 /*
  * Adds one file of a site: kind is "controls", "profiles" or "waivers". A refused file becomes a
@@ -116,6 +116,9 @@ struct control_test_result {
 };
 int control_test(const struct control *control, bool mutants, struct rf_buf *out,
 		 struct control_test_result *result, struct rf_err *err) RF_MUST_CHECK;
+
+/* The SQL that judges with this control, for a person; free with rf_free. */
+char *control_sql_text(const struct control *control) RF_MUST_CHECK;
 
 /* One answer: a control about one resource. Texts live in the finding set. */
 struct finding {

@@ -10,6 +10,7 @@ struct embedded_file {
 	const char *path; /* "controls/host/boot-uefi.yaml" */
 	const uint8_t *data;
 	size_t len;
+	size_t head_len; /* without a control's tests, where they stand last */
 };
 
 extern const struct embedded_file embedded_files[];

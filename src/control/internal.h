@@ -41,8 +41,8 @@ enum {
 	COL_FIXED
 };
 
-/* Validates everything but the SQL's own run: texts, tables, columns, refs, fix; makes sql, needs.
- * db is any connection with the schema. */
+/* Validates texts, tables, columns, refs, fix; finds what the expressions need. With db (any
+ * connection with the schema) also that SQLite accepts the SQL and the fence lets it through. */
 int control_check(struct control *control, sqlite3 *db, struct rf_err *err) RF_MUST_CHECK;
 
 /*
@@ -55,6 +55,10 @@ struct control_sql_options {
 };
 int control_sql(const struct control *control, const struct control_sql_options *options,
 		struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
+
+/* The control's statement, guarded, ready for its parameters. guard->tables says what it reads. */
+int control_prepare(const struct control *control, sqlite3 *db, struct sql_guard *guard,
+		    sqlite3_stmt **out, struct rf_err *err) RF_MUST_CHECK;
 
 /* A scratch connection with an empty schema. */
 int control_scratch_open(struct fact_store **out, struct rf_err *err) RF_MUST_CHECK;

@@ -15,7 +15,8 @@
 struct row_context {
 	const struct control *control;
 	struct finding_set *out;
-	sqlite3_stmt *gap; /* reason of a gap by host, table, key, column */
+	sqlite3_stmt *gap;	/* reason of a gap by host, table, key, column */
+	struct sql_guard guard; /* fact tables that the statement reads */
 	struct rf_err *err;
 };
 
@@ -249,7 +250,7 @@ static int judge_tables(struct row_context *x, const char *host, size_t first)
 	for (size_t i = first; i < x->out->count; i++)
 		rows += strcmp(x->out->items[i].host, host) == 0;
 	for (size_t t = 0; t < FACT_T_COUNT; t++) {
-		if (!(c->tables[t / 64] >> t % 64 & 1) || fact_tables[t].is_view)
+		if (!(x->guard.tables[t / 64] >> t % 64 & 1) || fact_tables[t].is_view)
 			continue;
 		/* A lookup table that is missing shows in each row already. */
 		if (c->lookup_table && strcmp(fact_tables[t].name, c->lookup_table) == 0)
@@ -340,10 +341,10 @@ static int hosts_find(sqlite3 *db, struct host_list *hosts, struct rf_err *err)
 	return rc;
 }
 
-static bool looked_at(const struct control *c, const struct host_list *hosts)
+static bool looked_at(const struct sql_guard *guard, const struct host_list *hosts)
 {
 	for (size_t t = 0; t < FACT_T_COUNT; t++) {
-		bool read = c->tables[t / 64] >> t % 64 & 1;
+		bool read = guard->tables[t / 64] >> t % 64 & 1;
 		bool data = fact_tables[t].is_view || t == FACT_T_VMX_DEFAULT ||
 			    t == FACT_T_FACT_GAP || t == FACT_T_COLLECTOR_RUN;
 
@@ -367,34 +368,61 @@ static int control_error(const struct control *c, struct finding_set *out, const
 	return f->reason ? 0 : rf_fail(err, -ENOMEM, "no memory");
 }
 
-/* Runs one control; its own failure is a finding, only lack of memory is an error. */
-static int control_run(struct fact_store *store, const struct control *c,
-		       const struct yaml_node *const *params, size_t params_count,
-		       const struct host_list *hosts, struct finding_set *out)
+/* Nobody looked at the table whose rows it is about: no need to ask SQLite. */
+static bool surely_not_looked_at(const struct control *c, const struct host_list *hosts)
+{
+	const struct sql_guard over = {0};
+	struct sql_guard base = over;
+
+	if (!c->table)
+		return false;
+	size_t id = (size_t)fact_table_id(fact_table_find(c->table->base));
+
+	base.tables[id / 64] |= (uint64_t)1 << id % 64;
+	return !looked_at(&base, hosts);
+}
+
+/* What a run shares between controls. */
+struct run {
+	struct fact_store *store;
+	const struct yaml_node *params[16];
+	size_t params_count;
+	struct host_list hosts;
+	sqlite3_stmt *gap;
+	struct finding_set *out;
+};
+
+/* Runs one control; its own failure is a finding, only lack of memory is an error. 1: judged,
+ * 0: skipped, since nobody looked at what it asks about. */
+static int control_run(struct run *run, const struct control *c)
 {
 	struct rf_err why = {0};
-	sqlite3 *db = fact_store_db(store);
+	sqlite3 *db = fact_store_db(run->store);
 	sqlite3_stmt *stmt = NULL;
-	size_t first = out->count;
-	int rc = sql_guard_prepare(db, c->sql, NULL, &stmt, &why);
+	size_t first = run->out->count;
+	struct row_context x = {.control = c, .out = run->out, .err = &why, .gap = run->gap};
 
+	if (surely_not_looked_at(c, &run->hosts))
+		return 0;
+	int rc = control_prepare(c, db, &x.guard, &stmt, &why);
+
+	if (!rc && !looked_at(&x.guard, &run->hosts)) {
+		sqlite3_finalize(stmt);
+		return 0;
+	}
 	if (!rc)
-		rc = control_params_bind(c, params, params_count, stmt, &why);
+		rc = control_params_bind(c, run->params, run->params_count, stmt, &why);
 	if (!rc)
-		rc = judge_rows(store, c, stmt, out, &why);
+		rc = sql_guard_run(db, stmt, c->query ? query_row : over_row, &x, &why);
 	sqlite3_finalize(stmt);
 	if (rc && rc != -ENOMEM) {
-		out->count = first; /* half an answer is none */
-		return control_error(c, out, &why, &why);
+		run->out->count = first; /* half an answer is none */
+		rc = control_error(c, run->out, &why, &why);
+		return rc ? rc : 1;
 	}
-	struct row_context x = {.control = c, .out = out, .err = &why};
-
-	if (!rc && sqlite3_prepare_v2(db, gap_sql, -1, &x.gap, NULL))
-		rc = RF_E_DATABASE;
-	for (size_t i = 0; rc == 0 && i < hosts->count; i++)
-		rc = judge_tables(&x, hosts->names[i], first);
-	sqlite3_finalize(x.gap);
-	return rc;
+	for (size_t i = 0; rc == 0 && i < run->hosts.count; i++)
+		rc = judge_tables(&x, run->hosts.names[i], first);
+	return rc ? rc : 1;
 }
 
 /* What the chosen profiles say of a control: later ones win. */
@@ -453,17 +481,11 @@ static int hosts_keep(struct host_list *hosts, struct finding_set *out)
 	return 0;
 }
 
-static int run_controls(struct fact_store *store, const struct control_set *set,
-			const struct judge_request *req, const struct host_list *hosts,
-			struct finding_set *out)
+static int run_controls(struct run *run, const struct control_set *set,
+			const struct judge_request *req)
 {
-	const struct yaml_node *params[16];
-	size_t params_count = 0;
+	struct finding_set *out = run->out;
 
-	for (size_t i = 0; i < req->profiles_count && params_count < RF_COUNT(params); i++) {
-		if (req->profiles[i]->params)
-			params[params_count++] = req->profiles[i]->params;
-	}
 	for (size_t i = 0; i < set->controls_count; i++) {
 		const struct control *c = &set->controls[i];
 		struct choice choice = choose(req, c);
@@ -471,15 +493,12 @@ static int run_controls(struct fact_store *store, const struct control_set *set,
 
 		if (!choice.chosen)
 			continue;
-		if (!looked_at(c, hosts)) {
-			out->controls_skipped++;
-			continue;
-		}
-		int rc = control_run(store, c, params, params_count, hosts, out);
+		int rc = control_run(run, c);
 
 		if (rc < 0)
 			return rc;
-		out->controls_judged++;
+		out->controls_judged += rc == 1;
+		out->controls_skipped += rc == 0;
 		for (size_t k = first; k < out->count; k++) {
 			out->items[k].severity = choice.severity;
 			out->items[k].note = choice.note;
@@ -492,16 +511,25 @@ static int run_controls(struct fact_store *store, const struct control_set *set,
 int judge_run(struct fact_store *store, const struct control_set *set,
 	      const struct judge_request *req, struct finding_set *out, struct rf_err *err)
 {
-	struct host_list hosts = {0};
-	int rc = hosts_find(fact_store_db(store), &hosts, err);
+	struct run run = {.store = store, .out = out};
+	sqlite3 *db = fact_store_db(store);
+	int rc = hosts_find(db, &run.hosts, err);
 
+	for (size_t i = 0; i < req->profiles_count && run.params_count < RF_COUNT(run.params);
+	     i++) {
+		if (req->profiles[i]->params)
+			run.params[run.params_count++] = req->profiles[i]->params;
+	}
 	if (!rc)
-		rc = hosts_keep(&hosts, out);
+		rc = hosts_keep(&run.hosts, out);
+	if (!rc && sqlite3_prepare_v2(db, gap_sql, -1, &run.gap, NULL))
+		rc = rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
 	if (!rc)
-		rc = run_controls(store, set, req, &hosts, out);
+		rc = run_controls(&run, set, req);
 	if (rc && err && !err->code)
 		rf_fail(err, rc, "judge: %s", rf_code_text(rc));
-	rf_free(hosts.names);
+	sqlite3_finalize(run.gap);
+	rf_free(run.hosts.names);
 	if (!rc)
 		finding_sort(out);
 	return rc;

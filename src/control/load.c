@@ -29,7 +29,7 @@ static const struct yaml_field control_fields[] = {
 	F(lookup, YAML_T_TEXT, false),	F(step, YAML_T_TEXT, true),
 	F(manual, YAML_T_TEXT, false),	F(evidence, YAML_T_LIST, false),
 	F(fix, YAML_T_MAP, false),	F(refs, YAML_T_MAP, true),
-	F(params, YAML_T_MAP, false),	F(tests, YAML_T_LIST, true),
+	F(params, YAML_T_MAP, false),	F(tests, YAML_T_LIST, false),
 };
 #undef F
 
@@ -255,10 +255,9 @@ int control_set_add(struct control_set *set, const char *kind, const char *name,
 	return add_with(set, fact_store_db(scratch), kind, name, text, from_site, err);
 }
 
-int control_set_load_builtin(struct control_set *set, struct rf_err *err)
+int control_set_load_builtin(struct control_set *set, bool with_tests, struct rf_err *err)
 {
-	FACT_AUTOSTORE struct fact_store *scratch = NULL;
-	int rc = control_scratch_open(&scratch, err);
+	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < embedded_files_count; i++) {
 		const struct embedded_file *file = &embedded_files[i];
@@ -267,8 +266,10 @@ int control_set_load_builtin(struct control_set *set, struct rf_err *err)
 									: NULL;
 
 		if (kind && rf_ends(file->path, ".yaml"))
-			rc = add_with(set, fact_store_db(scratch), kind, file->path,
-				      (struct rf_slice){file->data, file->len}, false, err);
+			rc = add_with(set, NULL, kind, file->path,
+				      (struct rf_slice){file->data,
+							with_tests ? file->len : file->head_len},
+				      false, err);
 	}
 	return rc;
 }

@@ -272,6 +272,8 @@ int control_test(const struct control *control, bool mutants, struct rf_buf *out
 {
 	struct selftest t = {.control = control, .out = out, .result = result, .err = err};
 
+	if (!control->tests)
+		return rf_fail(err, RF_E_MISSING, "%s has no tests", control->id);
 	t.expected = rf_alloc(control->tests->items_count, sizeof(*t.expected));
 	if (!t.expected)
 		return rf_fail(err, -ENOMEM, "no memory");

@@ -90,6 +90,36 @@ static void trim_and_ends(void **state)
 	assert_false(rf_glob("vm.*", "vmx.nic"));
 }
 
+static void globs(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+		bool match;
+	} rows[] = {
+		{"", "", true},		 {"", "a", false},
+		{"*", "", true},	 {"a*c", "abbc", true},
+		{"a*c", "abcb", false},	 {"*a*b*", "xxaxxbxx", true},
+		{"?", "", false},	 {"?b", "ab", true},
+		{"[a-c]x", "bx", true},	 {"[a-c]x", "dx", false},
+		{"[!a]x", "bx", true},	 {"[!a]x", "ax", false},
+		{"[]]", "]", true},	 {"[a-]", "-", true},
+		{"[a", "a", false},	 {"vm.*.x", "vm.a.b.x", true},
+		{"**", "ab", true},	 {"a/*", "a/b/c", true},
+		{"*.vmx", ".vmx", true},
+	};
+	char text[20001];
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		if (rf_glob(rows[i].pattern, rows[i].text) != rows[i].match)
+			fail_msg("%s against %s", rows[i].pattern, rows[i].text);
+	}
+	/* A pattern made to take for ever. */
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_false(rf_glob("*a*a*a*a*a*a*a*a*a*a*b", text));
+}
+
 static void copies_are_cut_and_terminated(void **state)
 {
 	char out[4];
@@ -173,6 +203,7 @@ int main(void)
 		cmocka_unit_test(truth),
 		cmocka_unit_test(lines_and_words),
 		cmocka_unit_test(trim_and_ends),
+		cmocka_unit_test(globs),
 		cmocka_unit_test(copies_are_cut_and_terminated),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(visible),

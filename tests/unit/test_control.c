@@ -478,7 +478,7 @@ static void everything_built_in_loads(void **state)
 	struct rf_err err = {0};
 
 	(void)state;
-	assert_int_equal(control_set_load_builtin(&set, &err), 0);
+	assert_int_equal(control_set_load_builtin(&set, true, &err), 0);
 	for (size_t i = 0; i < set.problems_count; i++)
 		print_message("%s\n", set.problems[i]);
 	assert_int_equal(set.problems_count, 0);

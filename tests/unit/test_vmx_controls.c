@@ -45,7 +45,7 @@ static void judge(struct verdicts *v, const char *text, const char *profile)
 	fact_put_collector_run(fact_store_sink(v->host.store, "h"),
 			       &(struct fact_collector_run){
 				       .collector = "vmx-files", .state = "ok", .tables = tables});
-	assert_int_equal(control_set_load_builtin(&v->controls, &err), 0);
+	assert_int_equal(control_set_load_builtin(&v->controls, false, &err), 0);
 	assert_int_equal(control_defaults_load(v->host.store, &err), 0);
 	const struct profile *p = profile_find(&v->controls, profile);
 
