@@ -45,7 +45,8 @@ struct attest_hasher;
 int attest_hasher_new(struct attest_hasher **out, struct rf_err *err) RF_MUST_CHECK;
 void attest_hasher_free(struct attest_hasher *hasher);
 
-/* out (attest_digest_size(alg) bytes) = H(a || b). Either may be empty. 0, or RF_E_CRYPTO. */
+/* out (attest_digest_size(alg) bytes) = H(a || b). Either may be empty; out may overlap them.
+ * 0, RF_E_UNSUPPORTED for an algorithm we cannot compute, or RF_E_CRYPTO. */
 int attest_hash(struct attest_hasher *hasher, uint16_t alg, struct rf_slice a, struct rf_slice b,
 		uint8_t *out) RF_MUST_CHECK;
 
