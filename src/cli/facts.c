@@ -39,7 +39,7 @@ static int source_open(const struct cli_args *args, struct sys **out, struct rf_
 	if (stat(from, &st) < 0)
 		return rf_fail(err, -errno, "--from %s: %s", from, rf_code_text(-errno));
 	if (!S_ISDIR(st.st_mode))
-		return rf_fail(err, RF_E_UNSUPPORTED, "archives land soon");
+		return sys_open_capture(from, out, err);
 	return sys_open_dir(from, out, err);
 }
 

@@ -42,7 +42,7 @@ enum collect_reach {
 	COLLECT_FILES_ONLY,
 	COLLECT_PROCESSES, /* /proc/PID/exe, fd, ns: Landlock would hide them; and sockets */
 	COLLECT_NETLINK,   /* links, the packet filter, audit */
-	COLLECT_BPF,	   /* netlink, and the names of BPF programs */
+	COLLECT_BPF,	   /* netlink, names of BPF programs, net.core.bpf_jit_*: CAP_SYS_ADMIN */
 };
 
 struct collector {

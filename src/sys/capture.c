@@ -203,10 +203,9 @@ static int open_archive(const char *path)
 	return -EINVAL;
 }
 
-static char *make_temp_dir(void)
+static char *make_temp_dir(const char *base)
 {
-	const char *base = getenv("TMPDIR");
-	char *dir = rf_asprintf("%s/ringfence-XXXXXX", base && base[0] == '/' ? base : "/tmp");
+	char *dir = rf_asprintf("%s/ringfence-XXXXXX", base);
 
 	if (dir && !mkdtemp(dir)) {
 		rf_free(dir);
@@ -217,13 +216,19 @@ static char *make_temp_dir(void)
 
 int sys_open_capture(const char *archive, struct sys **out, struct rf_err *err)
 {
+	/* On disk rather than in memory; where that is not to be had, wherever it may be. */
+	return capture_open(archive, access("/var/tmp", W_OK) == 0 ? "/var/tmp" : "/tmp", out, err);
+}
+
+int capture_open(const char *archive, const char *temp_base, struct sys **out, struct rf_err *err)
+{
 	int fd = open_archive(archive);
 
 	rf_err_clear(err);
 	if (fd < 0)
 		return rf_fail(err, fd, "%s: %s", archive,
 			       fd == -EINVAL ? "not a regular file" : rf_code_text(fd));
-	char *dir = make_temp_dir();
+	char *dir = make_temp_dir(temp_base);
 	int rc = dir ? unpack_fd(fd, dir, err)
 		     : rf_fail(err, -errno, "no temporary directory: %s", rf_code_text(-errno));
 

@@ -107,6 +107,10 @@ int probe_identity(char *out, size_t size) RF_MUST_CHECK;
  * goes on in a directory of that name. */
 int probe_path(const char *name, const char *arg, char out[RF_MAX_PATH_BYTES]) RF_MUST_CHECK;
 
+/* capture.c: sys_open_capture with the folder in which the archive is unpacked. */
+int capture_open(const char *archive, const char *temp_base, struct sys **out,
+		 struct rf_err *err) RF_MUST_CHECK;
+
 /* The operations of a directory host. */
 extern const struct sys_ops dir_ops;
 extern const struct sys_ops live_ops;

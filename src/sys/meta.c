@@ -260,33 +260,54 @@ static int take_flags(struct meta_entry *e, char *field)
 	return 0;
 }
 
-static int take_number(const char *field, int base, int64_t min, int64_t max, unsigned bit,
-		       struct meta_entry *e, int64_t *out)
-{
-	if (!says_something(field))
-		return 0;
-	int rc = rf_num(field, base, min, max, out);
+/* The fields that are numbers: which they are, and what they may be. */
+static const struct number_field {
+	size_t field;
+	int base;
+	int64_t min, max;
+	unsigned bit;
+} number_fields[] = {
+	{2, 8, 0, 07777, META_MODE},
+	{3, 10, 0, UINT32_MAX, META_UID},
+	{4, 10, 0, UINT32_MAX, META_GID},
+	{5, 10, 0, INT64_MAX, META_SIZE},
+	{6, 10, INT64_MIN, INT64_MAX, META_MTIME},
+};
 
-	if (rc == 0)
-		e->known |= bit;
-	return rc;
+static void set_number(struct sys_stat *st, unsigned bit, int64_t v)
+{
+	switch (bit) {
+	case META_MODE:
+		st->mode = (uint32_t)v;
+		break;
+	case META_UID:
+		st->uid = (uint32_t)v;
+		break;
+	case META_GID:
+		st->gid = (uint32_t)v;
+		break;
+	case META_SIZE:
+		st->size_bytes = v;
+		break;
+	default:
+		st->mtime_ms = v;
+		break;
+	}
 }
 
-/* The fields that are numbers. */
 static int take_numbers(struct meta_entry *e, char *const f[FIELDS])
 {
-	int64_t mode = e->st.mode, uid = e->st.uid, gid = e->st.gid;
-	struct sys_stat *st = &e->st;
+	for (size_t i = 0; i < RF_COUNT(number_fields); i++) {
+		const struct number_field *n = &number_fields[i];
+		int64_t v;
 
-	if (take_number(f[2], 8, 0, 07777, META_MODE, e, &mode) < 0 ||
-	    take_number(f[3], 10, 0, UINT32_MAX, META_UID, e, &uid) < 0 ||
-	    take_number(f[4], 10, 0, UINT32_MAX, META_GID, e, &gid) < 0 ||
-	    take_number(f[5], 10, 0, INT64_MAX, META_SIZE, e, &st->size_bytes) < 0 ||
-	    take_number(f[6], 10, INT64_MIN, INT64_MAX, META_MTIME, e, &st->mtime_ms) < 0)
-		return RF_E_SYNTAX;
-	st->mode = (uint32_t)mode;
-	st->uid = (uint32_t)uid;
-	st->gid = (uint32_t)gid;
+		if (!says_something(f[n->field]))
+			continue;
+		if (rf_num(f[n->field], n->base, n->min, n->max, &v) < 0)
+			return RF_E_SYNTAX;
+		set_number(&e->st, n->bit, v);
+		e->known |= n->bit;
+	}
 	return 0;
 }
 

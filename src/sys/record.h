@@ -17,11 +17,17 @@ int recorder_open(const char *path, struct recorder **out, struct rf_err *err) R
 /* Accepts NULL. */
 void recorder_close(struct recorder *rec);
 
+/* Keeps the content, or that it could not be read. */
 int record_read(struct sys *sys, const char *path, int rc, const struct rf_buf *bytes);
+/* Keeps the names, and what stat says of each. */
 int record_list(struct sys *sys, const char *dir, int rc, const struct sys_names *names);
+/* Keeps what stat said, or that nothing is there. */
 int record_stat(struct sys *sys, const char *path, bool follow, int rc, const struct sys_stat *st);
+/* Keeps the target of a link. */
 int record_readlink(struct sys *sys, const char *path, int rc, const char *target);
+/* Keeps the sizes of a file system. */
 int record_space(struct sys *sys, const char *path, int rc, const struct sys_space *space);
+/* Keeps an answer, or with what words there was none. */
 int record_probe(struct sys *sys, const char *name, const char *arg, int rc,
 		 const struct rf_buf *bytes);
 

@@ -260,10 +260,8 @@ static int apply_all(char names[3][RF_MAX_PATH_BYTES], struct rf_buf *bytes)
  * host's own, and they have tens of megabytes, through which every rule would search.
  */
 static const char *const published[] = {
-	"/var/lib/apt/lists/*_packages",
-	"/var/lib/dpkg/status",
-	"/var/lib/dpkg/info/*.md5sums",
-	"/var/lib/rpm/rpmdb.sqlite",
+	"/var/lib/apt/lists/*_packages",      "/var/lib/dpkg/status",
+	"/var/lib/dpkg/info/*.md5sums",	      "/var/lib/rpm/rpmdb.sqlite",
 	"/usr/lib/sysimage/rpm/rpmdb.sqlite",
 };
 

@@ -32,9 +32,9 @@ int sys_open_dir(const char *path, struct sys **out, struct rf_err *err) RF_MUST
 /* The live machine, with everything read copied below path (an empty directory). */
 int sys_open_recording(const char *path, struct sys **out, struct rf_err *err) RF_MUST_CHECK;
 
-/* An archive that `ringfence capture` made (tar, also with gzip, zstd or xz): unpacked into a private
- * temporary directory, which sys_close removes. Links, devices, paths that leave it and what is
- * larger than the limits allow are refused. */
+/* An archive that `ringfence capture` made (tar, also with gzip, zstd or xz): unpacked into a
+ * private temporary directory, which sys_close removes. Links, devices, paths that leave it and
+ * what is larger than the limits allow are refused. */
 int sys_open_capture(const char *archive, struct sys **out, struct rf_err *err) RF_MUST_CHECK;
 
 /* Packs a recording's directory (closed before) into an archive of mode 0600, compressed as its

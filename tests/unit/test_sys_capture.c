@@ -35,7 +35,6 @@ static int setup(void **state)
 	host_make(&h);
 	assert_int_equal(mkdir(at("rec"), 0700), 0);
 	assert_int_equal(mkdir(at("tmp"), 0700), 0);
-	assert_int_equal(setenv("TMPDIR", at("tmp"), 1), 0);
 	return 0;
 }
 
@@ -108,7 +107,7 @@ static void test_round_trip(void **state)
 			fail_msg("%s", rf_err_text(&err));
 		assert_int_equal(stat(at(names[i]), &real), 0);
 		assert_int_equal(real.st_mode & 07777, 0600);
-		if (sys_open_capture(at(names[i]), &sys, &err) < 0)
+		if (capture_open(at(names[i]), at("tmp"), &sys, &err) < 0)
 			fail_msg("%s", rf_err_text(&err));
 		assert_int_equal(leftovers(), 1);
 		assert_false(sys_is_live(sys));
@@ -148,7 +147,7 @@ static void test_child_does_not_remove(void **state)
 	(void)state;
 	record();
 	assert_int_equal(sys_capture_write(at("rec"), at("a.tar"), NULL), 0);
-	assert_int_equal(sys_open_capture(at("a.tar"), &sys, NULL), 0);
+	assert_int_equal(capture_open(at("a.tar"), at("tmp"), &sys, NULL), 0);
 	/* As a child would: another process id. */
 	sys->temp_owner++;
 	assert_int_equal(leftovers(), 1);
@@ -214,7 +213,7 @@ static int open_bytes(const struct rf_buf *tar, struct rf_err *err)
 	assert_true(fd >= 0);
 	assert_int_equal(file_write_all(fd, tar->data, tar->len), 0);
 	close(fd);
-	int rc = sys_open_capture(at("x.tar"), &sys, err);
+	int rc = capture_open(at("x.tar"), at("tmp"), &sys, err);
 
 	if (rc < 0)
 		assert_null(sys);
@@ -289,9 +288,25 @@ static void test_no_archive(void **state)
 	add_entry(&tar, ".ringfence/meta", '0', "/a/../b\tf\n", NULL);
 	assert_int_equal(open_bytes(&tar, &err), RF_E_SYNTAX);
 	assert_int_equal(mkfifo(at("fifo"), 0600), 0);
-	assert_int_equal(sys_open_capture(at("fifo"), &sys, &err), -EINVAL);
-	assert_int_equal(sys_open_capture(at("nowhere"), &sys, &err), -ENOENT);
+	assert_int_equal(capture_open(at("fifo"), at("tmp"), &sys, &err), -EINVAL);
+	assert_int_equal(capture_open(at("nowhere"), at("tmp"), &sys, &err), -ENOENT);
 	assert_null(sys);
+}
+
+/* The door that everybody uses: it leaves nothing behind in its own place either. */
+static void test_the_public_door(void **state)
+{
+	struct sys *sys = NULL;
+
+	(void)state;
+	record();
+	assert_int_equal(sys_capture_write(at("rec"), at("a.tar"), NULL), 0);
+	assert_int_equal(sys_open_capture(at("a.tar"), &sys, NULL), 0);
+	char *dir = rf_strdup(sys->temp_dir);
+
+	sys_close(sys);
+	assert_int_equal(access(dir, F_OK), -1);
+	rf_free(dir);
 }
 
 static void test_too_many_files(void **state)
@@ -312,7 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_round_trip),	   T(test_same_bytes),	     T(test_child_does_not_remove),
 		T(test_write_fails_whole), T(test_hostile_archives), T(test_no_archive),
-		T(test_too_many_files),
+		T(test_too_many_files),	   T(test_the_public_door),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/internal.h"
+#include "sys/meta.h"
 
 static int setup(void **state)
 {
@@ -375,6 +376,95 @@ static void test_open_dir_refuses(void **state)
 	}
 }
 
+/* Lines for one path are one: what a later one leaves empty stays, flags add up. */
+static void test_meta_merges(void **state)
+{
+	static const char in[] = "#recorded\n"
+				 "/b\tf\t0600\t1\t2\t3\t4\tacl\n/b\tf\t\t\t\t9\t\tlisted\n"
+				 "/e\tf\t\t\t\t\t\t\tEACCES no way\n/e\tf\t\t\t\t\t\tread\n"
+				 "/n\\tl\tl\t\t\t\t\t\t\ta\\\\b\n"
+				 "/s\t?\t\t\t\t\t\t\tENOENT\n/s\td\n"
+				 "/x\td\t\t\t\t\t\tlisted\n/x\t?\t\t\t\t\t\t\tRF_E_LIMIT\n";
+	static const char want[] = "#recorded\n"
+				   "/b\tf\t0600\t1\t2\t9\t4\tacl,listed\t\n"
+				   "/e\tf\t\t\t\t\t\tread\t\n"
+				   "/n\\tl\tl\t\t\t\t\t\t\ta\\\\b\n"
+				   "/s\td\t\t\t\t\t\t\t\n"
+				   "/x\t?\t\t\t\t\t\terror\tRF_E_LIMIT\n";
+	RF_AUTOBUF struct rf_buf out = {0};
+	struct meta *meta = NULL;
+
+	(void)state;
+	assert_int_equal(meta_parse(in, strlen(in), &meta, NULL), 0);
+	assert_int_equal(meta_write(meta, &out), 0);
+	assert_string_equal(rf_buf_text(&out), want);
+	meta_free(meta);
+}
+
+static void test_error_names(void **state)
+{
+	(void)state;
+	assert_string_equal(meta_error_name(-EACCES), "EACCES");
+	assert_string_equal(meta_error_name(RF_E_PEER), "RF_E_PEER");
+	assert_string_equal(meta_error_name(-12345), "EIO");
+	assert_int_equal(meta_error_code("RF_E_LIMIT"), RF_E_LIMIT);
+	assert_int_equal(meta_error_code("ENOSUCH"), -EIO);
+}
+
+static void test_meta_limits(void **state)
+{
+	struct meta *meta = NULL;
+	struct rf_err err = {0};
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	(void)state;
+	assert_int_equal(meta_parse("/a\0b", 4, &meta, &err), RF_E_SYNTAX);
+	/* Long paths of short parts: each line names a thousand directories of its own. */
+	for (int i = 0; i < 200; i++) {
+		for (int k = 0; k < 1000; k++)
+			rf_buf_printf(&text, "/%d", i);
+		rf_buf_add_text(&text, "\tf\n");
+	}
+	assert_int_equal(meta_parse(rf_buf_text(&text), text.len, &meta, &err), RF_E_LIMIT);
+	assert_null(meta);
+}
+
+static void test_no_memory(void **state)
+{
+	static const char in[] =
+		"/a/b/c\tf\t0600\n/a/l\tl\t\t\t\t\t\t\tx\n/e\tf\t\t\t\t\t\t\tEIO why\n";
+	struct test_host *h = *state;
+	int failed = 0;
+
+	host_file(h, "/f", "text");
+	host_meta(h, in);
+	for (size_t n = 1; n < 60; n++) {
+		struct meta *meta = NULL;
+		struct sys *sys = NULL;
+
+		rf_alloc_fail_after(n);
+		int rc = meta_parse(in, strlen(in), &meta, NULL);
+
+		rf_alloc_fail_after(0);
+		assert_true(rc == 0 || (rc == -ENOMEM && !meta));
+		failed += rc < 0;
+		meta_free(meta);
+		rf_alloc_fail_after(n);
+		rc = sys_open_dir(h->dir, &sys, NULL);
+		if (rc == 0) {
+			SYS_AUTONAMES struct sys_names names = {0};
+			RF_AUTOBUF struct rf_buf buf = {0};
+
+			(void)!sys_read(sys, "/f", 9, &buf, NULL);
+			(void)!sys_list(sys, "/", &names, NULL);
+		}
+		rf_alloc_fail_after(0);
+		assert_true(rc == 0 || (rc == -ENOMEM && !sys));
+		sys_close(sys);
+	}
+	assert_true(failed > 10);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -390,6 +480,10 @@ int main(void)
 		T(test_live_probes),
 		T(test_changing_file),
 		T(test_open_dir_refuses),
+		T(test_meta_merges),
+		T(test_error_names),
+		T(test_meta_limits),
+		T(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,8 +84,8 @@ static void assert_same_lines(const char *a, const char *b)
 	for (; a[same] && a[same] == b[same]; same++)
 		line = a[same] == '\n' ? same + 1 : line;
 	if (a[same] || b[same])
-		fail_msg("after %.300s\nlive %.300s\ndir  %.300s", a + (line > 150 ? line - 150 : 0),
-			 a + line, b + line);
+		fail_msg("after %.300s\nlive %.300s\ndir  %.300s",
+			 a + (line > 150 ? line - 150 : 0), a + line, b + line);
 }
 
 static void make_tree(struct test_host *h)
