@@ -16,15 +16,25 @@ static void ignore(void *ctx, const struct util_setting *s)
 	*(size_t *)ctx += s->line;
 }
 
+static char dir[] = "/tmp/rf-fuzz-XXXXXX";
+
+static void clean_up(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	if (system(command) != 0)
+		fprintf(stderr, "%s is left behind\n", dir);
+}
+
 /* One directory host for all inputs of a run. */
 static struct sys *host(char *path, size_t path_size)
 {
-	static char dir[] = "/tmp/rf-fuzz-XXXXXX";
 	static struct sys *sys;
 	char sub[64];
 
 	if (!sys) {
-		if (!mkdtemp(dir))
+		if (!mkdtemp(dir) || atexit(clean_up) != 0)
 			abort();
 		snprintf(sub, sizeof(sub), "%s/etc", dir);
 		mkdir(sub, 0755);
