@@ -24,6 +24,7 @@ struct attest_quote {
 	uint64_t firmware_version;
 	struct attest_selection selections[ATTEST_MAX_BANKS];
 	size_t selections_count;
+	uint8_t select_bytes; /* TPM 1.2: length of the bitmap in QUOTE_INFO2; 0 in QUOTE_INFO */
 	struct rf_slice pcr_digest;
 	struct rf_slice signed_bytes; /* what the signature covers */
 };
@@ -31,9 +32,15 @@ struct attest_quote {
 /* Refuses wrong magic, any type but quote, PCR index 24 and above, a bank twice, trailing bytes. */
 int attest_quote_parse(struct rf_slice in, struct attest_quote *out,
 		       struct rf_err *err) RF_MUST_CHECK;
-/* TPM 1.2: TPM_QUOTE_INFO (tag-less, "QUOT") or TPM_QUOTE_INFO2 (tag 0x0036, "QUT2"). */
+/* TPM 1.2: TPM_QUOTE_INFO (tag-less, "QUOT"; it does not say which PCRs) or TPM_QUOTE_INFO2 (tag
+ * 0x0036, "QUT2", perhaps with TPM_CAP_VERSION_INFO behind). */
 int attest_quote12_parse(struct rf_slice in, struct attest_quote *out,
 			 struct rf_err *err) RF_MUST_CHECK;
+
+/* Is extra_data the nonce that we issued, byte for byte? RF_E_MISMATCH if not; the error tells
+ * where hexadecimal text and bytes were confused. An empty nonce is refused. */
+int attest_quote_nonce_check(const struct attest_quote *quote, struct rf_slice nonce,
+			     struct rf_err *err) RF_MUST_CHECK;
 
 enum attest_key_type { ATTEST_KEY_RSA, ATTEST_KEY_ECC };
 
@@ -51,11 +58,12 @@ struct attest_public {
 	enum attest_key_type type;
 	uint16_t name_alg;
 	uint32_t attributes;
-	uint16_t scheme, scheme_hash; /* 0 for TPM_ALG_NULL */
-	uint16_t curve;		      /* TPM_ECC_CURVE: 3 P-256, 4 P-384 */
-	uint32_t exponent;	      /* 65537 where the area says 0 */
-	struct rf_slice modulus;      /* RSA */
-	struct rf_slice x, y;	      /* ECC */
+	uint16_t scheme, scheme_hash;			    /* 0 for TPM_ALG_NULL */
+	uint16_t symmetric, symmetric_bits, symmetric_mode; /* of a storage key; 0 for none */
+	uint16_t curve;					    /* TPM_ECC_CURVE: 3 P-256, 4 P-384 */
+	uint32_t exponent;				    /* 65537 where the area says 0 */
+	struct rf_slice modulus;			    /* RSA */
+	struct rf_slice x, y;				    /* ECC */
 	struct rf_slice auth_policy;
 	struct rf_slice area; /* TPMT_PUBLIC as received: what the name is computed over */
 };
@@ -63,6 +71,10 @@ struct attest_public {
 /* TPM2B_PUBLIC or bare TPMT_PUBLIC. */
 int attest_public_parse(struct rf_slice in, struct attest_public *out,
 			struct rf_err *err) RF_MUST_CHECK;
+
+/* TPM 1.2: TPM_PUBKEY of an AIK. It has neither attributes nor a name. */
+int attest_public12_parse(struct rf_slice in, struct attest_public *out,
+			  struct rf_err *err) RF_MUST_CHECK;
 
 /* Name = nameAlg || H(area), computed by us; out has 2 + digest bytes. */
 int attest_public_name(struct attest_hasher *hasher, const struct attest_public *pub,
@@ -73,11 +85,34 @@ int attest_public_name(struct attest_hasher *hasher, const struct attest_public 
  * decrypt; RSA of 2048 bits or more, or P-256/P-384. The error names the missing attribute. */
 int attest_ak_check(const struct attest_public *pub, struct rf_err *err) RF_MUST_CHECK;
 
+/* An endorsement key must be fixedTPM, fixedParent, sensitiveDataOrigin, restricted, decrypt, not
+ * sign, with AES-CFB for what it protects; RSA of 2048 bits or more, or P-256/P-384. */
+int attest_ek_check(const struct attest_public *pub, struct rf_err *err) RF_MUST_CHECK;
+
+/* TPM_ALG_ID of schemes. */
+enum attest_scheme { ATTEST_RSASSA = 0x0014, ATTEST_RSAPSS = 0x0016, ATTEST_ECDSA = 0x0018 };
+
+/* TPMT_SIGNATURE. */
+struct attest_signature {
+	uint16_t scheme, hash;
+	struct rf_slice rsa;  /* RSASSA, RSAPSS */
+	struct rf_slice r, s; /* ECDSA */
+};
+/* Refuses every other scheme and trailing bytes. */
+int attest_signature_parse(struct rf_slice in, struct attest_signature *out,
+			   struct rf_err *err) RF_MUST_CHECK;
+
 /* A public key ready for verifying; keep it for the many quotes of one host. */
 struct attest_key;
 int attest_key_new(const struct attest_public *pub, struct attest_key **out,
 		   struct rf_err *err) RF_MUST_CHECK;
 void attest_key_free(struct attest_key *key);
+
+/* libcrypto's form of a public key (an EVP_PKEY, the caller frees it); a point that is not on its
+ * curve is refused. For enrolment; verifying goes through attest_key. */
+struct evp_pkey_st;
+int attest_public_pkey(const struct attest_public *pub, struct evp_pkey_st **out,
+		       struct rf_err *err) RF_MUST_CHECK;
 
 /*
  * Verifies a TPMT_SIGNATURE over signed_bytes. The signature's algorithm and hash must fit the key;
@@ -97,6 +132,13 @@ struct attest_pcr_values {
 	uint16_t algs[ATTEST_MAX_BANKS];
 	size_t banks_count;
 };
+
+/* TPM 1.2: is the digest SHA-1 of the TPM_PCR_COMPOSITE over these values? QUOTE_INFO says nothing
+ * of the selection, so there the values present are it, and on success quote->selections holds
+ * them. */
+int attest_quote12_digest_check(struct attest_hasher *hasher, struct attest_quote *quote,
+				const struct attest_pcr_values *values,
+				struct rf_err *err) RF_MUST_CHECK;
 
 /* Does H(selected values in selection order, PCRs ascending) with the signature's hash equal
  * pcr_digest? */
