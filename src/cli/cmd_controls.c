@@ -97,6 +97,7 @@ int cmd_controls_show(const struct cli_args *args, struct rf_err *err)
 }
 
 struct totals {
+	struct fact_store *scratch;
 	size_t controls, bad;
 	struct control_test_result sum;
 };
@@ -107,7 +108,7 @@ static int test_one(const struct cli_args *args, const struct control *c, struct
 	RF_AUTOBUF struct rf_buf out = {0};
 	struct control_test_result r = {0};
 	struct rf_err why = {0};
-	int rc = control_test(c, !cli_has(args, OPT_NO_MUTANTS), &out, &r, &why);
+	int rc = control_test(c, totals->scratch, !cli_has(args, OPT_NO_MUTANTS), &out, &r, &why);
 
 	if (rc == -ENOMEM)
 		return rf_fail(err, rc, "no memory");
@@ -126,8 +127,13 @@ static int test_one(const struct cli_args *args, const struct control *c, struct
 int cmd_controls_test(const struct cli_args *args, struct rf_err *err)
 {
 	CONTROL_AUTOSET struct control_set set = {0};
+	FACT_AUTOSTORE struct fact_store *scratch = NULL;
 	struct totals totals = {0};
 	int rc = common_controls(args, true, &set, err);
+
+	if (!rc)
+		rc = fact_store_open(&scratch, err);
+	totals.scratch = scratch;
 
 	for (size_t i = 0; rc == 0 && i < set.controls_count; i++) {
 		if (chosen(args, &set, &set.controls[i]))

@@ -14,11 +14,6 @@
 #include "base/str.h"
 #include "control/internal.h"
 
-int control_scratch_open(struct fact_store **out, struct rf_err *err)
-{
-	return fact_store_open(out, err);
-}
-
 static void add_sql_string(struct rf_buf *out, const char *text)
 {
 	rf_buf_add_byte(out, '\'');
@@ -157,24 +152,15 @@ static void add_row_column(const struct control *c, const struct yaml_node *row,
 	rf_buf_printf(out, " AS %s", column);
 }
 
+/* Only the columns that the statement uses: a VM's row has ninety, and each costs at every prepare.
+ */
 static void add_row_subquery(const struct control *c, const struct yaml_node *row,
 			     struct rf_buf *out)
 {
-	const struct fact_table *base = fact_table_find(c->table->base);
-
 	rf_buf_add_text(out, "SELECT ");
-	for (size_t i = 0; i < base->columns_count; i++) {
+	for (size_t i = 0; i < c->columns_count; i++) {
 		rf_buf_add_text(out, i ? ", " : "");
-		add_row_column(c, row, base->columns[i].name, out);
-	}
-	for (const char *p = c->table->extras; *p;) {
-		char name[64];
-		size_t len = strcspn(p, ",");
-
-		rf_format(name, sizeof(name), "%.*s", (int)len, p);
-		rf_buf_add_text(out, ", ");
-		add_row_column(c, row, name, out);
-		p += len + (p[len] == ',');
+		add_row_column(c, row, c->columns[i], out);
 	}
 	if (c->lookup) {
 		rf_buf_add_text(out, ", ");
@@ -186,6 +172,18 @@ static void add_row_subquery(const struct control *c, const struct yaml_node *ro
 			rf_buf_printf(out, ", %d AS absent", row_entry(row, "value") ? 0 : 1);
 		}
 	}
+}
+
+static void add_table_subquery(const struct control *c, struct rf_buf *out)
+{
+	rf_buf_add_text(out, "SELECT ");
+	for (size_t i = 0; i < c->columns_count; i++)
+		rf_buf_printf(out, "%st.%s", i ? ", " : "", c->columns[i]);
+	if (c->lookup)
+		add_lookup_columns(c, out);
+	rf_buf_printf(out, " FROM %s t", c->over);
+	if (c->lookup)
+		add_lookup_joins(c, out);
 }
 
 /* resource: key columns without host and layer, joined by '/'. */
@@ -240,12 +238,7 @@ int control_sql(const struct control *c, const struct control_sql_options *optio
 		if (options->row) {
 			add_row_subquery(c, options->row, out);
 		} else {
-			rf_buf_add_text(out, "SELECT t.*");
-			if (c->lookup)
-				add_lookup_columns(c, out);
-			rf_buf_printf(out, " FROM %s t", c->over);
-			if (c->lookup)
-				add_lookup_joins(c, out);
+			add_table_subquery(c, out);
 		}
 		rf_buf_add_text(out, "), x AS (SELECT s.*");
 		if (c->lookup)
@@ -341,18 +334,21 @@ static int check_lookup(struct control *c, struct rf_err *err)
 	return 0;
 }
 
-static int need_add(struct control *c, size_t *capacity, const char *name, size_t len)
+/* Adds a name to a list of names, once. */
+static int name_add(char ***names, size_t *count, const char *name, size_t len)
 {
-	for (size_t i = 0; i < c->needs_count; i++) {
-		if (strlen(c->needs[i]) == len && memcmp(c->needs[i], name, len) == 0)
+	for (size_t i = 0; i < *count; i++) {
+		if (strlen((*names)[i]) == len && memcmp((*names)[i], name, len) == 0)
 			return 0;
 	}
-	if (rf_grow((void **)&c->needs, capacity, c->needs_count + 1, sizeof(*c->needs)) < 0)
+	size_t capacity = *count; /* names are few: growing one by one is no cost */
+	char *copy = rf_strndup(name, len);
+
+	if (!copy || rf_grow((void **)names, &capacity, *count + 1, sizeof(**names)) < 0) {
+		rf_free(copy);
 		return -ENOMEM;
-	c->needs[c->needs_count] = rf_strndup(name, len);
-	if (!c->needs[c->needs_count])
-		return -ENOMEM;
-	c->needs_count++;
+	}
+	(*names)[(*count)++] = copy;
 	return 0;
 }
 
@@ -414,8 +410,7 @@ static bool stmt_has_column(sqlite3_stmt *stmt, const char *name, size_t len)
 }
 
 /* Which columns an expression reads: its words that are columns. */
-static int needs_find(struct control *c, const char *expression, size_t *capacity,
-		      struct rf_err *err)
+static int needs_find(struct control *c, const char *expression, struct rf_err *err)
 {
 	struct sql_token tokens[SQL_MAX_TOKENS];
 	size_t count = sql_tokens(expression, tokens, SQL_MAX_TOKENS);
@@ -428,7 +423,7 @@ static int needs_find(struct control *c, const char *expression, size_t *capacit
 
 		if (tokens[i].kind != SQL_WORD || !row_has_column(c, word, tokens[i].len))
 			continue;
-		if (need_add(c, capacity, word, tokens[i].len) < 0)
+		if (name_add(&c->needs, &c->needs_count, word, tokens[i].len) < 0)
 			return rf_fail(err, -ENOMEM, "%s: no memory", c->id);
 	}
 	return 0;
@@ -446,20 +441,52 @@ static int check_evidence(const struct control *c, struct rf_err *err)
 	return 0;
 }
 
+static bool is_fact_column(const struct control *c, const char *name, size_t len)
+{
+	return !(c->lookup && (names_hold(lookup_columns, RF_COUNT(lookup_columns), name, len) ||
+			       names_hold(option_columns, RF_COUNT(option_columns), name, len)));
+}
+
+static int column_use(struct control *c, const char *name, size_t len)
+{
+	return is_fact_column(c, name, len) ? name_add(&c->columns, &c->columns_count, name, len)
+					    : 0;
+}
+
+/* Which columns of the table or view the statement uses at all. */
+static int columns_find(struct control *c, struct rf_err *err)
+{
+	int rc = column_use(c, "host", 4);
+
+	for (const char *p = c->table->key; rc == 0 && *p;) {
+		size_t len = strcspn(p, ",");
+
+		rc = column_use(c, p, len);
+		p += len + (p[len] == ',');
+	}
+	if (!rc)
+		rc = column_use(c, "source", 6);
+	for (size_t i = 0; rc == 0 && i < c->needs_count; i++)
+		rc = column_use(c, c->needs[i], strlen(c->needs[i]));
+	for (size_t i = 0; rc == 0 && c->evidence && i < c->evidence->items_count; i++)
+		rc = column_use(c, c->evidence->items[i].text, strlen(c->evidence->items[i].text));
+	return rc ? rf_fail(err, rc, "%s: no memory", c->id) : 0;
+}
+
 static int check_over(struct control *c, struct rf_err *err)
 {
-	size_t capacity = 0;
-
 	c->table = fact_table_find(c->over);
 	if (!c->table)
 		return place_fail(c, "over", err, "no such table or view");
 	int rc = c->lookup ? check_lookup(c, err) : 0;
 
 	if (!rc && c->when)
-		rc = needs_find(c, c->when, &capacity, err);
+		rc = needs_find(c, c->when, err);
 	if (!rc)
-		rc = needs_find(c, c->pass, &capacity, err);
-	return rc ? rc : check_evidence(c, err);
+		rc = needs_find(c, c->pass, err);
+	if (!rc)
+		rc = check_evidence(c, err);
+	return rc ? rc : columns_find(c, err);
 }
 
 static int check_query_columns(const struct control *c, sqlite3_stmt *stmt, struct rf_err *err)

@@ -69,7 +69,10 @@ void control_done(struct control *control)
 {
 	for (size_t i = 0; i < control->needs_count; i++)
 		rf_free(control->needs[i]);
+	for (size_t i = 0; i < control->columns_count; i++)
+		rf_free(control->columns[i]);
 	rf_free(control->needs);
+	rf_free(control->columns);
 	rf_free(control->lookup_table);
 	rf_free(control->lookup_key);
 	yaml_done(&control->doc);

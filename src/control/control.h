@@ -50,6 +50,8 @@ struct control {
 	char *lookup_table, *lookup_key;
 	char **needs; /* columns that when and pass read */
 	size_t needs_count;
+	char **columns; /* of the table or view, as far as the statement uses them */
+	size_t columns_count;
 };
 
 struct profile {
@@ -108,14 +110,16 @@ bool profile_selects(const struct profile *profile, const struct control *contro
 
 /*
  * Runs the control's own tests and, when mutants is true, every mutant of its expressions against
- * them. Each complaint is a line in out ("row 2: expected fail, got pass").
+ * them, in scratch: an empty store, empty again afterwards. Each complaint is a line in out ("row
+ * 2: expected fail, got pass").
  */
 struct control_test_result {
 	size_t rows_count, rows_failed;
 	size_t mutants_count, mutants_alive;
 };
-int control_test(const struct control *control, bool mutants, struct rf_buf *out,
-		 struct control_test_result *result, struct rf_err *err) RF_MUST_CHECK;
+int control_test(const struct control *control, struct fact_store *scratch, bool mutants,
+		 struct rf_buf *out, struct control_test_result *result,
+		 struct rf_err *err) RF_MUST_CHECK;
 
 /* The SQL that judges with this control, for a person; free with rf_free. */
 char *control_sql_text(const struct control *control) RF_MUST_CHECK;

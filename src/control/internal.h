@@ -60,9 +60,6 @@ int control_sql(const struct control *control, const struct control_sql_options 
 int control_prepare(const struct control *control, sqlite3 *db, struct sql_guard *guard,
 		    sqlite3_stmt **out, struct rf_err *err) RF_MUST_CHECK;
 
-/* A scratch connection with an empty schema. */
-int control_scratch_open(struct fact_store **out, struct rf_err *err) RF_MUST_CHECK;
-
 /* The verb table of `fix`, see docs/howto/add-a-control.md. */
 int control_fix_check(const struct control *control, struct rf_err *err) RF_MUST_CHECK;
 
@@ -83,7 +80,8 @@ void finding_sort(struct finding_set *set);
 
 /* ---- judge.c ---- */
 
-/* Runs a control's statement (already bound) and adds a finding for each row. */
+/* Runs a control's statement (already bound) and adds a finding for each row; reasons of gaps are
+ * not looked up (tests compare states). */
 int judge_rows(struct fact_store *store, const struct control *control, sqlite3_stmt *stmt,
 	       struct finding_set *out, struct rf_err *err) RF_MUST_CHECK;
 

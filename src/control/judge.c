@@ -8,43 +8,87 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/internal.h"
 
+/* Reasons of gaps by "host\x1ftable\x1fkey\x1fcolumn": asked for each unknown row, so not from
+ * SQLite. */
+struct gap_index {
+	struct rf_map reasons;
+};
+
 struct row_context {
 	const struct control *control;
 	struct finding_set *out;
-	sqlite3_stmt *gap;	/* reason of a gap by host, table, key, column */
+	const struct gap_index *gaps;
 	struct sql_guard guard; /* fact tables that the statement reads */
 	struct rf_err *err;
 };
 
-/* Most specific first: this column of this row, the whole row, this column of every row, the table.
- */
-static const char gap_sql[] = "SELECT reason FROM fact_gap WHERE host = ?1 AND tbl IN (?2, ?5)"
-			      " AND key IN (?3, '') AND col IN (?4, '')"
-			      " ORDER BY key = '', col = '' LIMIT 1";
+#define GAP_KEY_BYTES 2048
 
-/* The reason of a gap in the arena, or NULL when nobody said one. */
+static void gap_key(char out[GAP_KEY_BYTES], const char *host, const char *tbl, const char *key,
+		    const char *col)
+{
+	(void)!rf_format(out, GAP_KEY_BYTES, "%s\x1f%s\x1f%s\x1f%s", host, tbl, key, col);
+}
+
+static int gap_index_load(sqlite3 *db, struct gap_index *out, struct rf_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	char key[GAP_KEY_BYTES];
+	int rc = 0;
+
+	if (sqlite3_prepare_v2(db, "SELECT host, tbl, key, col, reason FROM fact_gap", -1, &stmt,
+			       NULL))
+		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
+	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+		gap_key(key, (const char *)sqlite3_column_text(stmt, 0),
+			(const char *)sqlite3_column_text(stmt, 1),
+			(const char *)sqlite3_column_text(stmt, 2),
+			(const char *)sqlite3_column_text(stmt, 3));
+		char *reason = rf_strdup((const char *)sqlite3_column_text(stmt, 4));
+
+		/* The store has at most one row for a key, so nothing is replaced. */
+		rc = reason ? rf_map_set(&out->reasons, key, reason) : -ENOMEM;
+		if (rc < 0)
+			rf_free(reason);
+	}
+	sqlite3_finalize(stmt);
+	return rc ? rf_fail(err, rc, "no memory") : 0;
+}
+
+static void gap_index_done(struct gap_index *gaps)
+{
+	for (size_t i = 0; i < gaps->reasons.capacity; i++)
+		rf_free(gaps->reasons.slots[i].value);
+	rf_map_done(&gaps->reasons);
+}
+
+/*
+ * The reason of a gap in the arena, or NULL when nobody said one. Most specific first: this column
+ * of this row, the whole row, this column of every row, the table; of a view also of its base
+ * table.
+ */
 static const char *gap_reason(struct row_context *x, const char *host, const char *tbl,
 			      const char *key, const char *col)
 {
-	const struct control *c = x->control;
-	const char *reason = NULL;
+	const char *tables[] = {tbl, x->control->table ? x->control->table->base : tbl};
+	const char *keys[] = {key, key, "", ""}, *cols[] = {col, "", col, ""};
+	char text[GAP_KEY_BYTES];
 
-	sqlite3_bind_text(x->gap, 1, host, -1, SQLITE_STATIC);
-	sqlite3_bind_text(x->gap, 2, tbl, -1, SQLITE_STATIC);
-	sqlite3_bind_text(x->gap, 3, key, -1, SQLITE_STATIC);
-	sqlite3_bind_text(x->gap, 4, col, -1, SQLITE_STATIC);
-	sqlite3_bind_text(x->gap, 5, c->table ? c->table->base : tbl, -1, SQLITE_STATIC);
-	if (sqlite3_step(x->gap) == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(x->gap, 0);
+	for (size_t i = 0; i < RF_COUNT(keys); i++) {
+		for (size_t t = 0; t < RF_COUNT(tables); t++) {
+			gap_key(text, host, tables[t], keys[i], cols[i]);
+			const char *reason = rf_map_get(&x->gaps->reasons, text);
 
-		reason = finding_text(x->out, text, strlen(text));
+			if (reason)
+				return finding_text(x->out, reason, strlen(reason));
+		}
 	}
-	sqlite3_reset(x->gap);
-	return reason;
+	return NULL;
 }
 
 static const char *column_text(sqlite3_stmt *stmt, int column)
@@ -276,15 +320,11 @@ static int judge_tables(struct row_context *x, const char *host, size_t first)
 int judge_rows(struct fact_store *store, const struct control *control, sqlite3_stmt *stmt,
 	       struct finding_set *out, struct rf_err *err)
 {
-	sqlite3 *db = fact_store_db(store);
-	struct row_context x = {.control = control, .out = out, .err = err};
+	const struct gap_index none = {0};
+	struct row_context x = {.control = control, .out = out, .gaps = &none, .err = err};
 
-	if (sqlite3_prepare_v2(db, gap_sql, -1, &x.gap, NULL))
-		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
-	int rc = sql_guard_run(db, stmt, control->query ? query_row : over_row, &x, err);
-
-	sqlite3_finalize(x.gap);
-	return rc;
+	return sql_guard_run(fact_store_db(store), stmt, control->query ? query_row : over_row, &x,
+			     err);
 }
 
 /* ---- a whole run ---- */
@@ -388,7 +428,7 @@ struct run {
 	const struct yaml_node *params[16];
 	size_t params_count;
 	struct host_list hosts;
-	sqlite3_stmt *gap;
+	struct gap_index gaps;
 	struct finding_set *out;
 };
 
@@ -400,7 +440,7 @@ static int control_run(struct run *run, const struct control *c)
 	sqlite3 *db = fact_store_db(run->store);
 	sqlite3_stmt *stmt = NULL;
 	size_t first = run->out->count;
-	struct row_context x = {.control = c, .out = run->out, .err = &why, .gap = run->gap};
+	struct row_context x = {.control = c, .out = run->out, .err = &why, .gaps = &run->gaps};
 
 	if (surely_not_looked_at(c, &run->hosts))
 		return 0;
@@ -522,13 +562,13 @@ int judge_run(struct fact_store *store, const struct control_set *set,
 	}
 	if (!rc)
 		rc = hosts_keep(&run.hosts, out);
-	if (!rc && sqlite3_prepare_v2(db, gap_sql, -1, &run.gap, NULL))
-		rc = rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
+	if (!rc)
+		rc = gap_index_load(db, &run.gaps, err);
 	if (!rc)
 		rc = run_controls(&run, set, req);
 	if (rc && err && !err->code)
 		rf_fail(err, rc, "judge: %s", rf_code_text(rc));
-	sqlite3_finalize(run.gap);
+	gap_index_done(&run.gaps);
 	rf_free(run.hosts.names);
 	if (!rc)
 		finding_sort(out);

@@ -248,7 +248,7 @@ int control_set_add(struct control_set *set, const char *kind, const char *name,
 		    struct rf_slice text, bool from_site, struct rf_err *err)
 {
 	FACT_AUTOSTORE struct fact_store *scratch = NULL;
-	int rc = control_scratch_open(&scratch, err);
+	int rc = fact_store_open(&scratch, err);
 
 	if (rc < 0)
 		return rc;

@@ -267,24 +267,22 @@ static int mutants_run(struct selftest *t)
 	return rc;
 }
 
-int control_test(const struct control *control, bool mutants, struct rf_buf *out,
-		 struct control_test_result *result, struct rf_err *err)
+int control_test(const struct control *control, struct fact_store *scratch, bool mutants,
+		 struct rf_buf *out, struct control_test_result *result, struct rf_err *err)
 {
-	struct selftest t = {.control = control, .out = out, .result = result, .err = err};
+	struct selftest t = {
+		.control = control, .store = scratch, .out = out, .result = result, .err = err};
 
 	if (!control->tests)
 		return rf_fail(err, RF_E_MISSING, "%s has no tests", control->id);
 	t.expected = rf_alloc(control->tests->items_count, sizeof(*t.expected));
 	if (!t.expected)
 		return rf_fail(err, -ENOMEM, "no memory");
-	int rc = control_scratch_open(&t.store, err);
+	int rc = tests_run(&t);
 
-	if (!rc)
-		rc = tests_run(&t);
 	/* Mutants of a control that fails its own tests prove nothing. */
 	if (!rc && mutants && result->rows_failed == 0)
 		rc = mutants_run(&t);
-	fact_store_close(t.store);
 	rf_free(t.expected);
 	return rc;
 }

@@ -86,6 +86,10 @@ int fact_store_open(struct fact_store **out, struct rf_err *err)
 	    sqlite3_exec(store->db, "PRAGMA case_sensitive_like = ON; PRAGMA trusted_schema = OFF;",
 			 NULL, NULL, NULL))
 		rc = db_fail(store->db, "fact store", err);
+	/* Preparing a control allocates thousands of small pieces: from one block, not from malloc.
+	 */
+	if (!rc)
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 4000);
 	if (!rc)
 		rc = fact_functions_register(store->db, err);
 	if (!rc && (sqlite3_exec(store->db, schema, NULL, NULL, NULL) ||

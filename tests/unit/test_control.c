@@ -415,6 +415,7 @@ static void a_persons_query_is_fenced_too(void **state)
 static void mutants_of(const char *pass, const char *tests, size_t alive)
 {
 	struct control_set set = {0};
+	FACT_AUTOSTORE struct fact_store *store = NULL;
 	RF_AUTOBUF struct rf_buf text = {0}, out = {0};
 	struct control_test_result r = {0};
 	struct rf_err err = {0};
@@ -424,7 +425,8 @@ static void mutants_of(const char *pass, const char *tests, size_t alive)
 		control_set_add(&set, "controls", "t.yaml", rf_buf_slice(&text), true, &err), 0);
 	if (set.problems_count)
 		fail_msg("%s", set.problems[0]);
-	assert_int_equal(control_test(&set.controls[0], true, &out, &r, &err), 0);
+	assert_int_equal(fact_store_open(&store, NULL), 0);
+	assert_int_equal(control_test(&set.controls[0], store, true, &out, &r, &err), 0);
 	assert_int_equal(r.rows_failed, 0);
 	if (r.mutants_alive != alive)
 		fail_msg("%s: %zu alive of %zu:\n%s", pass, r.mutants_alive, r.mutants_count,
@@ -456,6 +458,7 @@ static void mutants_find_untested_edges(void **state)
 static void a_wrong_row_is_reported(void **state)
 {
 	struct control_set set = {0};
+	FACT_AUTOSTORE struct fact_store *store = NULL;
 	RF_AUTOBUF struct rf_buf out = {0};
 	struct control_test_result r = {0};
 	const char *text = HEAD("a.b") "over: ksm\npass: run = 0\n" TESTS
@@ -464,7 +467,8 @@ static void a_wrong_row_is_reported(void **state)
 	(void)state;
 	assert_int_equal(
 		control_set_add(&set, "controls", "t.yaml", rf_slice_text(text), true, NULL), 0);
-	assert_int_equal(control_test(&set.controls[0], true, &out, &r, NULL), 0);
+	assert_int_equal(fact_store_open(&store, NULL), 0);
+	assert_int_equal(control_test(&set.controls[0], store, true, &out, &r, NULL), 0);
 	assert_int_equal(r.rows_failed, 1);
 	assert_non_null(strstr(rf_buf_text(&out), "expected pass, got fail"));
 	assert_int_equal(r.mutants_count, 0);
