@@ -297,11 +297,16 @@ static void add_domain(struct virt *v, void *object, json_t *list)
 	int autostart = -1;
 	unsigned id = v->api.virDomainGetID(dom);
 	char *live = active > 0 ? v->api.virDomainGetXMLDesc(dom, 0) : NULL;
+	/* Of a VM that stopped meanwhile the stored definition came: that is not live. */
+	if (live && v->api.virDomainIsActive(dom) == 0) {
+		rf_free(live);
+		live = NULL;
+		active = 0;
+	}
 	bool failed = active < 0 || persistent < 0;
 
 	if (active > 0 && !live)
 		failed = true;
-	/* A VM that stopped between the two questions is asked again as a stopped one. */
 	char *stored =
 		persistent > 0 ? v->api.virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE) : NULL;
 
