@@ -366,9 +366,3 @@ int cmd_doctor(const struct cli_args *args, struct rf_err *err)
 	printf("\n%zu yes, %zu partly, %zu no\n", counts[CAN], counts[PARTLY], counts[CANNOT]);
 	return 0;
 }
-
-int cmd_capture(const struct cli_args *args, struct rf_err *err)
-{
-	(void)args;
-	return rf_fail(err, RF_E_UNSUPPORTED, "capture lands soon");
-}
