@@ -109,11 +109,14 @@ static bool find_set(void *ctx, const char *set, size_t size_bytes, struct nft_s
 
 		if (!message_open(&message, NFT_MSG_NEWSETELEM, &body, &number))
 			continue;
+		nl_attrs(body, a, RF_COUNT(a));
+		/* A dump may end in an empty message. */
+		if (a[NFTA_SET_ELEM_LIST_ELEMENTS].len == 0)
+			continue;
 		/* A set that comes in two messages is larger than is followed here. */
 		if (found)
 			return false;
 		found = true;
-		nl_attrs(body, a, RF_COUNT(a));
 		nft_set_read(a[NFTA_SET_ELEM_LIST_ELEMENTS], size_bytes, out);
 	}
 	return found;

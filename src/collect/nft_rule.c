@@ -451,23 +451,68 @@ static void match_ports(struct state *s, struct rf_slice info, size_t inverse_at
 static void match_multiport(struct state *s, struct rf_slice info)
 {
 	uint16_t ports[15];
-	const uint8_t *ranges = info.data + 2 + sizeof(ports);
 
-	if (info.len < 2 + sizeof(ports) + 16 || info.data[1] > 15 || ranges[15]) {
+	if (info.len < 2 + sizeof(ports) + 16 || info.data[1] > 15) {
 		s->rule->ports_known = false;
 		return;
 	}
+	const uint8_t *ranges = info.data + 2 + sizeof(ports);
+	bool inverted = ranges[15];
+
 	memcpy(ports, info.data + 2, sizeof(ports));
 	if (info.data[0] == 0) { /* XT_MULTIPORT_SOURCE */
 		s->rule->other_match = true;
 		return;
 	}
-	for (size_t i = 0; i < info.data[1]; i++) {
+	if (inverted)
+		s->rule->ports_known = false;
+	for (size_t i = 0; !inverted && i < info.data[1]; i++) {
 		bool range = ranges[i] && i + 1 < info.data[1];
 
 		ports_add(s->rule, ports[i], range ? ports[i + 1] : ports[i]);
 		i += range;
 	}
+}
+
+/* struct xt_conntrack_mtinfo2 and 3 behind their addresses, times and ports. */
+#define CONNTRACK_FLAGS	 146
+#define CONNTRACK_INVERT 148
+#define CONNTRACK_STATES 150
+#define CONNTRACK_STATE	 0x0001
+#define CONNTRACK_ALIAS	 0x2000 /* written as -m state */
+
+/* A state of the connection, by the match conntrack or the older match state. */
+static void match_states(struct state *s, uint32_t states)
+{
+	s->ct_mask = states;
+	compare_ct(s, NFT_CMP_NEQ, (struct rf_slice){0});
+}
+
+/* struct xt_state_info, padded to 8 bytes. */
+static void match_old_states(struct state *s, struct rf_slice info)
+{
+	uint32_t states = 0;
+
+	if (info.len >= sizeof(states))
+		memcpy(&states, info.data, sizeof(states));
+	match_states(s, states);
+}
+
+static void match_conntrack(struct state *s, struct rf_slice info, uint32_t revision)
+{
+	uint16_t flags, invert, states;
+
+	if (revision < 2 || info.len < CONNTRACK_STATES + sizeof(states)) {
+		s->rule->other_match = true;
+		return;
+	}
+	memcpy(&flags, info.data + CONNTRACK_FLAGS, sizeof(flags));
+	memcpy(&invert, info.data + CONNTRACK_INVERT, sizeof(invert));
+	memcpy(&states, info.data + CONNTRACK_STATES, sizeof(states));
+	if ((flags & ~CONNTRACK_ALIAS) == CONNTRACK_STATE && invert == 0)
+		match_states(s, states);
+	else
+		s->rule->other_match = true;
 }
 
 /* A match of iptables that nf_tables has no expression for. */
@@ -486,6 +531,10 @@ static void read_xt_match(struct state *s, struct rf_slice data)
 		match_ports(s, a[NFTA_MATCH_INFO], 8, IPPROTO_UDP);
 	else if (strcmp(name, "multiport") == 0)
 		match_multiport(s, a[NFTA_MATCH_INFO]);
+	else if (strcmp(name, "conntrack") == 0)
+		match_conntrack(s, a[NFTA_MATCH_INFO], nl_be32(a[NFTA_MATCH_REV], 0));
+	else if (strcmp(name, "state") == 0)
+		match_old_states(s, a[NFTA_MATCH_INFO]);
 	else if (strcmp(name, "iprange") == 0 || strcmp(name, "mac") == 0)
 		s->rule->peer_limited = true;
 	else

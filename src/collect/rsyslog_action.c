@@ -73,7 +73,7 @@ static const struct {
 	const char *destination; /* the parameter that names it */
 } modules[] = {
 	{"omfile", "file", "", "file"},
-	{"omfwd", "remote", "", "target"},
+	{"omfwd", "remote", "udp", "target"},
 	{"omrelp", "remote", "relp", "target"},
 	{"omudpspoof", "remote", "udp", "target"},
 	{"omgssapi", "remote", "tcp", "target"},
@@ -96,6 +96,19 @@ static const struct {
 	{"omjournal", "file", "", ""},
 	{"omdiscard", "discard", "", ""},
 };
+
+/* HOST:PORT; the protocols of syslog have a port of their own, others are named as they are. */
+static void remote_address(const struct rsyslog_param *params, size_t count, const char *name,
+			   const char *protocol, char *out, size_t size)
+{
+	const char *port = rsyslog_param(params, count, "port");
+
+	if (!*port)
+		port = rsyslog_param(params, count, "serverport");
+	if (!*port && strcmp(protocol, "tcp") != 0)
+		port = "514";
+	rf_format(out, size, "%s%s%s", name, *port ? ":" : "", port);
+}
 
 static void remote_details(const struct rsyslog_at *s, const char *type,
 			   const struct rsyslog_param *params, size_t count, struct target *t)
@@ -159,9 +172,7 @@ void rsyslog_put_action(const struct rsyslog_at *s, const char *selector,
 		return;
 	}
 	if (strcmp(t.kind, "remote") == 0) {
-		const char *port = rsyslog_param(params, count, "port");
-
-		rf_format(destination, sizeof(destination), "%s:%s", name, *port ? port : "514");
+		remote_address(params, count, name, t.protocol, destination, sizeof(destination));
 		remote_details(s, type, params, count, &t);
 	} else {
 		rf_format(destination, sizeof(destination), "%s%s", *name ? name : dynamic,

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "collect/log_syntax.h"
 
-#define MAX_DRIVERS 512
+#define MAX_DRIVERS 256
 #define MAX_NESTING 32
 
 /* A driver within a destination. */
