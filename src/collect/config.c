@@ -338,6 +338,64 @@ static void put_clamd(struct sys *sys, struct fact_sink *out)
 	}
 }
 
+/* What has been read of bridge.conf and its includes. */
+struct bridge_acl {
+	struct sys *sys;
+	struct fact_sink *out;
+	struct rf_buf allowed;
+	unsigned int files;
+	bool failed;
+};
+
+/* The helper follows includes without a limit; nobody needs more than this. */
+static void read_bridge_conf(struct bridge_acl *acl, const char *path, unsigned int depth)
+{
+	RF_AUTOBUF struct rf_buf buf = {0};
+
+	if (depth > RF_MAX_INCLUDE_DEPTH || acl->files++ > RF_MAX_INCLUDE_FILES) {
+		acl->failed = true;
+		return;
+	}
+	int rc = util_read(acl->sys, acl->out, FACT_T_CONFIG_OPTION, path, path, RF_MAX_FILE_BYTES,
+			   &buf);
+
+	acl->failed |= rc < 0;
+	char *cursor = rc > 0 && buf.len ? (char *)buf.data : NULL;
+
+	for (char *line; (line = rf_line_next(&cursor));) {
+		char *words = line;
+		const char *verb = rf_word_next(&words), *arg = verb ? rf_word_next(&words) : NULL;
+
+		if (!arg || verb[0] == '#')
+			continue;
+		if (strcmp(verb, "allow") == 0)
+			rf_buf_printf(&acl->allowed, "%s%s", acl->allowed.len ? "," : "", arg);
+		if (strcmp(verb, "include") == 0)
+			read_bridge_conf(acl, arg, depth + 1);
+	}
+}
+
+static void put_bridge_conf(struct sys *sys, struct fact_sink *out)
+{
+	static const char *const files[] = {"/etc/qemu/bridge.conf", "/etc/qemu-kvm/bridge.conf"};
+
+	for (size_t i = 0; i < RF_COUNT(files); i++) {
+		struct bridge_acl acl = {.sys = sys, .out = out};
+
+		if (!sys_exists(sys, files[i]))
+			continue;
+		read_bridge_conf(&acl, files[i], 0);
+		if (!acl.failed)
+			put(out, "qemu-bridge/allow", rf_buf_text(&acl.allowed), files[i]);
+		else
+			fact_gap(out, FACT_T_CONFIG_OPTION, "qemu-bridge/allow", "", files[i],
+				 "It, or a file that it includes, cannot be read, or the includes "
+				 "go too deep.");
+		rf_buf_done(&acl.allowed);
+		return;
+	}
+}
+
 static void note_id(void *ctx, const struct util_setting *s)
 {
 	if (strcmp(s->key, "ID") == 0)
@@ -404,6 +462,7 @@ int collect_config(struct sys *sys, const struct collect_request *req, struct fa
 	put_lldp(sys, out);
 	put_ovs(sys, out);
 	put_clamd(sys, out);
+	put_bridge_conf(sys, out);
 	put_banners(sys, out);
 	put_usb(sys, out);
 	return 0;

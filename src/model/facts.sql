@@ -455,7 +455,7 @@ CREATE TABLE path_mount (
 CREATE TABLE file_mode (
 	host TEXT NOT NULL, -- the host
 	path TEXT NOT NULL, -- path
-	topic TEXT, -- shadow, passwd, grub, ssh-host-key, sudoers, cron, dev-kvm, libvirt-conf, libvirt-key, libvirt-socket, libvirt-hook, libvirt-domain, libvirt-secret, libvirt-nwfilter, libvirt-log, vm-image-dir, save-dir, swtpm-state, audit-rules, log-dir, bridge-helper, bridge-conf, qemu-conf, memory-backing ...
+	topic TEXT, -- shadow, passwd, grub, ssh-host-key, sudoers, cron, dev-kvm, libvirt-conf, libvirt-key, libvirt-socket, libvirt-hook, libvirt-domain, libvirt-secret, libvirt-nwfilter, libvirt-log, vm-image-dir, save-dir, swtpm-state, audit-rules, log-dir, bridge-helper, bridge-conf, qemu-conf, memory-backing; also audit-log, boot-dir, boot-loader, dev-sev, dev-tpm, dev-tun, dev-vfio, dev-vhost, esp, grub-source, home-root, hosts-equiv, libvirt-key-dir, libvirt-network, libvirt-run, libvirt-state, libvirt-storage, nvram, nvram-dir, qemu-monitor, ringfence, save-file, snmp-conf, ssh-conf, swtpm-ca, time-key, tmp-dir, vm-image
 	kind TEXT, -- file, dir, link, socket, char, block, fifo, absent
 	mode INTEGER, -- permission bits, 12 of them; octal in mode_text
 	mode_text TEXT, -- 0640 ...
@@ -749,7 +749,7 @@ CREATE TABLE tc_program (
 	PRIMARY KEY (host, link, direction, item)
 );
 
--- kv: settings of other daemons. Keys FILE/NAME: iscsid/node.session.auth.authmethod, lvm/global_filter, lvm/filter, lldpd/interface_pattern (of `configure system interface pattern`, '' when unset), ovs/manager, clamd/present, ksmtuned/enabled, udisks/present, issue/text_set, issue.net/text_set, issue/os_info, libvirt-conf/uri_aliases, qemu-bridge/allow (words behind `allow` in bridge.conf and its includes, joined by ','; no row without the file), usb/..., bluetooth/...
+-- kv: settings of other daemons. Keys FILE/NAME: iscsid/node.session.auth.authmethod, lvm/global_filter, lvm/filter, lldpd/interface_pattern (of `configure system interface pattern`, '' when unset), ovs/manager, clamd/present, ksmtuned/enabled, udisks/present, issue/text_set, issue.net/text_set, issue/os_info, libvirt-conf/uri_aliases, qemu-bridge/allow (words behind `allow` in bridge.conf and its includes, joined by ','; no row without the file), iscsid/mutual_chap, lvm/scan_lvs, lvm/use_devicesfile, lvm/devices_file (1 when the devices file is there), clamd/ExcludePath, issue.net/os_info, NAME/present (autofs, bluetooth, flow, iscsid, lldpd, lvm, ovs, usb, usbguard, wlan; 1 or 0), UNIT/enabled (ksm, udisks2, autofs, lldpd, bluetooth), usb/authorized_default
 CREATE TABLE config_option (
 	host TEXT NOT NULL, -- the host
 	key TEXT NOT NULL, -- as above

@@ -201,6 +201,35 @@ static void nothing_installed_is_a_fact(void **state)
 	host_done(&h);
 }
 
+static void allowed_bridges_are_listed(void **state)
+{
+	static const struct {
+		const char *text, *include, *want;
+	} cases[] = {
+		{"allow br0\n", "", "br0"},
+		{" allow  br0\n#allow all\ndeny br1\nallow\n", "", "br0"},
+		{"allow br0\ninclude /etc/qemu/x.conf\n", "allow all\n", "br0,all"},
+		{"", "", ""},
+		/* Files that include each other. */
+		{"include /etc/qemu/x.conf\n", "include /etc/qemu/bridge.conf\n", "-"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		struct test_host h;
+
+		host_make(&h);
+		host_file(&h, "/etc/qemu/bridge.conf", cases[i].text);
+		host_file(&h, "/etc/qemu/x.conf", cases[i].include);
+		host_collect(&h, collect_config);
+		assert_fact(&h, "SELECT value FROM config_option WHERE key='qemu-bridge/allow'",
+			    cases[i].want);
+		assert_fact(&h, "SELECT count(*) FROM fact_gap WHERE key='qemu-bridge/allow'",
+			    strcmp(cases[i].want, "-") == 0 ? "1" : "0");
+		host_done(&h);
+	}
+}
+
 static void what_cannot_be_read_is_a_gap(void **state)
 {
 	struct test_host h;
@@ -225,6 +254,7 @@ int main(void)
 		cmocka_unit_test(banners_are_read),
 		cmocka_unit_test(settings_of_daemons),
 		cmocka_unit_test(nothing_installed_is_a_fact),
+		cmocka_unit_test(allowed_bridges_are_listed),
 		cmocka_unit_test(what_cannot_be_read_is_a_gap),
 	};
 
