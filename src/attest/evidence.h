@@ -24,7 +24,8 @@ enum evidence_kind {
 	EVIDENCE_IMA = 9, /* u16 alg of the template digests (0x0004 usual), then the binary list */
 	EVIDENCE_USERSPACE = 10, /* systemd's tpm2-measure.log */
 	EVIDENCE_TXT_LOG = 11,
-	EVIDENCE_QUOTE12 = 12, /* TPM 1.2 */
+	EVIDENCE_QUOTE12 = 12, /* TPM 1.2: TPM_QUOTE_INFO or TPM_QUOTE_INFO2 as signed; with it
+				  SIGNATURE is the bare RSA number and AK_PUBLIC a TPM_PUBKEY */
 	EVIDENCE_FILES = 13,   /* JSON: boot files on disk with their Authenticode and flat digests,
 				  so that a digest gets a path (hints) */
 	EVIDENCE_MODULES = 14, /* JSON: loaded modules (hints) */
@@ -41,8 +42,14 @@ struct evidence {
 int evidence_parse(struct rf_slice in, struct evidence *out, struct rf_err *err) RF_MUST_CHECK;
 /* Appends the magic (once) and a section. */
 int evidence_add(struct rf_buf *out, enum evidence_kind kind, struct rf_slice bytes) RF_MUST_CHECK;
-/* The EVIDENCE_PCRS section. */
+/* "boot log"; NULL for a kind that is not known. */
+const char *evidence_kind_name(uint32_t kind);
+
+/* The EVIDENCE_PCRS section: refuses PCR 24 and above, a value twice, lengths that do not fit the
+ * algorithm. Empty gives no banks. */
 int evidence_pcrs_parse(struct rf_slice in, struct attest_pcr_values *out,
 			struct rf_err *err) RF_MUST_CHECK;
+/* Writes that section. 0 or -ENOMEM. */
+int evidence_pcrs_add(struct rf_buf *out, const struct attest_pcr_values *values) RF_MUST_CHECK;
 
 #endif
