@@ -265,7 +265,7 @@ static int prepare_writer(struct archive *a, const char *name, struct rf_err *er
 	}
 	if ((strcmp(filter, "none") != 0 &&
 	     archive_write_add_filter_by_name(a, filter) != ARCHIVE_OK) ||
-	    archive_write_set_format_pax_restricted(a) != ARCHIVE_OK)
+	    archive_write_set_format_gnutar(a) != ARCHIVE_OK)
 		return archive_error(a, err);
 	(void)archive_write_set_options(a, "hdrcharset=BINARY");
 	/* The same recording gives the same bytes. */
