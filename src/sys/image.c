@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "sys/image.h"
 
@@ -67,12 +69,30 @@ static int read_part(int fd, off_t at, size_t size, struct rf_buf *out)
 	return 0;
 }
 
+/* What a VM wrote to a raw disk, or LUKS keeps in its header, is none of our business: beyond the
+ * bytes that name the format, only a qcow2 header is given, since that one names the image below.
+ */
+static void head_keep_format(struct rf_buf *out)
+{
+	static const uint8_t qcow[4] = {'Q', 'F', 'I', 0xfb};
+
+	if (out->len >= sizeof(qcow) && memcmp(out->data, qcow, sizeof(qcow)) == 0)
+		return;
+	if (out->len > IMAGE_MAGIC_BYTES) {
+		rf_wipe(out->data + IMAGE_MAGIC_BYTES, out->len - IMAGE_MAGIC_BYTES);
+		out->len = IMAGE_MAGIC_BYTES;
+	}
+}
+
 int image_head(const char *path, struct rf_buf *out, struct rf_err *why)
 {
 	struct stat st;
 	int fd = open_part(path, true, &st, why);
+	int rc = fd < 0 ? fd : read_part(fd, 0, IMAGE_HEAD_BYTES, out);
 
-	return fd < 0 ? fd : read_part(fd, 0, IMAGE_HEAD_BYTES, out);
+	if (rc == 0)
+		head_keep_format(out);
+	return rc;
 }
 
 int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why)

@@ -7,8 +7,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define IMAGE_HEAD_BYTES 4096u
-#define IMAGE_TAIL_BYTES 16384 /* a signature with a long key takes some 1,500 */
+#define IMAGE_HEAD_BYTES  4096u
+#define IMAGE_MAGIC_BYTES 8	/* of a format other than qcow2 */
+#define IMAGE_TAIL_BYTES  16384 /* a signature with a long key takes some 1,500 */
 
 /* Reads at most IMAGE_HEAD_BYTES from the start of a regular file or block device; anything else is
  * refused (-EINVAL) without opening it. path is absolute. */
