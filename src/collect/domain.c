@@ -102,15 +102,16 @@ static int unit_scale(const char *unit, int64_t *out)
 
 int domain_size(const char *number, const char *unit, const char *default_unit, int64_t *out_bytes)
 {
-	int64_t v, scale = 1;
+	int64_t v, scale = 1, bytes;
 	int rc = rf_num(number, 10, 0, INT64_MAX, &v);
 
 	if (rc == 0)
 		rc = unit_scale(unit && *unit ? unit : default_unit, &scale);
 	if (rc < 0)
 		return rc;
-	if (__builtin_mul_overflow(v, scale, out_bytes))
+	if (__builtin_mul_overflow(v, scale, &bytes))
 		return RF_E_LIMIT;
+	*out_bytes = bytes;
 	return 0;
 }
 

@@ -196,8 +196,18 @@ static void one_file(struct walk *w, const char *path)
 
 static void walk_folder(struct walk *w, const char *dir, unsigned int depth);
 
+/* Files first, then folders, then links: what is itself there is named by its own path. */
+enum pass { PASS_FILES, PASS_FOLDERS, PASS_LINKS, PASSES };
+
+static enum pass pass_of(const struct sys_stat *st)
+{
+	if (S_ISLNK(st->type))
+		return PASS_LINKS;
+	return S_ISDIR(st->type) ? PASS_FOLDERS : PASS_FILES;
+}
+
 static void one_name(struct walk *w, const char *dir, const char *name, unsigned int depth,
-		     bool links)
+		     enum pass pass)
 {
 	char path[RF_MAX_PATH_BYTES];
 	bool is_xml = rf_ends(name, ".xml");
@@ -207,9 +217,9 @@ static void one_name(struct walk *w, const char *dir, const char *name, unsigned
 		return gap(w, dir, "a path in it is longer than 4,095 bytes");
 	if (sys_stat(w->sys, path, &st) < 0)
 		return;
-	if (S_ISLNK(st.type) != links)
+	if (pass_of(&st) != pass)
 		return;
-	if (links && sys_stat_follow(w->sys, path, &st) < 0) {
+	if (pass == PASS_LINKS && sys_stat_follow(w->sys, path, &st) < 0) {
 		if (is_xml)
 			gap(w, path, "it is a symbolic link to nothing that can be read");
 		return;
@@ -237,7 +247,7 @@ static void walk_folder(struct walk *w, const char *dir, unsigned int depth)
 
 	if (sys_list(w->sys, dir, &names, &err) < 0)
 		return gap(w, dir, rf_err_text(&err));
-	for (int links = 0; links <= 1; links++) {
+	for (int pass = 0; pass < PASSES; pass++) {
 		for (size_t i = 0; i < names.count && w->rc == 0; i++) {
 			if (w->files_count >= MAX_FILES) {
 				if (w->is_complete)
@@ -247,7 +257,7 @@ static void walk_folder(struct walk *w, const char *dir, unsigned int depth)
 				w->is_complete = false;
 				return;
 			}
-			one_name(w, dir, names.names[i], depth, links == 1);
+			one_name(w, dir, names.names[i], depth, (enum pass)pass);
 		}
 	}
 }
