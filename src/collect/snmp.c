@@ -97,7 +97,7 @@ static const char *scope_of(const char *source)
 
 static bool is_well_known(const char *community)
 {
-	return rf_equal_nocase(community, "public") || rf_equal_nocase(community, "private");
+	return strcmp(community, "public") == 0 || strcmp(community, "private") == 0;
 }
 
 /* rocommunity COMMUNITY [SOURCE [OID | -V VIEW]] */
