@@ -53,6 +53,7 @@ struct rf_slice rf_buf_slice(const struct rf_buf *buf);
 /* A NUL-terminated text as a slice. */
 struct rf_slice rf_slice_text(const char *text);
 
+/* Same length and bytes. */
 bool rf_slice_equal(struct rf_slice a, struct rf_slice b);
 
 #endif

@@ -22,7 +22,10 @@ struct rf_reader {
 	bool failed;
 };
 
+/* A reader at the start of in, which must outlive it. */
 struct rf_reader rf_reader(struct rf_slice in);
+
+/* The next number, big endian (be) or little endian (le); 0 after a failure. */
 uint8_t rf_read_u8(struct rf_reader *r);
 uint16_t rf_read_be16(struct rf_reader *r);
 uint32_t rf_read_be32(struct rf_reader *r);

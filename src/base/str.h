@@ -17,6 +17,7 @@
  */
 int rf_num(const char *text, int base, int64_t min, int64_t max, int64_t *out) RF_MUST_CHECK;
 
+/* Does text begin or end so? */
 bool rf_starts(const char *text, const char *prefix);
 bool rf_ends(const char *text, const char *suffix);
 /* Equal, ASCII letters without regard to case. */
@@ -30,7 +31,8 @@ int rf_truth(const char *text);
 /* Cuts blanks at both ends in place; returns the new start. */
 char *rf_trim(char *text);
 
-/* Shell-like pattern: * ? and [set] ([a-z], [!x]); / is an ordinary character, there is no escape. */
+/* Shell-like pattern: * ? and [set] ([a-z], [!x]); / is an ordinary character, there is no escape.
+ */
 bool rf_glob(const char *pattern, const char *text);
 
 /* Makes ASCII letters small, in place. */

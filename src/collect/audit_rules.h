@@ -20,6 +20,7 @@ struct audit_rule_view {
 	char setting_value[16];
 };
 
+/* Frees what a view owns. */
 void audit_rule_done(struct audit_rule_view *rule);
 
 /* Reads a line of a rule file, which is cut in place. False when it is empty, a comment, or not

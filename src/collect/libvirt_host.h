@@ -12,6 +12,7 @@ struct libvirt_host {
 	struct fact_int tcp_socket, session_daemons;
 };
 
+/* Which daemon is here, whether TCP is open, how many session daemons run. */
 void libvirt_host_look(struct sys *sys, struct libvirt_host *out);
 
 /* True when a program of that name exists in one of the usual folders. */

@@ -25,9 +25,11 @@ bool rsyslog_read(struct log_reader *r, const char *path);
 /* The same for a text, which is cut in place. */
 void rsyslog_parse(struct log_reader *r, char *text, const char *path);
 
+/* The same for syslog-ng. */
 bool syslog_ng_read(struct log_reader *r, const char *path);
 void syslog_ng_parse(struct log_reader *r, char *text, const char *path);
 
+/* The same for logrotate. */
 bool logrotate_read(struct log_reader *r, const char *path);
 void logrotate_parse(struct log_reader *r, char *text, const char *path);
 

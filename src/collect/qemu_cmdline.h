@@ -32,6 +32,7 @@ struct swtpm_cmdline {
 	bool encrypted; /* a key or password was given */
 };
 
+/* Reads swtpm's NUL-separated command line. */
 void swtpm_cmdline_parse(struct rf_slice cmdline, struct swtpm_cmdline *out);
 
 /* True when the program's name is QEMU's: qemu-system-*, qemu-kvm, kvm. */

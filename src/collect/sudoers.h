@@ -106,6 +106,7 @@ int sudoers_expand(const struct sudoers *s, enum sudoers_alias_kind kind,
 void sudoers_list_done(struct sudoers_list *list);
 int sudoers_list_add(struct sudoers_list *list, const struct sudoers_item *item) RF_MUST_CHECK;
 
+/* Frees what a rule owns. */
 void sudoers_rule_done(struct sudoers_rule *rule);
 
 #define SUDOERS_AUTOLIST __attribute__((cleanup(sudoers_list_done)))

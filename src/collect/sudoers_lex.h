@@ -18,6 +18,7 @@ const char *sudoers_lex_keep(struct sudoers *s, const char *text, size_t len);
 /* Notes what was not understood, unless something was noted before. */
 void sudoers_lex_fail(struct sudoers_lexer *lex, const char *what);
 
+/* Moves to the next character that is no blank. */
 void sudoers_lex_skip_blanks(struct sudoers_lexer *lex);
 /* Takes c, blanks before it skipped. */
 bool sudoers_lex_accept(struct sudoers_lexer *lex, char c);

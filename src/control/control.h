@@ -24,6 +24,7 @@ enum finding_state {
 };
 #define FINDING_STATE_COUNT 6
 
+/* "high" and back; RF_E_UNKNOWN for another word. */
 const char *severity_name(enum severity severity);
 int severity_parse(const char *text, enum severity *out) RF_MUST_CHECK;
 const char *finding_state_name(enum finding_state state); /* "pass", "not_applicable" ... */
@@ -99,9 +100,11 @@ int control_set_load_site(struct control_set *set, const char *dir,
 /* Puts the version-aware defaults of .vmx keys into the store (data, not facts). */
 int control_defaults_load(struct fact_store *store, struct rf_err *err) RF_MUST_CHECK;
 
+/* Frees everything loaded; accepts a zeroed set. */
 void control_set_done(struct control_set *set);
 #define CONTROL_AUTOSET __attribute__((cleanup(control_set_done)))
 
+/* By id; NULL when there is none. */
 const struct control *control_find(const struct control_set *set, const char *id);
 const struct profile *profile_find(const struct control_set *set, const char *id);
 

@@ -227,9 +227,12 @@ int profile_load(struct control_set *set, const char *name, struct rf_slice text
 int waivers_load(struct control_set *set, const char *name, struct rf_slice text,
 		 struct rf_err *err);
 
+/* One file: whose it is follows from db, which only strangers' files need. */
 static int add_with(struct control_set *set, sqlite3 *db, const char *kind, const char *name,
-		    struct rf_slice text, bool from_site, struct rf_err *err)
+		    struct rf_slice text, struct rf_err *err)
 {
+	bool from_site = db != NULL;
+
 	struct rf_err why = {0};
 	int rc;
 
@@ -252,7 +255,7 @@ int control_set_add(struct control_set *set, const char *kind, const char *name,
 
 	if (rc < 0)
 		return rc;
-	return add_with(set, fact_store_db(scratch), kind, name, text, from_site, err);
+	return add_with(set, from_site ? fact_store_db(scratch) : NULL, kind, name, text, err);
 }
 
 int control_set_load_builtin(struct control_set *set, bool with_tests, struct rf_err *err)
@@ -269,7 +272,7 @@ int control_set_load_builtin(struct control_set *set, bool with_tests, struct rf
 			rc = add_with(set, NULL, kind, file->path,
 				      (struct rf_slice){file->data,
 							with_tests ? file->len : file->head_len},
-				      false, err);
+				      err);
 	}
 	return rc;
 }
