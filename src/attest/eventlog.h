@@ -26,25 +26,35 @@ struct eventlog_event {
 
 struct eventlog {
 	enum eventlog_format format;
-	struct rf_slice bytes;
+	struct rf_slice bytes;		 /* up to the end of the last event or padding */
+	size_t start;			 /* of the first record: 0, or behind a container's head */
 	uint16_t algs[ATTEST_MAX_BANKS]; /* of the Spec ID event, with sizes */
 	uint16_t sizes[ATTEST_MAX_BANKS];
 	size_t algs_count;
+	bool sha1_records; /* no Spec ID event of version 03: TCG_PCR_EVENT to the end */
 	size_t events_count;
 	size_t pad_bytes; /* zeros or 0xff behind the last event */
 	int locality;	  /* of StartupLocality; 0 when none */
 	bool hcrtm;	  /* PCR 0 begins with an H-CRTM event */
+	bool drtm;	  /* a dynamic launch: PCR 17 to 22 begin with zeros, not ones */
 	bool ccel;	  /* PCR field is a measurement register index (TDX) */
 };
 
-/* Checks the whole log's structure once. The error names event and offset. */
+/*
+ * Checks the whole log's structure once. The error names event and offset. Refused: PCR 24 and
+ * above, an algorithm that the header does not list, one twice, more digests than the header
+ * allows, a record that leads out of the log, a second, late or senseless StartupLocality.
+ * RF_E_MISSING for a log of no bytes (some clouds give one).
+ */
 int eventlog_open(struct rf_slice in, struct eventlog *out, struct rf_err *err) RF_MUST_CHECK;
 
-/* Iterates: *at starts at 0. 1: an event, 0: the end (after eventlog_open nothing can fail). */
+/* Iterates: *at starts at 0 and is the function's own (offset and index in one). 1: an event, 0:
+ * the end (after eventlog_open nothing can fail). */
 int eventlog_next(const struct eventlog *log, size_t *at, struct eventlog_event *out);
 
-/* PCR values that the log explains, one bank each for every algorithm we can compute.
- * touched[bank]: bit n set when any event extended PCR n. */
+/* PCR values that the log explains, one bank each for every algorithm we can compute. All 24
+ * values are there, with what the PCR begins with where no event extended it; present and touched:
+ * bit n set when any event extended PCR n. With log->ccel the "PCRs" are register indexes. */
 struct eventlog_replay {
 	struct attest_pcr_values pcrs;
 	uint32_t touched[ATTEST_MAX_BANKS];
@@ -101,6 +111,7 @@ enum eventlog_component {
 	COMPONENT_COUNT
 };
 const char *eventlog_component_name(enum eventlog_component component); /* "kernel command line" */
+const char *eventlog_proof_name(enum eventlog_proof proof);		/* "proved" */
 
 /* What one event means. text: for a person (path, variable, command, words), visible characters
  * only. */
@@ -112,11 +123,15 @@ struct eventlog_meaning {
 	struct rf_slice value; /* variable contents and the like, borrowed */
 };
 
-/* Says what the event means and whether its digests prove it. state carries what earlier events
+/* Says what the event means and whether its digests prove it: in every bank that we can compute, so
+ * that no bank can be told another story. state carries what earlier events
  * decided (separators seen, exit of boot services); zero it before the first event. */
 struct eventlog_state {
-	uint32_t separators; /* bit n: PCR n closed */
-	bool failed_separator, exit_boot_services, after_exit;
+	uint32_t separators;	 /* bit n: PCR n closed */
+	uint32_t extended;	 /* bit n: an event of PCR n was seen */
+	bool failed_separator;	 /* the firmware reported an error */
+	bool exit_boot_services; /* the system took over: said to have succeeded */
+	bool after_exit;	 /* from here on only what may follow that is believed */
 };
 void eventlog_explain(struct attest_hasher *hasher, const struct eventlog *log,
 		      const struct eventlog_event *event, struct eventlog_state *state,
