@@ -61,7 +61,7 @@ static inline EVP_PKEY *make_ecc(const char *group)
 }
 
 /* A number of the key, padded to len bytes (0: as long as it is). */
-static inline size_t key_number(EVP_PKEY *key, const char *param, uint8_t out[512], size_t len)
+static inline size_t key_number(EVP_PKEY *key, const char *param, uint8_t *out, size_t len)
 {
 	BIGNUM *n = NULL;
 
