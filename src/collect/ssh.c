@@ -50,9 +50,11 @@ static void find_version(struct sys *sys, struct fact_sink *out, char *version, 
 		put_option(out, "version", version, "rpm database");
 		return;
 	}
-	fact_gap(out, FACT_T_SSH_OPTION, "version", "", DPKG_STATUS,
-		 "%s does not list openssh-server%s%s, so that the version of sshd is not known",
-		 DPKG_STATUS, rc < 0 ? ": " : "", rc < 0 ? rf_code_text(rc) : "");
+	fact_gap(out, FACT_T_SSH_OPTION, "version", "",
+		 rc == -ENOENT ? "rpm database" : DPKG_STATUS,
+		 "neither dpkg nor rpm names openssh-server, so that the version of sshd is not "
+		 "known (%s)",
+		 rf_code_text(rc < 0 ? rc : RF_E_MISSING));
 }
 
 static void put_matches(struct fact_sink *out, const struct sshd_config *config)

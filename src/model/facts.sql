@@ -224,11 +224,11 @@ CREATE TABLE account (
 	gid INTEGER, -- primary group
 	home TEXT, -- home directory
 	shell TEXT, -- login shell
-	can_login INTEGER, -- 1 when the shell is not nologin, false or sync
+	can_login INTEGER, -- 1 when the shell is not nologin, false, sync, halt or shutdown
 	is_system INTEGER, -- 1 when uid is below UID_MIN and not 0
 	password TEXT, -- set, locked, empty, none (no shadow line)
 	hash_scheme TEXT, -- yescrypt, sha512, sha256, bcrypt, md5, des; '' when there is no hash
-	changed_day INTEGER, -- day of the last change, days since 1970-01-01
+	changed_day INTEGER, -- day of the last change, days since 1970-01-01; NULL when shadow has no date
 	min_days INTEGER, -- fewest days between changes
 	max_days INTEGER, -- most days a password lives; -1 for no limit
 	inactive_days INTEGER, -- days after expiry until locked; -1 for never
@@ -236,7 +236,7 @@ CREATE TABLE account (
 	rhosts INTEGER, -- 1 when .rhosts or .shosts lies in the home directory
 	netrc INTEGER, -- 1 when .netrc lies in the home directory
 	forward INTEGER, -- 1 when .forward lies in the home directory
-	home_mode INTEGER, -- permission bits of the home directory
+	home_mode INTEGER, -- permission bits of the home directory; 0 when there is none
 	source TEXT, -- /etc/passwd:LINE
 	PRIMARY KEY (host, name)
 );
@@ -253,6 +253,8 @@ CREATE TABLE group_member (
 -- kv: password, lock-out and session policy as it takes effect.
 -- Keys: login.defs/NAME, pwquality/NAME, faillock/NAME, pwhistory/NAME, pam/NAME (hash, su_wheel, faillock,
 -- pwquality, pwhistory, nullok; 1 or 0), shell/TMOUT, shell/umask, logind/NAME, nsswitch/passwd, sssd/present, cron/allow, at/allow.
+-- What a module that no PAM stack calls would set has no effect: then faillock/deny and pwhistory/remember are 0, pwquality/minlen is pam_unix's.
+-- Times are in seconds. cron/allow and at/allow are 1 when only users named in the .allow file (or root alone, or nobody: not installed) may use it.
 CREATE TABLE auth_policy (
 	host TEXT NOT NULL, -- the host
 	key TEXT NOT NULL, -- as above
@@ -326,7 +328,7 @@ CREATE TABLE ssh_key (
 	file TEXT NOT NULL, -- path
 	line INTEGER NOT NULL, -- line in authorized_keys; 1 for a host key
 	kind TEXT, -- host, authorized
-	account TEXT, -- owner of the authorized_keys file
+	account TEXT, -- owner of the authorized_keys file; ALL for a file that lets every account in
 	algorithm TEXT, -- ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 ...
 	bits INTEGER, -- key size
 	restricted INTEGER, -- 1 when from= or command= or restrict stands before the key
@@ -394,6 +396,7 @@ CREATE TABLE package (
 );
 
 -- Files of the packages that carry the hypervisor (kernel, QEMU, libvirt, firmware, swtpm) which are not as packaged.
+-- Compared are programs, libraries, firmware, the running kernel's image and its loaded modules, 160 MB at most; a gap says what was left.
 CREATE TABLE package_file (
 	host TEXT NOT NULL, -- the host
 	package TEXT NOT NULL, -- package

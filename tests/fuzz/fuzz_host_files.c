@@ -68,7 +68,7 @@ static char dirs[RF_COUNT(targets)][32];
 
 static void clean_up(void)
 {
-	char command[64];
+	char command[300];
 
 	for (size_t i = 0; i < RF_COUNT(targets); i++) {
 		snprintf(command, sizeof(command), "rm -rf '%s'", dirs[i]);
