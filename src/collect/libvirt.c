@@ -269,20 +269,6 @@ static void put_gaps(struct run *r, const json_t *gaps)
 	}
 }
 
-/* Names of <secmodel><model> in the capabilities, joined; NULL when there are no capabilities. */
-static const char *secmodels(const json_t *doc, struct rf_buf *out)
-{
-	XML_AUTODOC struct xml_doc caps = {0};
-	const char *text = text_of(doc, "capabilities");
-
-	if (!*text || xml_parse(rf_slice_text(text), "capabilities", &caps, NULL) < 0)
-		return NULL;
-	for (const struct xml_node *n = xml_at(caps.root, "host/secmodel"); n;
-	     n = xml_next(n, "secmodel"))
-		rf_buf_printf(out, "%s%s", out->len ? "," : "", xml_text(n, "model"));
-	return rf_buf_text(out);
-}
-
 static const char *text_or_null(const json_t *doc, const char *key)
 {
 	return *text_of(doc, key) ? text_of(doc, key) : NULL;
@@ -290,15 +276,12 @@ static const char *text_or_null(const json_t *doc, const char *key)
 
 static void put_connection(struct run *r, const json_t *doc, const char *why)
 {
-	RF_AUTOBUF struct rf_buf models = {0};
 	struct libvirt_host host;
 
 	libvirt_host_look(r->sys, &host);
 	struct fact_libvirt row = {.uri = r->uri,
 				   .connected = FACT_BOOL(doc),
 				   .version = text_or_null(doc, "version"),
-				   .hypervisor_version = text_or_null(doc, "hypervisor_version"),
-				   .secmodels = secmodels(doc, &models),
 				   .daemon = host.daemon,
 				   .tcp_socket = host.tcp_socket,
 				   .session_daemons = host.session_daemons,
@@ -308,8 +291,6 @@ static void put_connection(struct run *r, const json_t *doc, const char *why)
 		bool known;
 		const char *reason;
 	} cols[] = {{"version", row.version, why},
-		    {"hypervisor_version", row.hypervisor_version, why},
-		    {"secmodels", row.secmodels, why},
 		    {"tcp_socket", row.tcp_socket.known, "/proc/net/tcp could not be read"},
 		    {"session_daemons", row.session_daemons.known, "/proc could not be read"}};
 

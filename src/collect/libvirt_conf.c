@@ -207,7 +207,6 @@ static int put_helpers(struct sys *sys, struct fact_sink *out)
 /* The row that stands for libvirt when no connection was asked for. */
 static void put_row(const struct libvirt_host *host, struct fact_sink *out)
 {
-	static const char *const cols[] = {"version", "hypervisor_version", "secmodels"};
 
 	fact_put_libvirt(out, &(struct fact_libvirt){.uri = "files",
 						     .connected = FACT_INT(0),
@@ -215,9 +214,10 @@ static void put_row(const struct libvirt_host *host, struct fact_sink *out)
 						     .tcp_socket = host->tcp_socket,
 						     .session_daemons = host->session_daemons,
 						     .source = CONF_DIR});
-	for (size_t i = 0; i < RF_COUNT(cols); i++)
-		fact_gap(out, FACT_T_LIBVIRT, "files", cols[i], CONF_DIR,
-			 "no connection to libvirt was asked for; give --connect to have this");
+	fact_gap(out, FACT_T_LIBVIRT, "files", "version", CONF_DIR,
+		 "no connection to libvirt was asked for; give --connect to have this");
+	fact_gap(out, FACT_T_LIBVIRT_HYPERVISOR, "", "", CONF_DIR,
+		 "no connection to libvirt was asked for; give --connect to have this");
 	if (!host->tcp_socket.known)
 		fact_gap(out, FACT_T_LIBVIRT, "files", "tcp_socket", CONF_DIR,
 			 "/proc/net/tcp could not be read");

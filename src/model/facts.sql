@@ -788,11 +788,19 @@ CREATE TABLE libvirt (
 	uri TEXT NOT NULL, -- connection URI; 'files' when only configuration files were read
 	connected INTEGER, -- 1 when the daemon answered
 	version TEXT, -- libvirt's version
-	hypervisor_version TEXT, -- QEMU's version
-	secmodels TEXT, -- security models of the capabilities joined by ',': apparmor,dac
 	daemon TEXT, -- monolithic (libvirtd), modular (virtqemud), none
 	tcp_socket INTEGER, -- 1 when libvirtd-tcp.socket or virtproxyd-tcp.socket is enabled or a listener holds port 16509
 	session_daemons INTEGER, -- unprivileged libvirt daemons that run now
+	source TEXT, -- the URI
+	PRIMARY KEY (host, uri)
+);
+
+-- What libvirt says of the hypervisor that it drives. Not in libvirt, because a libvirt that was just started needs long to say it.
+CREATE TABLE libvirt_hypervisor (
+	host TEXT NOT NULL, -- the host
+	uri TEXT NOT NULL, -- connection URI
+	version TEXT, -- QEMU's version
+	secmodels TEXT, -- security models of the capabilities joined by ',': apparmor,dac
 	source TEXT, -- the URI
 	PRIMARY KEY (host, uri)
 );

@@ -147,6 +147,13 @@ static int run_libvirt(const struct probe *probe, const char *arg, struct rf_buf
 	return virt_inventory(arg, out, why);
 }
 
+static int run_libvirt_hypervisor(const struct probe *probe, const char *arg, struct rf_buf *out,
+				  struct rf_err *why)
+{
+	(void)probe;
+	return virt_hypervisor(arg, out, why);
+}
+
 static const struct probe probes[] = {
 	{"uname", run_uname, false},	      {"identity", NULL, false},
 	{"clock", run_clock, false},	      {"adjtimex", run_adjtimex, false},
@@ -158,7 +165,7 @@ static const struct probe probes[] = {
 	{"bpf-prog", run_bpf_prog, true},     {"bpf-tcx", run_bpf_tcx, true},
 	{"image-head", run_image_head, true}, {"module-tail", run_module_tail, true},
 	{"file-md5", run_file_md5, true},     {"special-files", run_special_files, true},
-	{"libvirt", run_libvirt, true},
+	{"libvirt", run_libvirt, true},	      {"libvirt-hypervisor", run_libvirt_hypervisor, true},
 };
 
 static const struct probe *find_probe(const char *name)

@@ -313,7 +313,7 @@ int scrub_probe(const char *name, struct rf_buf *bytes)
 		{"", scrub_url},
 	};
 
-	for (size_t i = 0; i < RF_COUNT(xml) && strcmp(name, "libvirt") == 0; i++) {
+	for (size_t i = 0; i < RF_COUNT(xml) && rf_starts(name, "libvirt"); i++) {
 		int rc = apply(&xml[i], bytes);
 
 		if (rc < 0)

@@ -128,6 +128,7 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   file-md5         arg PATH of a regular file: "HEX SIZE\n"
  *   special-files    arg DIR: what is special in a tree of files, see special.h
  *   libvirt          arg URI: a JSON document, see virt.h
+ *   libvirt-hypervisor  arg URI: what libvirt says of its hypervisor, see virt.h; may be slow
  */
 int sys_probe(struct sys *sys, const char *name, const char *arg, struct rf_buf *out,
 	      struct rf_err *err) RF_MUST_CHECK;

@@ -529,17 +529,30 @@ static json_t *version(int rc, unsigned long number)
 	return json_sprintf("%lu.%lu.%lu", number / 1000000, number / 1000 % 1000, number % 1000);
 }
 
-static void add_connection(struct virt *v, const char *uri)
+static void add_uri(struct virt *v, const char *uri)
 {
-	unsigned long library = 0, hypervisor = 0;
 	char *real_uri = v->api.virConnectGetURI(v->conn);
 
 	json_object_set_new(v->doc, "uri", text(real_uri ? real_uri : uri));
 	rf_free(real_uri);
+}
+
+/* What the daemon knows without starting a QEMU. virNodeGetSecurityModel is not among it. */
+static void fill_inventory(struct virt *v)
+{
+	unsigned long library = 0;
 	int rc = v->api.virConnectGetLibVersion(v->conn, &library);
 
 	json_object_set_new(v->doc, "version", version(rc, library));
-	rc = v->api.virConnectGetVersion(v->conn, &hypervisor);
+	for (size_t i = 0; i < RF_COUNT(kinds); i++)
+		add_kind(v, &kinds[i]);
+}
+
+static void fill_hypervisor(struct virt *v)
+{
+	unsigned long hypervisor = 0;
+	int rc = v->api.virConnectGetVersion(v->conn, &hypervisor);
+
 	json_object_set_new(v->doc, "hypervisor_version", version(rc, hypervisor));
 	char *xml = v->api.virConnectGetCapabilities(v->conn);
 
@@ -562,7 +575,8 @@ static int write_document(struct virt *v, struct rf_buf *out, struct rf_err *err
 	return rc == RF_E_LIMIT ? rf_fail(err, rc, "the inventory has %zu bytes", len) : rc;
 }
 
-int virt_inventory(const char *uri, struct rf_buf *out, struct rf_err *err)
+static int ask(const char *uri, void (*fill)(struct virt *v), struct rf_buf *out,
+	       struct rf_err *err)
 {
 	struct virt v = {.doc = json_object(), .gaps = json_array()};
 	int rc = v.doc && v.gaps ? load(&v, err) : -ENOMEM;
@@ -570,9 +584,8 @@ int virt_inventory(const char *uri, struct rf_buf *out, struct rf_err *err)
 	if (rc == 0)
 		rc = connect_to(&v, uri, err);
 	if (rc == 0) {
-		add_connection(&v, uri);
-		for (size_t i = 0; i < RF_COUNT(kinds); i++)
-			add_kind(&v, &kinds[i]);
+		add_uri(&v, uri);
+		fill(&v);
 		rc = write_document(&v, out, err);
 	}
 	if (v.conn)
@@ -581,4 +594,14 @@ int virt_inventory(const char *uri, struct rf_buf *out, struct rf_err *err)
 	json_decref(v.doc);
 	json_decref(v.gaps);
 	return rc;
+}
+
+int virt_inventory(const char *uri, struct rf_buf *out, struct rf_err *err)
+{
+	return ask(uri, fill_inventory, out, err);
+}
+
+int virt_hypervisor(const char *uri, struct rf_buf *out, struct rf_err *err)
+{
+	return ask(uri, fill_hypervisor, out, err);
 }

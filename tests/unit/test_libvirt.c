@@ -29,9 +29,7 @@ static int collect(struct test_host *h, const char *approved)
 	"</domain>"
 
 #define FULL                                                                                            \
-	"{\"uri\": \"qemu:///system\", \"version\": \"9.0.0\", \"hypervisor_version\": \"7.2.22\","     \
-	"\"capabilities\": \"<capabilities><host><secmodel><model>apparmor</model></secmodel>"          \
-	"<secmodel><model>dac</model></secmodel></host></capabilities>\","                              \
+	"{\"uri\": \"qemu:///system\", \"version\": \"9.0.0\","                                         \
 	"\"domains\": [{\"name\": \"web\", \"state\": \"running\", \"autostart\": true,"                \
 	"\"managed_save\": false, \"persistent_xml\": \"" WEB "\", \"live_xml\": \"" WEB "\","          \
 	"\"taints\": [\"custom-argv\", \"high-privileges\"],"                                           \
@@ -57,9 +55,7 @@ static void test_full(void **state)
 	static const struct {
 		const char *sql, *want;
 	} asks[] = {
-		{"SELECT connected||version||' '||hypervisor_version||' '||secmodels||' '||daemon FROM "
-		 "libvirt",
-		 "19.0.0 7.2.22 apparmor,dac none"},
+		{"SELECT connected||version||' '||daemon FROM libvirt", "19.0.0 none"},
 		{"SELECT group_concat(layer||state||autostart||managed_save||snapshots_count||' '||"
 		 "snapshot_oldest_ms||' '||taints, ';') FROM vm",
 		 "liverunning102 1000 custom-argv,high-privileges;"
@@ -137,6 +133,59 @@ static void test_approved(void **state)
 		    "SELECT group_concat(a||' '||b) FROM (SELECT a, b FROM vm_difference WHERE "
 		    "item='vcpus' ORDER BY a)",
 		    "live approved,persistent approved");
+	host_done(&h);
+}
+
+/* What libvirt says of its hypervisor comes apart, and each thing that it does not say has a gap.
+ */
+static void test_hypervisor(void **state)
+{
+	static const struct {
+		const char *json; /* NULL: it does not answer */
+		const char *sql, *want;
+		bool fails;
+	} cases[] = {
+		{"{\"hypervisor_version\": \"7.2.22\", \"capabilities\": \"<capabilities><host><secmodel>"
+		 "<model>apparmor</model></secmodel><secmodel><model>dac</model></secmodel></host>"
+		 "</capabilities>\"}",
+		 "SELECT version||' '||secmodels||' '||uri FROM libvirt_hypervisor",
+		 "7.2.22 apparmor,dac qemu:///system", false},
+		{"{\"hypervisor_version\": null, \"capabilities\": \"<capabilities><host/></capabilities>\"}",
+		 "SELECT h.secmodels||'|'||g.col FROM libvirt_hypervisor h, fact_gap g", "|version",
+		 false},
+		{"{\"hypervisor_version\": \"1.0.0\", \"capabilities\": \"<capabilities><host\"}",
+		 "SELECT version||' '||(SELECT group_concat(col) FROM fact_gap) FROM libvirt_hypervisor",
+		 "1.0.0 secmodels", false},
+		{"{}", "SELECT COUNT(*) FROM fact_gap", "2", false},
+		{NULL,
+		 "SELECT COUNT(*) FROM fact_gap WHERE tbl='libvirt_hypervisor' AND key='' AND col=''",
+		 "1", false},
+		{"{\"hypervisor_version\"", "SELECT COUNT(*) FROM libvirt_hypervisor", "0", true},
+		{"[]", "SELECT COUNT(*) FROM libvirt_hypervisor", "0", true},
+	};
+	struct collect_request req = {.uri = "qemu:///system"};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		struct test_host h;
+
+		host_make(&h);
+		host_file(&h, "/etc/libvirt/qemu.conf", "");
+		if (cases[i].json)
+			host_file(&h, "/.ringfence/probe/libvirt-hypervisor/qemu:%2F%2F%2Fsystem",
+				  cases[i].json);
+		assert_int_equal(host_collect_request(&h, collect_libvirt_hypervisor, &req) < 0,
+				 cases[i].fails);
+		assert_fact(&h, cases[i].sql, cases[i].want);
+		host_done(&h);
+	}
+	/* Without libvirt there is nothing to say, and nothing is missing. */
+	struct test_host h;
+
+	host_make(&h);
+	host_file(&h, "/etc/hostname", "h");
+	assert_int_equal(host_collect_request(&h, collect_libvirt_hypervisor, &req), 0);
+	assert_fact(&h, "SELECT COUNT(*) FROM fact_gap", "0");
 	host_done(&h);
 }
 
@@ -287,13 +336,10 @@ static void test_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_passwords),
-		cmocka_unit_test(test_approved),
-		cmocka_unit_test(test_no_answer),
-		cmocka_unit_test(test_hostile_answers),
-		cmocka_unit_test(test_not_local),
-		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_full),	   cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_approved),   cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_hypervisor), cmocka_unit_test(test_hostile_answers),
+		cmocka_unit_test(test_not_local),  cmocka_unit_test(test_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
