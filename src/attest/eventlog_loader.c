@@ -208,7 +208,7 @@ enum eventlog_proof event_read_ipl(struct event_view *view)
 		words_add_utf8(&view->text, event_without_nul(data));
 	else
 		words_printf(&view->text, "%zu bytes", data.len);
-	if (view->event->pcr == 14 && event_is_text(data))
+	if (event_in_pcr(view, 14) && (view->event->pcr == 14 || slice_starts(data, "Mok")))
 		return read_shim(view);
 	if (view->event->pcr >= 17)
 		view->out->component = COMPONENT_DRTM;
