@@ -47,21 +47,28 @@ static void timekeeping_done(struct timekeeping *t)
 	rf_map_done(&t->seen);
 }
 
-static void put_source(struct timekeeping *t, const char *kind, const char *address,
-		       bool authenticated, int64_t servers, const char *path, unsigned int line)
+/* A server as a line of configuration names it. */
+struct server {
+	const char *kind, *address;
+	bool authenticated;
+	int64_t servers; /* that it stands for */
+};
+
+static void put_source(struct timekeeping *t, const struct server *s, const char *path,
+		       unsigned int line)
 {
-	RF_AUTOFREE char *key = rf_asprintf("%s %s", t->daemon->name, address);
+	RF_AUTOFREE char *key = rf_asprintf("%s %s", t->daemon->name, s->address);
 	char where[UTIL_WHERE_BYTES];
 
 	/* A server that is named twice is one server. */
 	if (!key || rf_map_has(&t->seen, key) || rf_map_set(&t->seen, key, t) < 0)
 		return;
-	t->sources_count += servers;
+	t->sources_count += s->servers;
 	fact_put_time_source(t->out, &(struct fact_time_source){
 					     .daemon = t->daemon->name,
-					     .address = address,
-					     .kind = kind,
-					     .authenticated = FACT_BOOL(authenticated),
+					     .address = s->address,
+					     .kind = s->kind,
+					     .authenticated = FACT_BOOL(s->authenticated),
 					     .source = util_where(where, path, line),
 				     });
 }
@@ -161,7 +168,7 @@ static void read_refclock(struct timekeeping *t, char *cursor, const char *path,
 		driver ? rf_asprintf("%s %s", driver, device ? device : "") : NULL;
 
 	if (address)
-		put_source(t, "refclock", rf_trim(address), false, 1, path, line);
+		put_source(t, &(struct server){"refclock", rf_trim(address), false, 1}, path, line);
 }
 
 static void read_chrony_line(struct timekeeping *t, char *line, const char *path,
@@ -193,7 +200,9 @@ static void read_chrony_line(struct timekeeping *t, char *line, const char *path
 		struct server_options o = read_options(&cursor, strcmp(directive, "pool") == 0);
 
 		if (address)
-			put_source(t, directive, address, o.authenticated, o.servers, path, number);
+			put_source(t,
+				   &(struct server){directive, address, o.authenticated, o.servers},
+				   path, number);
 	}
 }
 
@@ -233,8 +242,10 @@ static void read_ntp_line(struct timekeeping *t, char *line, const char *path, u
 	struct server_options o = read_options(&cursor, strcmp(directive, "pool") == 0);
 	bool clock = rf_starts(word, "127.127.");
 
-	put_source(t, clock ? "refclock" : directive, word, o.authenticated, o.servers, path,
-		   number);
+	put_source(
+		t,
+		&(struct server){clock ? "refclock" : directive, word, o.authenticated, o.servers},
+		path, number);
 }
 
 /* ntpsec also reads the folder ntp.d beside its file. */
@@ -262,11 +273,11 @@ static void read_openntpd_line(struct timekeeping *t, char *line, const char *pa
 	if (!address)
 		return;
 	if (strcmp(directive, "server") == 0)
-		put_source(t, "server", address, false, 1, path, number);
+		put_source(t, &(struct server){"server", address, false, 1}, path, number);
 	else if (strcmp(directive, "servers") == 0)
-		put_source(t, "pool", address, false, POOL_SERVERS, path, number);
+		put_source(t, &(struct server){"pool", address, false, POOL_SERVERS}, path, number);
 	else if (strcmp(directive, "sensor") == 0)
-		put_source(t, "refclock", address, false, 1, path, number);
+		put_source(t, &(struct server){"refclock", address, false, 1}, path, number);
 }
 
 static void read_openntpd(struct timekeeping *t, const char *path)
@@ -339,7 +350,7 @@ static void timesyncd_put(struct timekeeping *t, struct rf_buf *list, const char
 	char *cursor = list->len ? (char *)list->data : NULL;
 
 	for (char *word; (word = rf_word_next(&cursor));)
-		put_source(t, "server", word, false, 1, path, line);
+		put_source(t, &(struct server){"server", word, false, 1}, path, line);
 }
 
 static void read_timesyncd(struct timekeeping *t, const char *path)

@@ -245,10 +245,13 @@ static int take_message(struct netlink_answer *a, const struct nlmsghdr *nlh, st
  * mnl_nlmsg_ok: that takes lengths above INT32_MAX for small ones (libmnl 1.0.4). */
 static const struct nlmsghdr *next_message(const uint8_t *data, size_t len, size_t *at)
 {
-	const struct nlmsghdr *nlh = (const void *)(data + *at);
 	size_t left = len - *at;
 
-	if (left < sizeof(*nlh) || nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > left)
+	if (left < sizeof(struct nlmsghdr))
+		return NULL;
+	const struct nlmsghdr *nlh = (const void *)(data + *at);
+
+	if (nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > left)
 		return NULL;
 	size_t step = NLMSG_ALIGN((size_t)nlh->nlmsg_len);
 
