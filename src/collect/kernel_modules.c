@@ -5,20 +5,16 @@
  * Source: /proc/modules, modules.dep and modules.builtin of kmod, modprobe.d(5).
  */
 #include <errno.h>
-#include <openssl/cms.h>
-#include <openssl/x509.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "attest/modsig.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/reader.h"
 #include "base/str.h"
 #include "collect/kernel_modules.h"
 #include "collect/util.h"
-
-#define SIGNATURE_MAGIC "~Module signature appended~\n"
 
 struct wanted {
 	const char *name, *kind, *symbol;
@@ -128,71 +124,13 @@ static void files_done(struct module_files *files)
 	rf_map_done(&files->loaded);
 }
 
-/* The name in a CMS signature: the common name of the issuer, or the key's id. */
-static void signer_name(CMS_ContentInfo *cms, char *signer, size_t size)
-{
-	ASN1_OCTET_STRING *key_id = NULL;
-	X509_NAME *issuer = NULL;
-	ASN1_INTEGER *serial = NULL;
-	RF_AUTOBUF struct rf_buf hex = {0};
-	STACK_OF(CMS_SignerInfo) *infos = CMS_get0_SignerInfos(cms);
-
-	signer[0] = '\0';
-	if (!infos || sk_CMS_SignerInfo_num(infos) < 1 ||
-	    CMS_SignerInfo_get0_signer_id(sk_CMS_SignerInfo_value(infos, 0), &key_id, &issuer,
-					  &serial) != 1)
-		return;
-	if (issuer && X509_NAME_get_text_by_NID(issuer, NID_commonName, signer, (int)size) >= 0)
-		return;
-	signer[0] = '\0';
-	if (!key_id || ASN1_STRING_length(key_id) <= 0)
-		return;
-	rf_buf_add_hex(&hex, ASN1_STRING_get0_data(key_id), (size_t)ASN1_STRING_length(key_id));
-	rf_copy(signer, size, rf_buf_text(&hex));
-}
-
-int module_signature_parse(struct rf_slice file, char *signer, size_t size)
-{
-	const size_t magic = strlen(SIGNATURE_MAGIC), trailer = 12;
-
-	signer[0] = '\0';
-	if (file.len < magic || memcmp(file.data + file.len - magic, SIGNATURE_MAGIC, magic) != 0)
-		return 0;
-	if (file.len < magic + trailer)
-		return RF_E_SYNTAX;
-	/* struct module_signature: algorithm, hash, id type, two lengths, padding, length. */
-	struct rf_reader r =
-		rf_reader((struct rf_slice){file.data + file.len - magic - trailer, trailer});
-
-	rf_read_bytes(&r, 2);
-	uint8_t id_type = rf_read_u8(&r);
-
-	rf_read_bytes(&r, 5);
-	uint32_t len = rf_read_be32(&r);
-
-	if (r.failed || len == 0 || len > file.len - magic - trailer)
-		return RF_E_SYNTAX;
-	/* Type 2 is PKCS#7; the older ones (PGP, X.509) are no longer made. */
-	if (id_type != 2)
-		return 1;
-	const unsigned char *der = file.data + file.len - magic - trailer - len;
-	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &der, (long)len);
-
-	if (!cms)
-		return RF_E_SYNTAX;
-	signer_name(cms, signer, size);
-	CMS_ContentInfo_free(cms);
-	if (!rf_utf8_valid((const uint8_t *)signer, strlen(signer)))
-		signer[0] = '\0';
-	return 1;
-}
-
 /* What the file tells of its signature; -1 when it was not read (why is written as a gap). */
 static int file_signature(struct sys *sys, struct fact_sink *out, const char *name,
 			  const char *path, char *signer, size_t size)
 {
 	RF_AUTOBUF struct rf_buf tail = {0};
 	struct rf_err err = {0};
+	struct modsig sig;
 	int rc = sys_probe(sys, "module-tail", path, &tail, &err);
 
 	if (rc < 0) {
@@ -200,7 +138,9 @@ static int file_signature(struct sys *sys, struct fact_sink *out, const char *na
 			 "The module's file cannot be read: %s.", rf_err_text(&err));
 		return -1;
 	}
-	rc = module_signature_parse(rf_buf_slice(&tail), signer, size);
+	rc = modsig_parse(rf_buf_slice(&tail), &sig, NULL);
+	if (rc == 1)
+		rf_copy(signer, size, sig.signer[0] ? sig.signer : sig.key_id);
 	if (rc < 0)
 		fact_gap(out, FACT_T_MODULE, name, "has_signature", path,
 			 "The bytes behind the module are marked as a signature but cannot be "

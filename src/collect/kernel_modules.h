@@ -10,13 +10,6 @@
 /* Fills the tables module and module_block. */
 void kernel_modules_collect(struct sys *sys, const struct kconfig *config, struct fact_sink *out);
 
-/*
- * Looks for the signature behind a module's own bytes. Returns 1 when there is one (signer: the
- * name of who made it, "" when the signature does not tell), 0 when there is none, RF_E_SYNTAX when
- * what stands there is no signature that can be read. Source: kernel scripts/sign-file.c.
- */
-int module_signature_parse(struct rf_slice file, char *signer, size_t size) RF_MUST_CHECK;
-
 /* What one line of modprobe.d says of a module. */
 struct modprobe_line {
 	const char *path;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collector kernel: command line, settings, modules and their signatures, access control. */
 #include "machine_test.h"
+#include "modsig_test.h"
 
-#include <openssl/cms.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 #include <zlib.h>
 
 #include "base/limits.h"
@@ -170,77 +168,6 @@ static void module_parameters_are_read(void **state)
 	host_done(&h);
 }
 
-/* A module file with an appended signature by a fresh key whose certificate has that name. */
-static void sign(struct rf_buf *file, const char *name)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = X509_new();
-	X509_NAME *subject = X509_get_subject_name(cert);
-	BIO *data = BIO_new_mem_buf("module", 6);
-	unsigned char *der = NULL;
-
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 7);
-	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-				   -1, 0);
-	X509_set_issuer_name(cert, subject);
-	X509_set_pubkey(cert, key);
-	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-	CMS_ContentInfo *cms = CMS_sign(cert, key, NULL, data,
-					CMS_NOCERTS | CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP);
-	int len = cms ? i2d_CMS_ContentInfo(cms, &der) : -1;
-
-	assert_true(len > 0);
-	uint8_t trailer[12] = {0, 0, 2, 0, 0, 0, 0, 0, 0, 0, (uint8_t)(len >> 8), (uint8_t)len};
-
-	rf_buf_add_text(file, "\177ELFmodule");
-	rf_buf_add(file, der, (size_t)len);
-	rf_buf_add(file, trailer, sizeof(trailer));
-	rf_buf_add_text(file, "~Module signature appended~\n");
-	OPENSSL_free(der);
-	CMS_ContentInfo_free(cms);
-	BIO_free(data);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-}
-
-static void signatures_are_found(void **state)
-{
-	static const struct {
-		const char *name, *bytes;
-		size_t len;
-		int want;
-	} cases[] = {
-		{"empty", "", 0, 0},
-		{"no magic", "\177ELF", 4, 0},
-		{"magic alone", "~Module signature appended~\n", 28, RF_E_SYNTAX},
-		{"length 0", "\0\0\2\0\0\0\0\0\0\0\0\0~Module signature appended~\n", 40,
-		 RF_E_SYNTAX},
-		{"length beyond the file", "\0\0\2\0\0\0\0\0\0\0\0\1~Module signature appended~\n",
-		 40, RF_E_SYNTAX},
-		{"huge length", "x\0\0\2\0\0\0\0\0\xff\xff\xff\xff~Module signature appended~\n",
-		 41, RF_E_SYNTAX},
-		{"old kind", "x\0\0\1\0\0\0\0\0\0\0\0\1~Module signature appended~\n", 41, 1},
-		{"no CMS", "x\0\0\2\0\0\0\0\0\0\0\0\1~Module signature appended~\n", 41,
-		 RF_E_SYNTAX},
-	};
-	RF_AUTOBUF struct rf_buf file = {0};
-	char signer[64];
-
-	(void)state;
-	for (size_t i = 0; i < RF_COUNT(cases); i++) {
-		struct rf_slice in = {(const uint8_t *)cases[i].bytes, cases[i].len};
-
-		if (module_signature_parse(in, signer, sizeof(signer)) != cases[i].want)
-			fail_msg("%s", cases[i].name);
-		assert_string_equal(signer, "");
-	}
-	sign(&file, "Debian Secure Boot CA");
-	assert_int_equal(module_signature_parse(rf_buf_slice(&file), signer, sizeof(signer)), 1);
-	assert_string_equal(signer, "Debian Secure Boot CA");
-}
-
 static void probe_of(struct test_host *h, const char *path, const void *data, size_t len)
 {
 	char name[512] = "/.ringfence/probe/module-tail/";
@@ -291,7 +218,7 @@ static void loaded_modules_are_described(void **state)
 	host_file(&h, "/sys/module/gone/taint", "\n");
 	host_file(&h, "/sys/module/evil/taint", "OE\n");
 	host_file(&h, "/sys/module/stray/taint", "OE\n");
-	sign(&file, "CA");
+	modsig_test_sign(&file, "CA");
 	probe_of(&h, "/lib/modules/" TEST_RELEASE "/kernel/net/x-tables.ko", file.data, file.len);
 	probe_of(&h, "/lib/modules/" TEST_RELEASE "/extra/evil.ko", "\177ELF", 4);
 	host_collect(&h, collect_kernel);
@@ -509,7 +436,6 @@ int main(void)
 		cmocka_unit_test(what_is_not_built_is_as_good_as_off),
 		cmocka_unit_test(without_proc_there_is_one_gap),
 		cmocka_unit_test(module_parameters_are_read),
-		cmocka_unit_test(signatures_are_found),
 		cmocka_unit_test(loaded_modules_are_described),
 		cmocka_unit_test(modprobe_configuration_blocks),
 		cmocka_unit_test(what_a_kernel_has_may_be_unknown),

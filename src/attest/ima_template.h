@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands inside an IMA entry's template data; used by ima.c only. */
+#ifndef RF_ATTEST_IMA_TEMPLATE_H
+#define RF_ATTEST_IMA_TEMPLATE_H
+
+#include "attest/ima.h"
+
+/* IMA_OTHER for a name we do not know. */
+enum ima_template ima_template_of_name(struct rf_slice name);
+
+/*
+ * Reads the fields of entry->template_data (any template but IMA_OLD) into entry; template,
+ * template_name, template_data and violation must be set. A template with unknown fields is left
+ * unread. Returns 0 or RF_E_SYNTAX / RF_E_TRUNCATED with the field's name.
+ */
+int ima_template_read(struct ima_entry *entry, bool big_endian, struct rf_err *err) RF_MUST_CHECK;
+
+#endif
