@@ -29,6 +29,7 @@ int digestset_add(struct digestset *set, uint16_t alg, struct rf_slice digest,
 bool digestset_has(const struct digestset *set, uint16_t alg, struct rf_slice digest,
 		   uint32_t *out_value);
 
+/* How many digests are in it. */
 size_t digestset_count(const struct digestset *set);
 /* What it takes in memory. */
 size_t digestset_bytes(const struct digestset *set);
