@@ -20,10 +20,19 @@
 #define BLOCK_SECTOR	 512
 
 /* Columns of vm_disk that only the host can fill. */
-static const char *const looked_cols[] = {
-	"exists_",	 "mode_bits",	      "owner",		"grp",
-	"other_read",	 "group_other_write", "is_symlink",	"host_device",
-	"virtual_bytes", "backing_depth",     "backing_remote", "backing_format_stated"};
+static const char *const looked_cols[] = {"exists_",
+					  "mode_bits",
+					  "mode_text",
+					  "owner",
+					  "grp",
+					  "other_read",
+					  "group_other_write",
+					  "is_symlink",
+					  "host_device",
+					  "virtual_bytes",
+					  "backing_depth",
+					  "backing_remote",
+					  "backing_format_stated"};
 
 static void mark_busy(struct images *images, const char *name, unsigned int depth);
 
@@ -329,6 +338,7 @@ static void put_mode(struct images *images, struct domain_facts *f, struct fact_
 
 	disk->exists_ = FACT_INT(1);
 	disk->mode_bits = FACT_INT(st->mode);
+	disk->mode_text = domain_text(f, "%04o", st->mode);
 	disk->owner =
 		domain_text(f, "%s", util_user_name(&images->users, st->uid, name, sizeof(name)));
 	disk->grp =

@@ -203,8 +203,9 @@ static int column_by_name(sqlite3_stmt *stmt, const char *name)
 	return -1;
 }
 
-/* Evidence of a query: every column that is not one of the fixed names. */
-static const char *query_evidence(struct finding_set *set, sqlite3_stmt *stmt)
+/* Evidence of a query: every column that is not one of the fixed names. What a query that passes
+ * has as NULL is what it looked for and did not find. */
+static const char *query_evidence(struct finding_set *set, sqlite3_stmt *stmt, bool passes)
 {
 	static const char *const fixed[] = {"host", "resource", "vm", "layer", "pass", "source"};
 	RF_AUTOBUF struct rf_buf pack = {0};
@@ -216,7 +217,7 @@ static const char *query_evidence(struct finding_set *set, sqlite3_stmt *stmt)
 
 		for (size_t k = 0; k < RF_COUNT(fixed); k++)
 			skip = skip || strcmp(fixed[k], name) == 0;
-		if (skip)
+		if (skip || (passes && !value))
 			continue;
 		rf_buf_add(&pack, name, strlen(name) + 1);
 		if (!value)
@@ -250,7 +251,7 @@ static int query_row(void *arg, int columns, sqlite3_stmt *stmt)
 	f->vm = query_text(x->out, stmt, "vm");
 	f->layer = query_text(x->out, stmt, "layer");
 	f->source = query_text(x->out, stmt, "source");
-	f->evidence = query_evidence(x->out, stmt);
+	f->evidence = query_evidence(x->out, stmt, sqlite3_column_int64(stmt, pass) == 1);
 	if (sqlite3_column_type(stmt, pass) == SQLITE_NULL) {
 		f->state = FINDING_UNKNOWN;
 		f->reason = "a fact that this question needs is not known";

@@ -977,7 +977,8 @@ CREATE TABLE vm_disk (
 	backing_remote INTEGER, -- 1 when an image below is reached over a network or json: text
 	backing_format_stated INTEGER, -- 1 when every hop states its format
 	exists_ INTEGER, -- 1 when the path is there now; NULL when not looked
-	mode_bits INTEGER, -- permission bits of the image
+	mode_bits INTEGER, -- permission bits of the image; octal in mode_text
+	mode_text TEXT, -- 0600 ...
 	owner TEXT, -- owner of the image
 	grp TEXT, -- group of the image
 	other_read INTEGER, -- 1 when everybody may read the image
