@@ -4,9 +4,12 @@
  * algorithm has one context that is initialised again for each digest, so that OpenSSL looks its
  * implementation up once and not for each of a million log entries.
  */
+/* For SHA-1 and SHA-256, see hash_fast. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "attest/hash.h"
 #include "base/mem.h"
@@ -110,12 +113,36 @@ void attest_hasher_free(struct attest_hasher *hasher)
 	rf_free(hasher);
 }
 
+/*
+ * The two hashes of IMA lists, three for each of a million entries, through libcrypto's own
+ * functions: EVP's dispatch costs as much as hashing a hundred bytes does, so that this doubles the
+ * rate. False for other algorithms.
+ */
+static bool hash_fast(uint16_t alg, struct rf_slice a, struct rf_slice b, uint8_t *out)
+{
+	if (alg == ATTEST_SHA256) {
+		SHA256_CTX context;
+
+		return SHA256_Init(&context) && SHA256_Update(&context, a.data, a.len) &&
+		       SHA256_Update(&context, b.data, b.len) && SHA256_Final(out, &context);
+	}
+	if (alg == ATTEST_SHA1) {
+		SHA_CTX context;
+
+		return SHA1_Init(&context) && SHA1_Update(&context, a.data, a.len) &&
+		       SHA1_Update(&context, b.data, b.len) && SHA1_Final(out, &context);
+	}
+	return false;
+}
+
 int attest_hash(struct attest_hasher *hasher, uint16_t alg, struct rf_slice a, struct rf_slice b,
 		uint8_t *out)
 {
 	size_t i = alg_index(alg);
 	EVP_MD_CTX *context = i < ALG_COUNT ? hasher->contexts[i] : NULL;
 
+	if (hash_fast(alg, a, b, out))
+		return 0;
 	if (!context)
 		return RF_E_UNSUPPORTED;
 	/* Type NULL means the context's own algorithm: no new fetch. */

@@ -403,6 +403,43 @@ static void an_edited_entry_is_named(void **state)
 	rf_buf_done(&m.list);
 }
 
+/* Two boot aggregates as real kernels listed them (ima-sig without a signature). */
+static void kernels_agree(void **state)
+{
+	static const struct {
+		const char *template_digest, *digest;
+	} cases[] = {
+		{"0c8a706a75a5689c1e168f0a573a3cbec33061b5",
+		 "e4cb9f5709c88376b5fc3743cd88e76b9aae8f3d992d845678de5215edb31216"},
+		{"8aa71d146be2b1a0a53cb603be22928f1b74ae17",
+		 "94326940137a8f59b369d1aa058bccce58cbda37e68be0f138ea45c2cb743a46"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		RF_AUTOBUF struct rf_buf data = {0};
+		struct maker m = {0};
+		uint8_t digest[40] = "sha256:";
+		struct ima_entry e;
+		struct ima_state s;
+		size_t len;
+
+		assert_int_equal(rf_hex_decode(cases[i].digest, digest + 8, 32, &len), 0);
+		ima_field(&m, &data, digest, 40);
+		ima_field(&m, &data, "boot_aggregate", 15);
+		ima_field(&m, &data, NULL, 0);
+		ima_add_data(&m, "ima-sig", rf_buf_slice(&data));
+		assert_int_equal(rf_hex_decode(cases[i].template_digest, m.list.data + 4, 20, &len),
+				 0);
+		struct ima_list list = open_list(&m);
+
+		assert_int_equal(ima_state_init(&s, 10, (uint16_t[]){ATTEST_SHA1}, 1, NULL), 0);
+		assert_int_equal(ima_next(&list, &e, NULL), 1);
+		assert_int_equal(ima_extend(hasher, &e, &s, NULL), 0);
+		rf_buf_done(&m.list);
+	}
+}
+
 static void states_have_limits(void **state)
 {
 	uint16_t many[9] = {4, 11, 12, 13, 4, 11, 12, 13, 4};
@@ -434,6 +471,7 @@ int main(void)
 		cmocka_unit_test(broken_entries_are_refused_by_name),
 		cmocka_unit_test(old_and_v2_traps_are_refused),
 		cmocka_unit_test(an_edited_entry_is_named),
+		cmocka_unit_test(kernels_agree),
 		cmocka_unit_test(states_have_limits),
 	};
 
