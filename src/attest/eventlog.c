@@ -117,8 +117,8 @@ static int read_record(const struct eventlog *log, struct rf_reader *r, uint32_t
 			       "event %u at byte %zu: %zu bytes wanted at byte %zu, %zu left",
 			       index, out->offset, r->wanted, r->failed_at, r->len - r->failed_at);
 	if (out->pcr >= ATTEST_PCRS)
-		return rf_fail(err, RF_E_LIMIT, "event %u at byte %zu: PCR %u, there are %d", index,
-			       out->offset, out->pcr, ATTEST_PCRS);
+		return rf_fail(err, RF_E_LIMIT, "event %u at byte %zu: PCR %u, the last is %d",
+			       index, out->offset, out->pcr, ATTEST_PCRS - 1);
 	return 0;
 }
 
