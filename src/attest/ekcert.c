@@ -105,14 +105,14 @@ int ekcert_key_check(X509 *leaf, const struct attest_public *ek, struct rf_err *
 }
 
 /* One verification at one time. The chain on success, else NULL and the reason. */
-static STACK_OF(X509) * chain_at(const struct ekcert_store *store, STACK_OF(X509) * sent,
-				 int64_t time_s, int *out_why)
+static STACK_OF(X509) * chain_at(const struct ekcert_store *store, X509 *target,
+				 STACK_OF(X509) * sent, int64_t time_s, int *out_why)
 {
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
 	STACK_OF(X509) *chain = NULL;
 
 	*out_why = X509_V_ERR_OUT_OF_MEM;
-	if (context && X509_STORE_CTX_init(context, store->x509, sk_X509_value(sent, 0), sent)) {
+	if (context && X509_STORE_CTX_init(context, store->x509, target, sent)) {
 		/* Folders of roots hold intermediates, too: what the site put there, it trusts. */
 		X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);
 		X509_STORE_CTX_set_time(context, 0, (time_t)time_s);
@@ -128,15 +128,66 @@ static STACK_OF(X509) * chain_at(const struct ekcert_store *store, STACK_OF(X509
 	return chain;
 }
 
+static bool issued(X509 *issuer, X509 *leaf)
+{
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+	return X509_check_ca(issuer) == 1 && X509_check_issued(issuer, leaf) == X509_V_OK && key &&
+	       X509_verify(leaf, key) == 1;
+}
+
+/* For a leaf whose key libcrypto cannot read, it builds no chain: its issuer's does as well. */
+static STACK_OF(X509) * chain_above(const struct ekcert_store *store, STACK_OF(X509) * sent,
+				    int64_t time_s, int *out_why)
+{
+	STACK_OF(X509) *candidates = X509_STORE_get1_all_certs(store->x509);
+	STACK_OF(X509) *chain = NULL;
+	X509 *leaf = sk_X509_value(sent, 0);
+
+	*out_why = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+	if (X509_get_extension_flags(leaf) & EXFLAG_CRITICAL) {
+		*out_why = X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION;
+		sk_X509_pop_free(candidates, X509_free);
+		return NULL;
+	}
+	for (int i = 1; candidates && i < sk_X509_num(sent); i++) {
+		if (X509_up_ref(sk_X509_value(sent, i)) &&
+		    !sk_X509_push(candidates, sk_X509_value(sent, i)))
+			X509_free(sk_X509_value(sent, i));
+	}
+	for (int i = 0; candidates && !chain && i < sk_X509_num(candidates); i++) {
+		X509 *issuer = sk_X509_value(candidates, i);
+
+		if (issued(issuer, leaf))
+			chain = chain_at(store, issuer, sent, time_s, out_why);
+	}
+	sk_X509_pop_free(candidates, X509_free);
+	ERR_clear_error();
+	if (chain && X509_up_ref(leaf) && !sk_X509_insert(chain, leaf, 0))
+		X509_free(leaf);
+	return chain;
+}
+
+static STACK_OF(X509) * chain_try(const struct ekcert_store *store, STACK_OF(X509) * sent,
+				  int64_t time_s, int *out_why)
+{
+	X509 *leaf = sk_X509_value(sent, 0);
+	bool readable = X509_get0_pubkey(leaf) != NULL;
+
+	ERR_clear_error();
+	return readable ? chain_at(store, leaf, sent, time_s, out_why)
+			: chain_above(store, sent, time_s, out_why);
+}
+
 static int chain_find(const struct ekcert_store *store, STACK_OF(X509) * sent,
 		      const struct ekcert_request *request, struct ekcert_info *info,
 		      STACK_OF(X509) * *out, struct rf_err *err)
 {
 	int why = 0, why_now = 0;
 
-	*out = chain_at(store, sent, info->not_before_s, &why);
+	*out = chain_try(store, sent, info->not_before_s, &why);
 	if (!*out)
-		*out = chain_at(store, sent, request->now_s, &why_now);
+		*out = chain_try(store, sent, request->now_s, &why_now);
 	if (*out)
 		return 0;
 	if (why == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
