@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attest/imapolicy.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -128,21 +129,18 @@ static void fill_modules(struct sys *sys, struct fact_sink *out, const struct kc
 		gap(out, "module_sig_enforce", path, "It cannot be read.");
 }
 
-/* True when a line measures that hook: "measure func=MODULE_CHECK". */
-static bool policy_measures(const char *policy, const char *hook)
+/* Modules and executables, of all or at least of some users and files. */
+static void put_ima_policy(struct fact_sink *out, struct boot_row *b, const struct rf_buf *text)
 {
-	char want[64];
+	struct imapolicy policy;
+	struct rf_err err = {0};
 
-	rf_format(want, sizeof(want), "func=%s", hook);
-	for (const char *line = policy; line && *line;) {
-		const char *end = strchr(line, '\n');
-		const char *found = strstr(line, want);
-
-		if (rf_starts(line, "measure ") && found && (!end || found < end))
-			return true;
-		line = end ? end + 1 : NULL;
-	}
-	return false;
+	if (imapolicy_parse(rf_buf_slice(text), &policy, &err) < 0)
+		gap(out, "ima_policy_modules", SECURITY "/ima/policy", rf_err_text(&err));
+	else
+		b->row.ima_policy_modules =
+			FACT_BOOL(policy.measured[IMAPOLICY_MODULE_CHECK] != IMAPOLICY_NONE &&
+				  policy.measured[IMAPOLICY_BPRM_CHECK] != IMAPOLICY_NONE);
 }
 
 static void fill_ima_policy(struct sys *sys, struct fact_sink *out, struct boot_row *b)
@@ -153,10 +151,7 @@ static void fill_ima_policy(struct sys *sys, struct fact_sink *out, struct boot_
 	if (sys_read(sys, SECURITY "/ima/policy", RF_MAX_PROC_BYTES, &policy, NULL) == 0 ||
 	    sys_read(sys, SECURITY "/integrity/ima/policy", RF_MAX_PROC_BYTES, &policy, NULL) ==
 		    0) {
-		const char *text = rf_buf_text(&policy);
-
-		b->row.ima_policy_modules = FACT_BOOL(policy_measures(text, "MODULE_CHECK") &&
-						      policy_measures(text, "BPRM_CHECK"));
+		put_ima_policy(out, b, &policy);
 		return;
 	}
 	/* A kernel without CONFIG_IMA_READ_POLICY does not show it; a built-in one is known. */
