@@ -157,6 +157,7 @@ const struct collector collectors[] = {
 	 COLLECT_FILES,
 	 collect_xml_files,
 	 {T(VM), T(VM_NIC), T(VM_DISK), T(VM_DEVICE), T(VM_CONSOLE), T(VM_CHANNEL), T(VM_OPTION),
-	  T(VM_DIFFERENCE)}},
+	  T(VM_DIFFERENCE), T(VM_FILE), T(NETWORK), T(NETWORK_FILTER), T(STORAGE_POOL), T(VOLUME),
+	  T(SECRET)}},
 };
 const size_t collectors_count = RF_COUNT(collectors);

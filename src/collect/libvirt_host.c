@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/libvirt_host.h"
+#include "collect/proc.h"
 
 #define TCP_LISTEN "0A"	   /* st in /proc/net/tcp */
 #define TCP_PORT   ":407D" /* 16509 */
@@ -26,30 +27,6 @@ bool libvirt_host_has(struct sys *sys, const char *program)
 	return false;
 }
 
-/* Effective user of a process, or -1. */
-static int64_t effective_uid(struct sys *sys, const char *pid)
-{
-	RF_AUTOBUF struct rf_buf text = {0};
-	char path[64];
-	int64_t uid;
-
-	if (!rf_format(path, sizeof(path), "/proc/%s/status", pid) ||
-	    sys_read(sys, path, RF_MAX_PROC_BYTES, &text, NULL) < 0 || text.len == 0)
-		return -1;
-	char *cursor = (char *)text.data;
-
-	for (char *line; (line = rf_line_next(&cursor));) {
-		if (!rf_starts(line, "Uid:"))
-			continue;
-		line += 4;
-		rf_word_next(&line);
-		const char *word = rf_word_next(&line);
-
-		return word && rf_num(word, 10, 0, UINT32_MAX, &uid) == 0 ? uid : -1;
-	}
-	return -1;
-}
-
 struct running {
 	bool monolithic, modular;
 	int64_t sessions;
@@ -58,22 +35,18 @@ struct running {
 static bool find_running(struct sys *sys, struct running *r)
 {
 	SYS_AUTONAMES struct sys_names pids = {0};
-	char path[64], comm[64];
+	struct proc p;
 
-	if (sys_list(sys, "/proc", &pids, NULL) < 0)
+	if (proc_list(sys, &pids, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < pids.count; i++) {
-		const char *pid = pids.names[i];
-
-		if (*pid < '0' || *pid > '9' ||
-		    !rf_format(path, sizeof(path), "/proc/%s/comm", pid) ||
-		    sys_read_line(sys, path, comm, sizeof(comm)) < 0)
+		if (proc_read(sys, pids.names[i], &p) < 0)
 			continue;
-		bool mono = strcmp(comm, "libvirtd") == 0;
+		bool mono = strcmp(p.comm, "libvirtd") == 0;
 
-		if (!mono && strcmp(comm, "virtqemud") != 0)
+		if (!mono && strcmp(p.comm, "virtqemud") != 0)
 			continue;
-		if (effective_uid(sys, pid) > 0)
+		if (p.uid > 0)
 			r->sessions++;
 		else if (mono)
 			r->monolithic = true;
