@@ -246,11 +246,12 @@ int fact_store_finish(struct fact_store *store, struct rf_err *err)
 {
 	if (store->finished)
 		return 0;
-	/* Without statistics SQLite takes every index for equally good, and reads all disks of a host for
-	 * each disk. */
+	/* Without statistics SQLite takes every index for equally good, and reads all disks of a
+	 * host for each disk. */
 	if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) ||
 	    sqlite3_exec(store->db, "ANALYZE", NULL, NULL, NULL) ||
-	    sqlite3_exec(store->db, fact_derive_sql, NULL, NULL, NULL))
+	    sqlite3_exec(store->db, fact_derive_sql, NULL, NULL, NULL) ||
+	    sqlite3_exec(store->db, "ANALYZE fact_gap", NULL, NULL, NULL))
 		return db_fail(store->db, "fact store: derive", err);
 	store->finished = true;
 	return 0;
