@@ -31,8 +31,15 @@
 		this.setAttribute("aria-pressed", open);
 		this.textContent = open ? "Fold all" : "Unfold all";
 	});
+	// On paper each failed finding is open, and folded again behind it.
+	var opened = [];
 	window.addEventListener("beforeprint", function () {
-		document.querySelectorAll("details.f.fail").forEach(function (d) { d.open = true; });
+		opened = Array.prototype.slice.call(document.querySelectorAll("details.f.fail:not([open])"));
+		opened.forEach(function (d) { d.open = true; });
+	});
+	window.addEventListener("afterprint", function () {
+		opened.forEach(function (d) { d.open = false; });
+		opened = [];
 	});
 	document.querySelector(".tools").hidden = false;
 	apply();

@@ -69,6 +69,7 @@ collect_fn collect_boot, collect_kernel, collect_cpu, collect_memory, collect_ac
 	collect_logging, collect_audit, collect_time, collect_snmp, collect_firewall,
 	collect_certificates, collect_links, collect_bridges, collect_tc, collect_config,
 	collect_storage_targets, collect_libvirt_conf, collect_qemu_conf, collect_libvirt,
-	collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files, collect_xml_files, collect_host;
+	collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files, collect_xml_files,
+	collect_host;
 
 #endif

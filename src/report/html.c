@@ -98,38 +98,35 @@ static int slice_of(const struct finding *f)
 	return f->state == FINDING_PASS ? SLICE_PASS : -1;
 }
 
-static void put_bar(FILE *out, size_t row, const char *name, const size_t counts[SLICE_COUNT])
+/* Widths are by share of the row; the words are there for those who do not see the bar. */
+static void put_bar(FILE *out, const char *name, const size_t counts[SLICE_COUNT])
 {
 	size_t total = 0, failed = 0;
-	double x = 120;
-	unsigned y = (unsigned)(row * 30);
 
 	for (size_t i = 0; i < SLICE_COUNT; i++)
 		total += counts[i];
 	for (size_t i = 0; i <= SLICE_INFO; i++)
 		failed += counts[i];
-	fprintf(out, "<text x=\"110\" y=\"%u\" text-anchor=\"end\">%s</text>", y + 18, name);
+	fprintf(out, "<li><span>%s</span><span class=\"bar\" role=\"img\" aria-label=\"%s:", name,
+		name);
 	for (size_t i = 0; i < SLICE_COUNT; i++) {
-		double width = 760.0 * (double)counts[i] / (double)total;
-
-		if (!counts[i])
-			continue;
-		fprintf(out,
-			"<rect class=\"c-%s\" x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"18\">"
-			"<title>%s: %zu %s</title></rect>",
-			slice_names[i], x, y + 4, width > 1.5 ? width - 1 : width, name, counts[i],
-			slice_names[i]);
-		x += width;
+		if (counts[i])
+			fprintf(out, " %zu %s", counts[i], slice_names[i]);
 	}
-	fprintf(out, "<text class=\"soft\" x=\"892\" y=\"%u\">%zu of %zu failed</text>\n", y + 18,
-		failed, total);
+	fputs("\">", out);
+	for (size_t i = 0; i < SLICE_COUNT; i++) {
+		if (counts[i])
+			fprintf(out,
+				"<i class=\"c-%s\" style=\"flex-grow:%zu\" title=\"%zu %s\"></i>",
+				slice_names[i], counts[i], counts[i], slice_names[i]);
+	}
+	fprintf(out, "</span><span>%zu of %zu failed</span></li>\n", failed, total);
 }
 
 static void put_overview(const struct report *report, FILE *out)
 {
 	static size_t counts[16][SLICE_COUNT];
 	const struct finding_set *set = report->findings;
-	size_t rows = 0;
 
 	memset(counts, 0, sizeof(counts));
 	for (size_t i = 0; i < set->count; i++) {
@@ -140,27 +137,16 @@ static void put_overview(const struct report *report, FILE *out)
 				counts[p][slice]++;
 		}
 	}
-	for (size_t p = 0; p < control_pillars_count; p++) {
-		for (size_t i = 0; i < SLICE_COUNT; i++)
-			if (counts[p][i]) {
-				rows++;
-				break;
-			}
-	}
-	fprintf(out,
-		"<section><h2>Overview by area</h2><div class=\"panel\"><svg viewBox=\"0 0 1040 %zu\" "
-		"role=\"img\" aria-label=\"Findings by area and severity\">\n",
-		rows * 30 + 4);
-	rows = 0;
+	fputs("<section><h2>Overview by area</h2><div class=\"panel\"><ul class=\"bars\">\n", out);
 	for (size_t p = 0; p < control_pillars_count; p++) {
 		size_t total = 0;
 
 		for (size_t i = 0; i < SLICE_COUNT; i++)
 			total += counts[p][i];
 		if (total)
-			put_bar(out, rows++, control_pillars[p], counts[p]);
+			put_bar(out, control_pillars[p], counts[p]);
 	}
-	fputs("</svg><ul class=\"legend\">", out);
+	fputs("</ul><ul class=\"legend\">", out);
 	for (size_t i = 0; i < SLICE_COUNT; i++)
 		fprintf(out, "<li><i class=\"c-%s\"></i>%s</li>", slice_names[i], slice_names[i]);
 	fputs("</ul></div></section>\n", out);
@@ -208,7 +194,7 @@ static void put_resource_table(FILE *out, const struct finding_group *g)
 	bool reasons = g->first->reason[0] && g->first->state != FINDING_NOT_APPLICABLE;
 
 	fprintf(out,
-		"<table><thead><tr><th>Resource</th><th>Seen</th><th>Where</th>%s</tr></thead><tbody>\n",
+		"<table class=\"r\"><thead><tr><th>Resource</th><th>Seen</th><th>Where</th>%s</tr></thead><tbody>\n",
 		reasons ? "<th>Reason</th>" : "");
 	for (size_t i = 0; i < g->count && i < MAX_LISTED; i++) {
 		const struct finding *f = &g->first[i];
@@ -329,19 +315,19 @@ static void put_summary(const struct report *report, FILE *out)
 
 static void put_tools(FILE *out)
 {
-	fputs("<div class=\"tools\" hidden><label class=\"n\" for=\"q\">Search</label><input id=\"q\" "
-	      "type=\"search\" placeholder=\"VM, control, word\"><label class=\"n\" "
+	fputs("<div class=\"tools\" hidden><label for=\"q\">Search</label><input id=\"q\" "
+	      "type=\"search\" placeholder=\"VM, control, word\"><label "
 	      "for=\"sev\">State</label><select id=\"sev\"><option value=\"\">all states</option>",
 	      out);
 	for (size_t i = 0; i < SLICE_COUNT; i++)
 		fprintf(out, "<option>%s</option>", slice_names[i]);
-	fputs("<option>na</option></select><label class=\"n\" for=\"pil\">Area</label><select "
+	fputs("<option>na</option></select><label for=\"pil\">Area</label><select "
 	      "id=\"pil\"><option value=\"\">all areas</option>",
 	      out);
 	for (size_t i = 0; i < control_pillars_count; i++)
 		fprintf(out, "<option>%s</option>", control_pillars[i]);
 	fputs("</select><button id=\"open\" type=\"button\" aria-pressed=\"false\">Unfold all</button>"
-	      "<span class=\"n\" id=\"shown\" role=\"status\"></span></div>\n",
+	      "<span id=\"shown\" role=\"status\"></span></div>\n",
 	      out);
 }
 
@@ -355,7 +341,8 @@ static int put_query(const struct report *report, FILE *out, const char *title, 
 		return RF_E_DATABASE;
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
 		if (!any)
-			fprintf(out, "<section><h2>%s</h2><div class=\"panel\"><table><thead><tr>",
+			fprintf(out,
+				"<section><h2>%s</h2><div class=\"panel\"><table class=\"q\"><thead><tr>",
 				title);
 		for (int i = 0; !any && i < sqlite3_column_count(stmt); i++)
 			fprintf(out, "<th>%s</th>", sqlite3_column_name(stmt, i));
@@ -388,8 +375,29 @@ static void put_profiles(const struct report *report, FILE *out)
 	fputs("</dl></div></section>\n", out);
 }
 
+/* What each word of the report means, for the reader who was not there. */
+static void put_words(FILE *out)
+{
+	static const char *const words[][2] = {
+		{"FAIL",
+		 "The facts say that the good state does not hold. Evidence and place are shown."},
+		{"PASS", "The facts say that it holds."},
+		{"UNKNOWN",
+		 "A fact is missing; which one and why is said. Never counted as passed."},
+		{"WAIVED", "It fails, and somebody who may has accepted it for a stated time."},
+		{"N/A", "The question does not arise here; why is said."},
+		{"ERROR", "The control itself could not be run. Never counted as passed."},
+	};
+
+	fputs("<section><h2>How to read this</h2><div class=\"panel\"><dl>", out);
+	for (size_t i = 0; i < RF_COUNT(words); i++)
+		put_field(out, words[i][0], NULL, words[i][1]);
+	fputs("</dl></div></section>\n", out);
+}
+
 static int put_appendix(const struct report *report, FILE *out)
 {
+	put_words(out);
 	put_profiles(report, out);
 	int rc = put_query(
 		report, out, "Hosts",
@@ -404,8 +412,10 @@ static int put_appendix(const struct report *report, FILE *out)
 	if (!rc)
 		rc = put_query(
 			report, out, "What could not be read",
-			"SELECT tbl AS \"Table\", key AS \"Row\", col AS \"Column\", reason AS Reason "
-			"FROM fact_gap ORDER BY tbl, key, col LIMIT 500");
+			"SELECT tbl AS \"Facts\", CASE key WHEN '' THEN 'all' ELSE key END AS \"About\", "
+			"CASE col WHEN '' THEN 'all' ELSE group_concat(col, ', ') END AS \"Missing\", "
+			"reason AS \"Why, and what would mend it\" FROM (SELECT * FROM fact_gap ORDER BY "
+			"tbl, key, col) GROUP BY tbl, key, reason, col = '' ORDER BY tbl, key LIMIT 500");
 	return rc;
 }
 
