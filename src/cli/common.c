@@ -71,6 +71,9 @@ int common_lock_in(const struct cli_args *args, struct rf_err *err)
 	for (size_t i = 0; i < count; i++) {
 		if (!writable[i])
 			return rf_fail(err, -ENAMETOOLONG, "a report's path is too long");
+		if (access(writable[i], F_OK) < 0)
+			return rf_fail(err, -errno, "the report's folder %s: %s", writable[i],
+				       rf_code_text(-errno));
 	}
 	tzset();
 	int rc = sandbox_enter(SANDBOX_JUDGE, writable, count, missing, err);
