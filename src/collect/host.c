@@ -242,11 +242,16 @@ static void fill_memory(struct sys *sys, struct fact_sink *out, struct host_row 
 	gap(out, "memory_bytes", "/proc/meminfo", "It holds no MemTotal.");
 }
 
-static void fill_entropy(struct sys *sys, struct host_row *h)
+static void fill_entropy(struct sys *sys, struct fact_sink *out, struct host_row *h)
 {
 	int rc = sys_read_line(sys, "/sys/class/misc/hw_random/rng_current", h->entropy,
 			       sizeof(h->entropy));
 
+	if (rc < 0 && !h->row.cpu_vendor) {
+		gap(out, "entropy_source", "/sys/class/misc/hw_random/rng_current",
+		    "Neither the kernel's source of random numbers nor the CPU's flags can be read.");
+		return;
+	}
 	if (rc < 0 || !h->entropy[0] || strcmp(h->entropy, "none") == 0)
 		rf_copy(h->entropy, sizeof(h->entropy), h->has_random_flag ? "cpu" : "none");
 	h->row.entropy_source = h->entropy;
@@ -323,7 +328,7 @@ int collect_host(struct sys *sys, const struct collect_request *req, struct fact
 	fill_microcode(sys, out, &h);
 	fill_guest(sys, out, &h);
 	fill_memory(sys, out, &h);
-	fill_entropy(sys, &h);
+	fill_entropy(sys, out, &h);
 	fill_cgroup(sys, out, &h);
 	fill_init(sys, out, &h);
 	fill_identity(sys, out, &h);

@@ -220,6 +220,11 @@ static void put_modules(struct sys *sys, const struct kconfig *config, struct fa
 	int rc = util_read(sys, out, FACT_T_MODULE, "", "/proc/modules", RF_MAX_PROC_BYTES, &buf);
 
 	files->has_loader = rc != 0;
+	if (rc == 0 && !sys_exists(sys, "/proc/version")) {
+		files->has_loader = true;
+		fact_gap(out, FACT_T_MODULE, "", "", "/proc/modules",
+			 "There is no /proc: it is not mounted, or was not captured.");
+	}
 	char *cursor = rc > 0 && buf.len ? (char *)buf.data : NULL;
 
 	for (char *line; (line = rf_line_next(&cursor));)

@@ -44,6 +44,7 @@ struct walk {
 	struct hit *hits;
 	size_t hits_count, hits_capacity;
 	size_t left_out;
+	size_t looked, closed; /* folders that were and that could not be looked at */
 };
 
 bool special_line_parse(char *line, struct special_line *out)
@@ -116,6 +117,7 @@ static int note_line(struct walk *w, struct special_line *l)
 		return util_paths_add(&w->trees, l->path);
 	case 'c':
 		util_gap(w->out, FACT_T_SPECIAL_FILE, l->path, l->path, -EACCES);
+		w->closed++;
 		return 0;
 	default: {
 		const char *kind = kind_of(w, l);
@@ -144,8 +146,10 @@ static int ask(struct walk *w, const char *dir)
 	if (rc < 0) {
 		fact_gap(w->out, FACT_T_SPECIAL_FILE, dir, "", dir,
 			 "What lies below could not be looked at: %s.", rf_err_text(&err));
+		w->closed++;
 		return 0;
 	}
+	w->looked++;
 	char *cursor = answer.len ? (char *)answer.data : NULL;
 
 	for (char *text; rc == 0 && (text = rf_line_next(&cursor));) {
@@ -253,6 +257,14 @@ static void put_hits(struct walk *w)
 		fact_gap(w->out, FACT_T_SPECIAL_FILE, "", "", "",
 			 "%zu files or folders more were left out: there are too many.",
 			 w->left_out);
+	/* No row means a clean system only where everything was looked at. */
+	if (w->closed > 0 || w->looked == 0)
+		fact_gap(
+			w->out, FACT_T_SPECIAL_FILE, "", "", "",
+			w->looked
+				? "Some folders of programs could not be looked at; run as root, or "
+				  "see ringfence facts fact_gap for which."
+				: "No folder of programs could be looked at.");
 }
 
 static void note_source(void *ctx, const struct util_setting *s)

@@ -99,7 +99,7 @@ static void an_empty_host_has_gaps_not_guesses(void **state)
 		/* Known to be absent. */
 		{"SELECT kernel_newest||'/'||reboot_required||has_kvm||is_virt_host FROM host",
 		 "/000"},
-		{"SELECT entropy_source FROM host", "none"},
+		{"SELECT entropy_source FROM host", "NULL"},
 		{"SELECT count(*) FROM fact_gap WHERE col IN ('os_id', 'cpu_vendor', 'cores', "
 		 "'core_sched', 'memory_bytes', 'as_root', 'clock_ms', 'is_guest', 'init', "
 		 "'cgroup_mode', 'smt_control', 'smt_active', 'microcode_old', 'kernel_release')",

@@ -202,6 +202,8 @@ static void special_files_are_sorted(void **state)
 		{"SELECT count(*) FROM fact_gap WHERE key='/opt'", "1"},
 		/* A link to another folder is not walked twice. */
 		{"SELECT count(*) FROM fact_gap WHERE key='/bin'", "0"},
+		/* What was not looked at must not pass for clean. */
+		{"SELECT count(*) FROM fact_gap WHERE key='' AND col=''", "1"},
 	};
 	struct test_host h;
 
@@ -244,6 +246,7 @@ static void without_dpkg_packages_are_unknown(void **state)
 	/* A directory service may know that owner. */
 	assert_fact(&h, "SELECT count(*) FROM special_file", "1");
 	assert_fact(&h, "SELECT count(*) FROM fact_gap WHERE col='kind'", "1");
+	assert_fact(&h, "SELECT count(*) FROM fact_gap WHERE key='' AND col=''", "0");
 	host_done(&h);
 }
 
