@@ -174,7 +174,7 @@ static void test_same_probes(void **state)
 	static const char *const probes[][2] = {
 		{"uname", ""},	     {"identity", ""},	   {"clock", ""},
 		{"adjtimex", ""},    {"rtnl-link", ""},	   {"nft", "tables"},
-		{"nft", "sets"},     {"rtnl-filter", "x"}, {"libvirt", "nonsense:///"},
+		{"nft", "sets"},     {"rtnl-filter", "x"}, {"libvirt", "test:///no.xml"},
 		{"audit", "status"},
 	};
 	struct test_host *h = *state;
