@@ -23,7 +23,8 @@ struct row_context {
 	const struct control *control;
 	struct finding_set *out;
 	const struct gap_index *gaps;
-	struct sql_guard guard; /* fact tables that the statement reads */
+	struct sql_guard guard;		   /* fact tables that the statement reads */
+	const char *any_host, *any_reason; /* see any_gap */
 	struct rf_err *err;
 };
 
@@ -235,6 +236,52 @@ static const char *query_text(struct finding_set *set, sqlite3_stmt *stmt, const
 	return i < 0 ? "" : keep(set, column_text(stmt, i));
 }
 
+/* Any gap in the tables that the query reads, remembered for its next row; NULL when none. */
+static const char *any_gap(struct row_context *x, const char *host)
+{
+	char start[GAP_KEY_BYTES];
+
+	if (x->any_host && strcmp(x->any_host, host) == 0)
+		return x->any_reason;
+	x->any_host = host;
+	x->any_reason = NULL;
+	for (size_t t = 0; t < FACT_T_COUNT && !x->any_reason; t++) {
+		/* Nearly every query begins with the host, whose gaps are of another kind. */
+		if (t == FACT_T_HOST || !(x->guard.tables[t / 64] >> t % 64 & 1))
+			continue;
+		(void)!rf_format(start, sizeof(start), "%s\x1f%s\x1f", host, fact_tables[t].name);
+		for (size_t i = 0; i < x->gaps->reasons.capacity && !x->any_reason; i++) {
+			const struct rf_map_slot *slot = &x->gaps->reasons.slots[i];
+
+			if (slot->key && rf_starts(slot->key, start))
+				x->any_reason = slot->value;
+		}
+	}
+	return x->any_reason;
+}
+
+/* Why a query could not decide: what was said of a column that it has as NULL, of this VM or of all
+ * rows, or else of anything that it reads. */
+static const char *query_reason(struct row_context *x, sqlite3_stmt *stmt, const struct finding *f)
+{
+	for (size_t t = 0; t < FACT_T_COUNT; t++) {
+		if (!(x->guard.tables[t / 64] >> t % 64 & 1))
+			continue;
+		for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+			if (sqlite3_column_type(stmt, i) != SQLITE_NULL)
+				continue;
+			const char *said = gap_reason(x, f->host, fact_tables[t].name, f->vm,
+						      sqlite3_column_name(stmt, i));
+
+			if (said)
+				return said;
+		}
+	}
+	const char *said = any_gap(x, f->host);
+
+	return said ? keep(x->out, said) : "a fact that this question needs is not known";
+}
+
 static int query_row(void *arg, int columns, sqlite3_stmt *stmt)
 {
 	struct row_context *x = arg;
@@ -254,7 +301,7 @@ static int query_row(void *arg, int columns, sqlite3_stmt *stmt)
 	f->evidence = query_evidence(x->out, stmt, sqlite3_column_int64(stmt, pass) == 1);
 	if (sqlite3_column_type(stmt, pass) == SQLITE_NULL) {
 		f->state = FINDING_UNKNOWN;
-		f->reason = "a fact that this question needs is not known";
+		f->reason = query_reason(x, stmt, f);
 	} else if (sqlite3_column_int64(stmt, pass) & ~(sqlite3_int64)1) {
 		f->state = FINDING_ERROR;
 		f->reason = "the query's pass is neither 1 nor 0 nor NULL";
