@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from conftest import ROOT, need
+from conftest import EXE, ROOT, need
 
-TOOL = os.environ.get("ATTEST_TOOL", str(ROOT / "build/tests/system/attest_tool"))
+# Beside the program that is tested: BUILD/src/cli/ringfence.
+TOOL = os.path.join(os.path.dirname(EXE), "../../tests/system/attest_tool")
 BANKS = {"sha1": (0x0004, 20), "sha256": (0x000B, 32), "sha384": (0x000C, 48)}
 KINDS = {"quote": 2, "signature": 3, "ak": 4, "pcrs": 7}
 
