@@ -110,7 +110,8 @@ static bool is_secret_key(const struct scrub_rule *rule, struct rf_slice in, siz
 
 		if (want[0] == '@' && strcmp(want + 1, name) == 0 && after_secret(rule, in, from))
 			return true;
-		if (want[0] != '@' && (rf_glob(want, name) || rf_glob(want, last)))
+		if (want[0] != '@' &&
+		    (rf_glob(want, name) || (last != name && rf_glob(want, last))))
 			return true;
 	}
 	return false;
