@@ -34,13 +34,14 @@ static void check_done(struct check *c)
 
 static int profiles_choose(struct check *c, const struct cli_args *args, struct rf_err *err)
 {
-	static const char *const defaults[] = {"kvm-base", "vsphere"};
+	/* What is asked of .vmx files says nothing where none was given. */
+	const char *const defaults[] = {"kvm-base", args->counts[OPT_VMX] ? "vsphere" : NULL};
 
 	for (size_t i = 0; i < args->counts[OPT_PROFILE] && c->profiles_count < MAX_PROFILES; i++)
 		c->profiles[c->profiles_count++] =
 			profile_find(&c->set, args->values[OPT_PROFILE][i]);
 	for (size_t i = 0; args->counts[OPT_PROFILE] == 0 && i < RF_COUNT(defaults); i++) {
-		const struct profile *p = profile_find(&c->set, defaults[i]);
+		const struct profile *p = defaults[i] ? profile_find(&c->set, defaults[i]) : NULL;
 
 		if (p)
 			c->profiles[c->profiles_count++] = p;

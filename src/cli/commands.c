@@ -18,7 +18,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_HOST, "host", 0, NULL, false, "look at this host, even when files are given"},
 	{OPT_NO_HOST, "no-host", 0, NULL, false, "do not look at this host"},
 	{OPT_PROFILE, "profile", 'p', "NAME", true,
-	 "which controls; default kvm-base and vsphere (see ringfence controls list)"},
+	 "which controls; default kvm-base, and vsphere with --vmx (see ringfence controls list)"},
 	{OPT_ONLY, "only", 0, "GLOB", true, "only controls with such an id, e.g. 'vm.nic.*'"},
 	{OPT_SITE, "site", 0, "DIR", false,
 	 "your own controls, profiles and waivers; default /etc/ringfence/site"},

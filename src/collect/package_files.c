@@ -38,8 +38,17 @@ struct run {
 
 /* Packages of the hypervisor, in the order in which bytes are spent on them. */
 static const char *const packages[] = {
-	"qemu-*",    "libvirt*", "swtpm*",     "libtpms*", "ovmf*",
-	"qemu-efi*", "seabios",	 "ipxe-qemu*", "vgabios",
+	"qemu-*",
+	"libvirt*",
+	"swtpm*",
+	"libtpms*",
+	"ovmf*",
+	"qemu-efi*",
+	"seabios",
+	"ipxe-qemu*",
+	"vgabios",
+	"pve-qemu-kvm*",
+	"pve-edk2-firmware*",
 };
 
 /* Packages of the running kernel; %s is its release. */

@@ -333,10 +333,22 @@ static int finding_for_table(struct row_context *x, const char *host, const char
 	return 0;
 }
 
+/* Whether a table may decide what a control over a view says: by a column that the view adds to its
+ * base, or because the expressions name it. */
+static bool asks_of(const struct control *c, const char *table)
+{
+	for (size_t i = 0; i < c->needs_count; i++) {
+		if (strstr(c->table->extras, c->needs[i]))
+			return true;
+	}
+	return strstr(c->pass, table) || (c->when && strstr(c->when, table));
+}
+
 /* Which host a control said nothing about, and which tables it could not see whole. */
 static int judge_tables(struct row_context *x, const char *host, size_t first)
 {
 	const struct control *c = x->control;
+	const struct fact_table *base = c->table ? fact_table_find(c->table->base) : NULL;
 	size_t rows = 0;
 
 	for (size_t i = first; i < x->out->count; i++)
@@ -346,6 +358,10 @@ static int judge_tables(struct row_context *x, const char *host, size_t first)
 			continue;
 		/* A lookup table that is missing shows in each row already. */
 		if (c->lookup_table && strcmp(fact_tables[t].name, c->lookup_table) == 0)
+			continue;
+		/* Rows were judged, and by nothing that this table gives to the view. */
+		if (rows && !c->query && &fact_tables[t] != base &&
+		    !asks_of(c, fact_tables[t].name))
 			continue;
 		const char *gap = table_gap(x, host, fact_tables[t].name);
 
