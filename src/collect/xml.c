@@ -296,6 +296,10 @@ static int run_parser(struct build *b, struct rf_slice in, const char *name, str
 	xmlParseDocument(b->parser);
 	int rc = report(b, name, err);
 
+	/* For an entity declaration libxml2 makes a document of its own, SAX or not, and leaves it
+	 * to us. */
+	xmlFreeDoc(b->parser->myDoc);
+	b->parser->myDoc = NULL;
 	xmlFreeParserCtxt(b->parser);
 	return rc;
 }
