@@ -118,6 +118,16 @@ static bool is_lookup_column(const char *name)
 	return false;
 }
 
+/* Why the key that a row looks up has no value: of this row, or of all. */
+static const char *lookup_gap(struct row_context *x, sqlite3_stmt *stmt, const char *host)
+{
+	const struct control *c = x->control;
+	RF_AUTOFREE char *own = rf_asprintf("%s/%s", column_text(stmt, COL_GAP_KEY), c->lookup_key);
+	const char *why = own ? gap_reason(x, host, c->lookup_table, own, "value") : NULL;
+
+	return why ? why : gap_reason(x, host, c->lookup_table, c->lookup_key, "value");
+}
+
 /* Why a row could not be judged: which facts are missing, and what the collector said of them. */
 static const char *unknown_reason(struct row_context *x, sqlite3_stmt *stmt)
 {
@@ -129,11 +139,13 @@ static const char *unknown_reason(struct row_context *x, sqlite3_stmt *stmt)
 		if (sqlite3_column_type(stmt, COL_FIXED + (int)i) != SQLITE_NULL)
 			continue;
 		bool lookup = c->lookup && is_lookup_column(c->needs[i]);
-		const char *why =
-			lookup ? gap_reason(x, host, c->lookup_table, c->lookup_key, "value")
-			       : gap_reason(x, host, c->table->name, column_text(stmt, COL_GAP_KEY),
-					    c->needs[i]);
+		const char *why = lookup ? lookup_gap(x, stmt, host)
+					 : gap_reason(x, host, c->table->name,
+						      column_text(stmt, COL_GAP_KEY), c->needs[i]);
 
+		/* The file was read: then the key is not in it, and no default is known. */
+		if (lookup && !why && strcmp(c->lookup_table, "vm_option") == 0)
+			why = "the key is not set, and what this product does then is not known";
 		rf_buf_add_text(&text, text.len ? "; " : "");
 		rf_buf_printf(&text, "%s is not known%s%s", lookup ? c->lookup_key : c->needs[i],
 			      why ? ": " : "", why ? why : "");
@@ -143,8 +155,9 @@ static const char *unknown_reason(struct row_context *x, sqlite3_stmt *stmt)
 	return finding_text(x->out, rf_buf_text(&text), text.len);
 }
 
-/* Columns first..count as "name\0value\0...\0". */
-static const char *evidence_pack(struct finding_set *set, sqlite3_stmt *stmt, int first, int count)
+/* Columns first..count as "name\0value\0...\0"; no_value stands for a looked-up key without one. */
+static const char *evidence_pack(struct finding_set *set, sqlite3_stmt *stmt, int first, int count,
+				 const char *no_value)
 {
 	RF_AUTOBUF struct rf_buf pack = {0};
 
@@ -154,7 +167,7 @@ static const char *evidence_pack(struct finding_set *set, sqlite3_stmt *stmt, in
 
 		rf_buf_add(&pack, name, strlen(name) + 1);
 		if (!value)
-			value = "unknown";
+			value = strcmp(name, "value") == 0 ? no_value : "unknown";
 		rf_buf_add(&pack, value, strlen(value) + 1);
 	}
 	rf_buf_add_byte(&pack, 0);
@@ -184,7 +197,11 @@ static int over_row(void *arg, int columns, sqlite3_stmt *stmt)
 	f->vm = keep(x->out, column_text(stmt, COL_VM));
 	f->layer = keep(x->out, column_text(stmt, COL_LAYER));
 	f->source = keep(x->out, column_text(stmt, COL_SOURCE));
-	f->evidence = evidence_pack(x->out, stmt, COL_FIXED + (int)c->needs_count, columns);
+	/* What was judged without a value was judged by the default of a key that is not there. */
+	bool is_default = pass_known && c->lookup && strcmp(c->lookup_table, "vm_option") == 0;
+
+	f->evidence = evidence_pack(x->out, stmt, COL_FIXED + (int)c->needs_count, columns,
+				    is_default ? "(not set)" : "unknown");
 
 	if (!applies_known || !pass_known) {
 		f->state = FINDING_UNKNOWN;

@@ -5,13 +5,17 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/report.h"
 
 /* Resources named in one block before the rest is counted. */
 #define MAX_NAMED 4
+/* Controls named once more at the end. */
+#define MAX_WORST 5
 
 struct style {
 	const char *symbol, *word, *color;
@@ -37,7 +41,14 @@ static const struct style state_styles[FINDING_STATE_COUNT] = {
 struct text {
 	const struct report *report;
 	FILE *out;
+	char here[RF_MAX_PATH_BYTES]; /* the current directory with a slash; "" for none */
 };
+
+/* A path below the current directory as a person would type it. */
+static const char *shorter(const struct text *t, const char *path)
+{
+	return t->here[0] && rf_starts(path, t->here) ? path + strlen(t->here) : path;
+}
 
 static void put_color(const struct text *t, const char *color)
 {
@@ -48,6 +59,15 @@ static void put_color(const struct text *t, const char *color)
 static void put_reset(const struct text *t)
 {
 	put_color(t, "\033[0m");
+}
+
+static void find_here(struct text *t)
+{
+	char dir[RF_MAX_PATH_BYTES];
+
+	if (!getcwd(dir, sizeof(dir)) || !dir[1] ||
+	    !rf_format(t->here, sizeof(t->here), "%s/", dir))
+		t->here[0] = '\0';
 }
 
 /* Wraps words to the width behind an indent; the first line starts where the cursor is. */
@@ -78,15 +98,28 @@ static void put_wrapped(const struct text *t, const char *text, unsigned indent,
 	fputc('\n', t->out);
 }
 
+/* "web-1 net0, net1, web-2 net0": a VM is named once for all that is its own. */
+static void add_resource(const struct text *t, const struct finding *f,
+			 const struct finding *before, struct rf_buf *line)
+{
+	RF_AUTOBUF struct rf_buf name = {0};
+
+	report_resource(f, &name);
+	const char *text = rf_buf_text(&name);
+
+	if (before && f->vm[0] && strcmp(before->vm, f->vm) == 0 && rf_starts(text, f->vm) &&
+	    text[strlen(f->vm)] == ' ')
+		text += strlen(f->vm) + 1;
+	rf_buf_printf(line, "%s%s", before ? ", " : "", shorter(t, text));
+}
+
 static void put_resources(const struct text *t, const struct finding_group *g)
 {
 	RF_AUTOBUF struct rf_buf line = {0};
 	size_t named = g->count > MAX_NAMED + 1 ? MAX_NAMED : g->count;
 
-	for (size_t i = 0; i < named; i++) {
-		rf_buf_add_text(&line, i ? ", " : "");
-		report_resource(&g->first[i], &line);
-	}
+	for (size_t i = 0; i < named; i++)
+		add_resource(t, &g->first[i], i ? &g->first[i - 1] : NULL, &line);
 	if (named < g->count) {
 		rf_buf_printf(&line, " and %zu more", g->count - named);
 		if (g->vms_count > 1)
@@ -96,6 +129,28 @@ static void put_resources(const struct text *t, const struct finding_group *g)
 	put_wrapped(t, rf_buf_text(&line), 12, 12);
 }
 
+/* Where it was seen, without the VM's name, which stands above: "FILE:12" is line 12 of that file,
+ * "URI VM /domain/devices" the place in its definition. "" when nothing is left. */
+static void add_source(const struct text *t, const struct finding *f, struct rf_buf *line)
+{
+	const char *at = f->source;
+	size_t len = strlen(f->vm);
+	const char *word = len ? strstr(at, f->vm) : NULL;
+
+	if (len && rf_starts(at, f->vm) && (at[len] == ':' || !at[len])) {
+		if (at[len])
+			rf_buf_printf(line, "%sin line %s", line->len ? ", " : "", at + len + 1);
+		return;
+	}
+	if (word && word > at && word[-1] == ' ' && (word[len] == ' ' || !word[len]))
+		at = word + len + (word[len] == ' ');
+	if (!*at)
+		return;
+	rf_buf_add_text(line, line->len ? ", in " : "in ");
+	at = shorter(t, at);
+	rf_buf_add_visible(line, at, strlen(at));
+}
+
 /* What was seen at the first resource, and where. */
 static void put_evidence(const struct text *t, const struct finding *f)
 {
@@ -103,16 +158,14 @@ static void put_evidence(const struct text *t, const struct finding *f)
 	const char *at = f->evidence, *name, *value;
 
 	while (evidence_next(&at, &name, &value)) {
+		value = shorter(t, value);
 		size_t len = strlen(value);
 
 		rf_buf_printf(&line, "%s%s = ", line.len ? ", " : "", name);
 		rf_buf_add_visible(&line, value, len > 160 ? 160 : len);
 		rf_buf_add_text(&line, len > 160 ? "..." : len ? "" : "(empty)");
 	}
-	if (f->source[0]) {
-		rf_buf_add_text(&line, line.len ? "  in " : "in ");
-		rf_buf_add_visible(&line, f->source, strlen(f->source));
-	}
+	add_source(t, f, &line);
 	if (!line.len)
 		return;
 	fprintf(t->out, "      seen  ");
@@ -152,6 +205,24 @@ static void put_fail(const struct text *t, const struct finding_group *g)
 	fputc('\n', t->out);
 }
 
+/* Short for what can wait: its full text is one command away. */
+static void put_minor(const struct text *t, const struct finding_group *g)
+{
+	const struct style *style = &severity_styles[g->first->severity];
+	RF_AUTOBUF struct rf_buf line = {0};
+
+	put_color(t, style->color);
+	fprintf(t->out, "%s %-8s", style->symbol, style->word);
+	put_reset(t);
+	fprintf(t->out, "  %s\n            ", g->first->control->id);
+	rf_buf_printf(&line, "Not met: %s (", g->first->control->title);
+	add_resource(t, g->first, NULL, &line);
+	if (g->count > 1)
+		rf_buf_printf(&line, " and %zu more", g->count - 1);
+	rf_buf_add_text(&line, ")");
+	put_wrapped(t, rf_buf_text(&line), 12, 12);
+}
+
 /* One line for a control that passed, was waived, or does not apply. */
 static void put_short(const struct text *t, const struct finding_group *g)
 {
@@ -168,6 +239,15 @@ static void put_short(const struct text *t, const struct finding_group *g)
 
 /* ---- what could not be judged: once for each reason, not once for each control ---- */
 
+/* "forged_source is not known: REASON": one reason for many facts is told once. */
+static const char *reason_core(const struct finding *f)
+{
+	static const char mark[] = " is not known: ";
+	const char *at = strstr(f->reason, mark);
+
+	return at && !strstr(at + 1, mark) ? at + strlen(mark) : f->reason;
+}
+
 static bool reason_seen(const struct finding_set *set, size_t index)
 {
 	const struct finding *f = &set->items[index];
@@ -175,7 +255,7 @@ static bool reason_seen(const struct finding_set *set, size_t index)
 	for (size_t i = index; i-- > 0;) {
 		if (set->items[i].state != f->state)
 			return false;
-		if (strcmp(set->items[i].reason, f->reason) == 0)
+		if (strcmp(reason_core(&set->items[i]), reason_core(f)) == 0)
 			return true;
 	}
 	return false;
@@ -193,7 +273,7 @@ static void put_unknown(const struct text *t, size_t index)
 	for (size_t i = index; i < set->count && set->items[i].state == f->state; i++) {
 		const struct finding *g = &set->items[i];
 
-		if (strcmp(g->reason, f->reason) != 0)
+		if (strcmp(reason_core(g), reason_core(f)) != 0)
 			continue;
 		findings++;
 		if (g->control == last)
@@ -208,7 +288,7 @@ static void put_unknown(const struct text *t, size_t index)
 	fprintf(t->out, "%s %-8s", style->symbol, style->word);
 	put_reset(t);
 	fprintf(t->out, "  ");
-	put_wrapped(t, f->reason, 12, 12);
+	put_wrapped(t, findings > 1 ? reason_core(f) : f->reason, 12, 12);
 	fprintf(t->out, "            ");
 	RF_AUTOFREE char *line = rf_asprintf("%zu finding%s: %s", findings,
 					     findings == 1 ? "" : "s", rf_buf_text(&ids));
@@ -305,7 +385,7 @@ static void put_totals(const struct text *t)
 			if (!by_severity[i])
 				continue;
 			put_color(t, severity_styles[i].color);
-			fprintf(t->out, " %zu %s", by_severity[i], severity_styles[i].word);
+			fprintf(t->out, "  %zu %s", by_severity[i], severity_styles[i].word);
 			put_reset(t);
 		}
 		fputc('\n', t->out);
@@ -318,6 +398,29 @@ static void put_totals(const struct text *t)
 				"profile for this machine?\n");
 }
 
+/* The end is what is on the screen: the worst once more, since it has scrolled away. */
+static void put_worst(const struct text *t)
+{
+	const struct finding_set *set = t->report->findings;
+	struct finding_group g;
+	size_t at = 0, lines = 0;
+
+	while (at < set->count && set->items[at].state == FINDING_FAIL &&
+	       set->items[at].severity >= SEVERITY_HIGH && group_next(set, &at, &g)) {
+		const struct style *style = &severity_styles[g.first->severity];
+
+		if (++lines > MAX_WORST)
+			continue;
+		fprintf(t->out, "%s", lines == 1 ? "Begin with:\n" : "");
+		put_color(t, style->color);
+		fprintf(t->out, "  %s %-8s", style->symbol, style->word);
+		put_reset(t);
+		fprintf(t->out, "  %s\n", g.first->control->id);
+	}
+	if (lines > MAX_WORST)
+		fprintf(t->out, "  and %zu more of that kind, above\n", lines - MAX_WORST);
+}
+
 static void put_hints(const struct text *t)
 {
 	const struct finding_set *set = t->report->findings;
@@ -327,23 +430,34 @@ static void put_hints(const struct text *t)
 	if (!t->report->hints)
 		return;
 	if (set->by_state[FINDING_FAIL])
-		fprintf(t->out, "Next: ringfence explain %s\n", set->items[0].control->id);
+		fprintf(t->out, "More about one: ringfence explain %s\n",
+			set->items[0].control->id);
 	if (!t->report->show_all && set->by_state[FINDING_PASS])
-		fprintf(t->out, "Passed and N/A: ringfence check --all\n");
+		fprintf(t->out, "Low and info in full, passed and N/A: ringfence check --all\n");
 }
 
 int report_text(const struct report *report, FILE *out, struct rf_err *err)
 {
-	const struct text t = {.report = report, .out = out};
+	struct text t = {.report = report, .out = out};
 	const struct finding_set *set = report->findings;
 	struct finding_group g;
 	size_t at = 0;
+	bool was_minor = false;
 
+	find_here(&t);
 	while (at < set->count && set->items[at].state == FINDING_FAIL) {
 		if (!group_next(set, &at, &g))
 			break;
-		put_fail(&t, &g);
+		bool minor = g.first->severity <= SEVERITY_LOW && !report->show_all;
+
+		if (minor)
+			put_minor(&t, &g);
+		else
+			put_fail(&t, &g);
+		was_minor = minor;
 	}
+	if (was_minor)
+		fputc('\n', out);
 	at = put_unknowns(&t, at);
 	bool any = false;
 
@@ -358,6 +472,7 @@ int report_text(const struct report *report, FILE *out, struct rf_err *err)
 	int rc = put_gaps(&t, err);
 
 	put_totals(&t);
+	put_worst(&t);
 	put_hints(&t);
 	return rc;
 }

@@ -102,6 +102,22 @@ def test_formats_agree(rf, vmx):
     assert f"{fails} FAIL" in rf("check", "-q", "--vmx", vmx).out
 
 
+def test_the_terminal_report_is_short_where_it_can_wait():
+    """The worst in full and once more at the end; paths as typed; --all for the rest."""
+    def text(*args):
+        return subprocess.run([EXE, "check", "-q", "--no-host", "--vmx", "examples/vmx", "--domain-xml", "examples/domain-xml", *args],
+                              cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}).stdout
+    out = text()
+    worst = re.search(r"^✖ CRITICAL  (\S+)$", out, re.M)[1]
+    assert out.index("want  ") < out.index("Begin with:") < out.rindex(worst)
+    assert str(ROOT) not in out and "examples/domain-xml/careless.xml" in out
+    minor = re.search(r"^▪ LOW       (\S+)\n            Not met: ", out, re.M)[1]
+    full = text("--all")
+    assert re.search(rf"^▪ LOW       {re.escape(minor)}\n      want  ", full, re.M) and "✔ PASS" in full
+    assert len(out.splitlines()) < len(full.splitlines())
+    assert max(map(len, out.splitlines())) <= 100
+
+
 def test_nothing_to_find_is_exit_0(rf, vmx):
     r = rf("check", "-q", "--vmx", vmx, "--only", "vmx.serial*")
     assert r.code == 0, r.out
