@@ -71,6 +71,16 @@ int control_params_bind(const struct control *control, const struct yaml_node *c
 /* Frees what a control owns. */
 void control_done(struct control *control);
 
+/* Refuses a file: why becomes a line of set->problems. Only lack of memory is an error. */
+int control_problem_add(struct control_set *set, const struct rf_err *why,
+			struct rf_err *err) RF_MUST_CHECK;
+
+/* ---- profile.c: one file each, parsed, checked and added ---- */
+int profile_load(struct control_set *set, const char *name, struct rf_slice text, bool from_site,
+		 struct rf_err *err) RF_MUST_CHECK;
+int waivers_load(struct control_set *set, const char *name, struct rf_slice text,
+		 struct rf_err *err) RF_MUST_CHECK;
+
 /* ---- findings.c ---- */
 
 /* Room in the arena, zeroed; NULL when memory is short. */

@@ -179,14 +179,14 @@ int control_params_bind(const struct control *c, const struct yaml_node *const *
 	return 0;
 }
 
-static int problem_add(struct control_set *set, const struct rf_err *why)
+int control_problem_add(struct control_set *set, const struct rf_err *why, struct rf_err *err)
 {
 	if (rf_grow((void **)&set->problems, &set->problems_capacity, set->problems_count + 1,
 		    sizeof(*set->problems)) < 0)
-		return -ENOMEM;
+		return rf_fail(err, -ENOMEM, "no memory");
 	set->problems[set->problems_count] = rf_strdup(rf_err_text(why));
 	if (!set->problems[set->problems_count])
-		return -ENOMEM;
+		return rf_fail(err, -ENOMEM, "no memory");
 	set->problems_count++;
 	return 0;
 }
@@ -221,12 +221,6 @@ static int control_load(struct control_set *set, sqlite3 *db, const char *name,
 	return rc;
 }
 
-/* profile.c */
-int profile_load(struct control_set *set, const char *name, struct rf_slice text, bool from_site,
-		 struct rf_err *err);
-int waivers_load(struct control_set *set, const char *name, struct rf_slice text,
-		 struct rf_err *err);
-
 /* One file: whose it is follows from db, which only strangers' files need. */
 static int add_with(struct control_set *set, sqlite3 *db, const char *kind, const char *name,
 		    struct rf_slice text, struct rf_err *err)
@@ -244,7 +238,7 @@ static int add_with(struct control_set *set, sqlite3 *db, const char *kind, cons
 		rc = waivers_load(set, name, text, &why);
 	if (rc == -ENOMEM || (rc == 0))
 		return rc ? rf_fail(err, rc, "%s: no memory", name) : 0;
-	return problem_add(set, &why) < 0 ? rf_fail(err, -ENOMEM, "%s: no memory", name) : 0;
+	return control_problem_add(set, &why, err);
 }
 
 int control_set_add(struct control_set *set, const char *kind, const char *name,

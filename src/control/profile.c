@@ -9,11 +9,6 @@
 #include "base/str.h"
 #include "control/internal.h"
 
-int profile_load(struct control_set *set, const char *name, struct rf_slice text, bool from_site,
-		 struct rf_err *err);
-int waivers_load(struct control_set *set, const char *name, struct rf_slice text,
-		 struct rf_err *err);
-
 #define F(name, type, required)                                                                    \
 	{                                                                                          \
 #name, type, offsetof(struct profile, name), required                              \

@@ -43,18 +43,6 @@ static int file_read(const char *path, struct rf_buf *out, struct rf_err *err)
 	return rc ? rf_fail(err, rc, "%s: %s", path, rf_code_text(rc)) : 0;
 }
 
-static int site_problem(struct control_set *set, const struct rf_err *why, struct rf_err *err)
-{
-	if (rf_grow((void **)&set->problems, &set->problems_capacity, set->problems_count + 1,
-		    sizeof(*set->problems)) < 0)
-		return rf_fail(err, -ENOMEM, "no memory");
-	set->problems[set->problems_count] = rf_strdup(rf_err_text(why));
-	if (!set->problems[set->problems_count])
-		return rf_fail(err, -ENOMEM, "no memory");
-	set->problems_count++;
-	return 0;
-}
-
 static int site_file(struct control_set *set, const char *kind, const char *path,
 		     struct rf_err *err)
 {
@@ -62,7 +50,7 @@ static int site_file(struct control_set *set, const char *kind, const char *path
 	struct rf_err why = {0};
 
 	if (file_read(path, &text, &why) < 0)
-		return site_problem(set, &why, err);
+		return control_problem_add(set, &why, err);
 	return control_set_add(set, kind, path, rf_buf_slice(&text), true, err);
 }
 

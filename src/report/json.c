@@ -168,7 +168,7 @@ static int put_controls(const struct report *report, FILE *out)
 	return rc;
 }
 
-int report_json_write(const struct report *report, FILE *out, bool embedded, struct rf_err *err)
+int report_json(const struct report *report, FILE *out, struct rf_err *err)
 {
 	const struct finding_set *set = report->findings;
 	int rc = put_head(report, out);
@@ -178,9 +178,7 @@ int report_json_write(const struct report *report, FILE *out, bool embedded, str
 	fputs(",\n\"findings\": [", out);
 	for (size_t i = 0; rc == 0 && i < set->count; i++) {
 		fputs(i ? ",\n" : "\n", out);
-		/* '</script>' inside a page's data would end the script. */
-		rc = put_json(out, json_finding(&set->items[i]),
-			      JSON_COMPACT | (embedded ? JSON_ESCAPE_SLASH : 0));
+		rc = put_json(out, json_finding(&set->items[i]), JSON_COMPACT);
 	}
 	fputs("],\n\"collectors\": ", out);
 	if (!rc)
@@ -204,11 +202,6 @@ int report_json_write(const struct report *report, FILE *out, bool embedded, str
 		json_decref(refused);
 	fputs("}\n", out);
 	return rc ? rf_fail(err, rc, "JSON report: %s", rf_code_text(rc)) : 0;
-}
-
-int report_json(const struct report *report, FILE *out, struct rf_err *err)
-{
-	return report_json_write(report, out, false, err);
 }
 
 int report_jsonl(const struct report *report, FILE *out, struct rf_err *err)

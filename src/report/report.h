@@ -75,8 +75,4 @@ typedef int report_writer(const struct report *report, FILE *out, struct rf_err 
 report_writer report_text, report_json, report_jsonl, report_csv, report_sarif, report_junit,
 	report_html;
 
-/* The findings as JSON (used by the JSON and HTML writers). */
-int report_json_write(const struct report *report, FILE *out, bool embedded,
-		      struct rf_err *err) RF_MUST_CHECK;
-
 #endif
