@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Baseline and policy of a host, one YAML file: who it is (EK, AK), the boots that were approved by
+ * name, and rules for what may change without alarm. Rules judge reasons (diff.h), so that a rule
+ * says in the user's words what it allows. docs/schema has the keys.
+ */
+#ifndef RF_ATTEST_BASELINE_H
+#define RF_ATTEST_BASELINE_H
+
+#include "attest/boot.h"
+#include "attest/reason.h"
+#include "base/yaml.h"
+
+#define BASELINE_MAX_BYTES (16u << 20)
+#define BASELINE_MAX_BOOTS 16u
+
+struct baseline_boot {
+	const char *name;	 /* "first", "after-kernel-update" */
+	bool predicted;		 /* not yet seen */
+	const char *approved_by; /* NULL: not approved, and then it proves nothing */
+	int64_t approved_at_ms;	 /* since 1970-01-01 UTC */
+	struct boot boot;
+};
+
+struct baseline; /* identity, boots, rules, IMA policy */
+
+/* Checks everything at load: unknown or doubled keys, dates, digests, rules that can never match.
+ * Errors name line and column. */
+int baseline_load(struct rf_slice yaml, const char *name, struct baseline **out,
+		  struct rf_err *err) RF_MUST_CHECK;
+/* Accepts NULL. */
+void baseline_free(struct baseline *baseline);
+/* The same as YAML text, stable byte for byte. */
+int baseline_write(const struct baseline *baseline, struct rf_buf *out) RF_MUST_CHECK;
+
+/* A baseline of what evidence shows now: one boot that nobody approved yet. */
+int baseline_create(struct attest_hasher *hasher, const struct evidence *evidence,
+		    const char *boot_name, struct baseline **out, struct rf_err *err) RF_MUST_CHECK;
+/* Approves a boot by name. RF_E_MISSING when there is none of that name. */
+int baseline_approve(struct baseline *baseline, const char *boot_name, const char *by,
+		     int64_t at_ms, struct rf_err *err) RF_MUST_CHECK;
+/* Adds a boot (takes a copy), e.g. a predicted one. */
+int baseline_add_boot(struct baseline *baseline, const char *name, bool predicted,
+		      const struct boot *boot, struct rf_err *err) RF_MUST_CHECK;
+
+/* How many boots it holds. */
+size_t baseline_boots_count(const struct baseline *baseline);
+/* One of them; NULL past the end. */
+const struct baseline_boot *baseline_boot_at(const struct baseline *baseline, size_t index);
+
+/* Of the TPM this host was enrolled with; empty slices where the baseline does not say. */
+struct rf_slice baseline_ak_name(const struct baseline *baseline);
+/* The same of the endorsement key. */
+struct rf_slice baseline_ek_name(const struct baseline *baseline);
+
+struct evidence_facts {
+	int64_t now_ms;
+	struct rf_slice ima; /* the part of the list that the quote covers, without its u16 */
+};
+/*
+ * Judges: picks the approved boot that fits best, appends what differs from it as reasons, marks
+ * each one that a rule allows (allowed_by), judges IMA files by the policy (digest sets, package
+ * and path, signer), and appends REASON_RULE_UNUSED, REASON_NOT_APPROVED, REASON_BASELINE_EXPIRED.
+ */
+int baseline_judge(struct attest_hasher *hasher, const struct baseline *baseline,
+		   const struct boot *now, const struct evidence_facts *facts, struct reasons *out,
+		   struct rf_err *err) RF_MUST_CHECK;
+
+#endif
