@@ -16,23 +16,24 @@ bool cli_has(const struct cli_args *args, enum cli_option_id id)
 	return args->counts[id] > 0;
 }
 
-static const struct cli_option *option_by_name(const char *name, size_t len)
+/* By name, or by letter where name is NULL. Some names mean one thing to one command and another to
+ * the next (-o): the one that this command takes comes first. */
+static const struct cli_option *option_find(const struct cli_command *command, const char *name,
+					    size_t len, char letter)
 {
-	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if (strlen(cli_options[i].name) == len &&
-		    memcmp(cli_options[i].name, name, len) == 0)
-			return &cli_options[i];
-	}
-	return NULL;
-}
+	const struct cli_option *of_others = NULL;
 
-static const struct cli_option *option_by_letter(char letter)
-{
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if (cli_options[i].letter == letter)
-			return &cli_options[i];
+		const struct cli_option *o = &cli_options[i];
+		bool same = name ? strlen(o->name) == len && memcmp(o->name, name, len) == 0
+				 : o->letter == letter;
+
+		if (same && command && (command->options >> i & 1))
+			return o;
+		if (same && !of_others)
+			of_others = o;
 	}
-	return NULL;
+	return of_others;
 }
 
 /* "controls" "test" is one command; "check" another. Returns the words it took. */
@@ -81,10 +82,10 @@ static int option_parse(int argc, char **argv, int *at, struct cli_args *args, s
 	if (arg[1] == '-') {
 		size_t len = strcspn(arg + 2, "=");
 
-		option = option_by_name(arg + 2, len);
+		option = option_find(args->command, arg + 2, len, 0);
 		value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
 	} else {
-		option = option_by_letter(arg[1]);
+		option = option_find(args->command, NULL, 0, arg[1]);
 		value = arg[2] ? arg + 2 : NULL;
 	}
 	if (!option)

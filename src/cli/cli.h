@@ -33,6 +33,16 @@ enum cli_option_id {
 	OPT_QUIET,
 	OPT_NO_MUTANTS,
 	OPT_TIMING,
+	OPT_FILE,
+	OPT_TCTI,
+	OPT_NONCE,
+	OPT_AK,
+	OPT_STATE_DIR,
+	OPT_FORMAT,
+	OPT_PCR,
+	OPT_LIVE,
+	OPT_BASELINE,
+	OPT_EK_ROOTS,
 	OPT_COUNT
 };
 
@@ -94,6 +104,6 @@ void cli_completion(FILE *out);
 #define CLI_FINDINGS 2
 
 cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, cmd_controls_show,
-	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion;
+	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion, cmd_attest_log;
 
 #endif

@@ -31,6 +31,19 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_QUIET, "quiet", 'q', NULL, false, "no progress on standard error"},
 	{OPT_NO_MUTANTS, "no-mutants", 0, NULL, false, "run the rows only, not the mutants"},
 	{OPT_TIMING, "timing", 0, NULL, false, "say how long each part took"},
+	{OPT_FILE, "output", 'o', "FILE", false, "the file to write"},
+	{OPT_TCTI, "tcti", 0, "TCTI", false,
+	 "which TPM, e.g. device:/dev/tpmrm0 or swtpm:port=2321; default: the one of this machine"},
+	{OPT_NONCE, "nonce", 0, "HEX", false, "the number that makes a quote fresh, 8 to 64 bytes"},
+	{OPT_AK, "ak", 0, "KIND", false, "kind of the attestation key: ecc (default) or rsa"},
+	{OPT_STATE_DIR, "state-dir", 0, "DIR", false,
+	 "where the attestation key and the last boot are kept; default /var/lib/ringfence"},
+	{OPT_FORMAT, "format", 0, "KIND", false, "auto (default), boot, ima or userspace"},
+	{OPT_PCR, "pcr", 0, "N", false, "this register alone, 0 to 23"},
+	{OPT_LIVE, "live", 0, NULL, false, "this machine as it is now"},
+	{OPT_BASELINE, "baseline", 0, "FILE", false, "what was approved"},
+	{OPT_EK_ROOTS, "ek-roots", 0, "DIR", false,
+	 "certificates of TPM makers that you trust; without it nobody vouches for the chip"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -90,6 +103,15 @@ const struct cli_command cli_commands[] = {
 	{"doctor", "", "what this machine can and cannot do",
 	 "TPM, IMA, Secure Boot, KVM, libvirt, BPF, BTF, cgroups, Landlock ... each with the line that mends it.",
 	 "ringfence doctor", OPT_ALWAYS | OPT(OUTPUT), 0, 0, cmd_doctor},
+	{"attest log", "FILE",
+	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",
+	 "Shows each event with what it means and whether its digest proves it, and the PCR values that the "
+	 "log gives. Understood are boot logs (TCG 1.2 and 2.0, CCEL, TXT), IMA's binary list, systemd's "
+	 "tpm2-measure.log, and files of `ringfence attest evidence`. Nothing in a log is believed.",
+	 "ringfence attest log /sys/kernel/security/tpm0/binary_bios_measurements\n"
+	 "ringfence attest log evidence.rfe --pcr 4\n"
+	 "ringfence attest log -o json /sys/kernel/security/ima/binary_runtime_measurements",
+	 OPT_ALWAYS | OPT(OUTPUT) | OPT(FORMAT) | OPT(PCR), 1, 1, cmd_attest_log},
 	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
 	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 2, cmd_man},
 	{"completion", "", "print the completion script for bash", "",

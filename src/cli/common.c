@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What several commands share. See common.h. */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,43 @@ int64_t common_now_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Until the end: files of securityfs say that they have no bytes. */
+static int read_all(int fd, size_t max_bytes, struct rf_buf *out)
+{
+	for (;;) {
+		uint8_t *to = rf_buf_reserve(out, 65536);
+		ssize_t n = to ? read(fd, to, 65536) : -1;
+
+		if (n < 0)
+			return to ? -errno : -ENOMEM;
+		if (n == 0)
+			return 0;
+		out->len += (size_t)n;
+		if (out->len > max_bytes)
+			return RF_E_LIMIT;
+	}
+}
+
+int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out, struct rf_err *err)
+{
+	struct stat st;
+	/* O_NONBLOCK: a FIFO must not hold us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int rc = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+	if (rc == 0 && !S_ISREG(st.st_mode))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = read_all(fd, max_bytes, out);
+	if (fd >= 0)
+		close(fd);
+	if (rc == -EINVAL)
+		return rf_fail(err, rc, "%s: not a regular file", path);
+	if (rc == RF_E_LIMIT)
+		return rf_fail(err, rc, "%s: more than %zu bytes", path, max_bytes);
+	return rc < 0 ? rf_fail(err, rc, "%s: %s", path, rf_code_text(rc)) : 0;
 }
 
 int common_controls(const struct cli_args *args, bool with_tests, struct control_set *out,

@@ -31,4 +31,8 @@ bool common_libvirt_here(struct sys *sys);
 /* ms since 1970-01-01 UTC. */
 int64_t common_now_ms(void);
 
+/* Reads a file that a person named: regular, or one of /sys and /proc; at most max_bytes. */
+int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out,
+		     struct rf_err *err) RF_MUST_CHECK;
+
 #endif

@@ -184,6 +184,61 @@ static void completion_words(FILE *out, const struct cli_command *c)
 	}
 }
 
+/* Characters of the group's name ("controls" of "controls test"); 0 for a command of one word. */
+static size_t group_len(const char *name)
+{
+	const char *space = strchr(name, ' ');
+
+	return space ? (size_t)(space - name) : 0;
+}
+
+/* Whether row i is the first of its group. */
+static bool group_first(size_t i)
+{
+	const char *name = cli_commands[i].name;
+	size_t len = group_len(name);
+
+	for (size_t k = 0; len && k < i; k++) {
+		if (group_len(cli_commands[k].name) == len &&
+		    memcmp(cli_commands[k].name, name, len) == 0)
+			return false;
+	}
+	return len > 0;
+}
+
+/* The second words of a group. */
+static void completion_group(FILE *out, const char *first)
+{
+	size_t len = group_len(first);
+	const char *between = "";
+
+	fprintf(out, "\t%.*s*) words=\"", (int)len, first);
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		const char *name = cli_commands[i].name;
+
+		if (group_len(name) != len || memcmp(name, first, len) != 0)
+			continue;
+		fprintf(out, "%s%s", between, name + len + 1);
+		between = " ";
+	}
+	fprintf(out, "\" ;;\n");
+}
+
+/* The names of all groups. */
+static void completion_groups(FILE *out, const char *separator)
+{
+	const char *between = "";
+
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		const char *name = cli_commands[i].name;
+
+		if (!group_first(i))
+			continue;
+		fprintf(out, "%s%.*s", between, (int)group_len(name), name);
+		between = separator;
+	}
+}
+
 void cli_completion(FILE *out)
 {
 	fprintf(out,
@@ -200,20 +255,27 @@ void cli_completion(FILE *out)
 		"\t--color)\n"
 		"\t\tCOMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
 		"\tesac\n"
-		"\t[ \"$command\" = controls ] && [ $COMP_CWORD -gt 1 ] && "
-		"command=\"controls ${COMP_WORDS[2]}\"\n"
-		"\tcase \"$command\" in\n");
+		"\tcase \"$command\" in\n\t");
+	completion_groups(out, "|");
+	fprintf(out, ") [ $COMP_CWORD -gt 1 ] && command=\"$command ${COMP_WORDS[2]}\" ;;\n"
+		     "\tesac\n"
+		     "\tcase \"$command\" in\n");
 	for (size_t i = 0; i < cli_commands_count; i++) {
 		fprintf(out, "\t\"%s\") words=\"", cli_commands[i].name);
 		completion_words(out, &cli_commands[i]);
 		fprintf(out, "\" ;;\n");
 	}
-	fprintf(out, "\tcontrols*) words=\"list show test\" ;;\n\t*) words=\"");
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		if (group_first(i))
+			completion_group(out, cli_commands[i].name);
+	}
+	fprintf(out, "\t*) words=\"");
 	for (size_t i = 0; i < cli_commands_count; i++) {
 		if (!strchr(cli_commands[i].name, ' '))
 			fprintf(out, "%s ", cli_commands[i].name);
 	}
-	fprintf(out, "controls --help --version\" ;;\n\tesac\n"
+	completion_groups(out, " ");
+	fprintf(out, " --help --version\" ;;\n\tesac\n"
 		     "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 		     "}\ncomplete -F _ringfence ringfence\n");
 }
