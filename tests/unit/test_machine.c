@@ -115,7 +115,10 @@ static void this_machine_makes_sense(void **state)
 		 "1"},
 		{3, "SELECT count(*) FROM cpu_vuln WHERE detail IS NULL OR state IS NULL", "0"},
 		{4, "SELECT count(*) FROM ksm WHERE present IN (0, 1)", "1"},
-		{5, "SELECT count(*) FROM mount WHERE target='/'", "1"},
+		/* In a chroot the root may be no mount point. */
+		{5,
+		 "SELECT count(*) <= 1 AND (SELECT count(*) FROM mount) > 0 FROM mount WHERE target='/'",
+		 "1"},
 		{5, "SELECT own_fs||on_root||exists_ FROM path_mount WHERE path='/'", "111"},
 		{6, "SELECT kind FROM file_mode WHERE path='/etc/passwd'", "file"},
 		{6, "SELECT count(*) FROM file_mode WHERE kind <> 'absent' AND mode IS NULL", "0"},
