@@ -50,7 +50,7 @@ def libvirtd():
     need("libvirtd", "virsh", "qemu-system-x86_64")
     if os.geteuid() != 0:
         pytest.skip("not root")
-    if not os.path.ismount("/") and not any(line.split()[4] == "/" for line in open("/proc/self/mountinfo")):
+    if not any(line.split()[4] == "/" for line in open("/proc/self/mountinfo")):
         pytest.skip("libvirt starts no VM in a chroot whose root is no mount point")
     started = []
     if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=30).returncode:
