@@ -30,6 +30,15 @@ int baseline_load(struct rf_slice yaml, const char *name, struct baseline **out,
 		  struct rf_err *err) RF_MUST_CHECK;
 /* Accepts NULL. */
 void baseline_free(struct baseline *baseline);
+/* Digest sets lie in files of their own, which the library does not open: their names as written
+ * (relative to the baseline), and the bytes given to it (copied). Until each one was given
+ * baseline_judge refuses with RF_E_MISSING. */
+size_t baseline_files_count(const struct baseline *baseline);
+/* Name of one of them; NULL past the end. */
+const char *baseline_file_at(const struct baseline *baseline, size_t index);
+/* Gives its bytes; the error names file and line. */
+int baseline_give_file(struct baseline *baseline, size_t index, struct rf_slice bytes,
+		       struct rf_err *err) RF_MUST_CHECK;
 /* The same as YAML text, stable byte for byte. */
 int baseline_write(const struct baseline *baseline, struct rf_buf *out) RF_MUST_CHECK;
 
@@ -56,9 +65,11 @@ struct rf_slice baseline_ek_name(const struct baseline *baseline);
 struct evidence_facts {
 	int64_t now_ms;
 	struct rf_slice ima; /* the part of the list that the quote covers, without its u16 */
+	uint16_t ima_alg;    /* that u16; 0 means SHA-1 */
 };
 /*
- * Judges: picks the approved boot that fits best, appends what differs from it as reasons, marks
+ * Judges, after everything else was found (out holds it: rules may allow some of that, too, and
+ * `expect` turns a note about a missing protection into a demanded one): picks the approved boot that fits best, appends what differs from it as reasons, marks
  * each one that a rule allows (allowed_by), judges IMA files by the policy (digest sets, package
  * and path, signer), and appends REASON_RULE_UNUSED, REASON_NOT_APPROVED, REASON_BASELINE_EXPIRED.
  */

@@ -130,7 +130,8 @@ enum reason_id reason_of_name(const char *id);
 struct reason {
 	enum reason_id id;
 	enum eventlog_component component;
-	uint32_t pcr;		 /* REASON_NOWHERE when it is about none */
+	uint32_t pcr;		 /* the first one; REASON_NOWHERE when it is about none */
+	uint32_t pcrs;		 /* bit n: PCR n holds it; 0 when only pcr says where */
 	uint16_t alg;		 /* of the bank, 0 for all */
 	uint32_t event;		 /* in the (new) log, REASON_NOWHERE for none */
 	uint32_t old_event;	 /* in the old log or baseline, REASON_NOWHERE for none */
@@ -139,6 +140,8 @@ struct reason {
 	char detail[320];	 /* one sentence more, e.g. certificates added */
 	struct attest_digest was_digest, now_digest; /* alg 0 for none */
 	char allowed_by[96]; /* name of the baseline rule that allows it; then it has no effect */
+	bool demanded; /* the baseline expects the protection that is missing: it distrusts,
+			  whatever its class does */
 };
 
 /* A list of reasons; at most REASONS_MAX are kept, the rest is counted. Reused between verdicts. */
