@@ -39,8 +39,9 @@ struct boot {
 };
 
 /* Reads the raw logs (empty slices where there are none; RF_E_MISSING when all are). The error
- * names log and event. Items and slices borrow from the logs. Reuses out's room (zero it before the
- * first use). */
+ * names log and event, and then out has no items. Items and slices borrow from the logs. Reuses
+ * out's room (zero it before the first use): the second log of that size allocates nothing. Of the
+ * userspace log, pcr is USERSPACE_NO_PCR for what goes elsewhere, name the kind of record. */
 struct boot_logs {
 	struct rf_slice firmware, txt, userspace;
 };
@@ -54,8 +55,10 @@ struct boot_item *boot_add(struct boot *boot);
 /* The item's digest in that bank, or NULL. */
 const struct attest_digest *boot_item_digest(const struct boot_item *item, uint16_t alg);
 
-/* Values of all PCRs that these items give in that bank (start values by firmware log: locality,
- * H-CRTM, dynamic launch). For prediction and for a baseline's reference. */
+/* Values of all PCRs that these items give in that bank (start values by firmware and txt:
+ * locality, hcrtm, drtm, which a baseline's reference fills in without a log). EV_NO_ACTION extends
+ * nothing; nor does an item without a digest of that bank. RF_E_UNSUPPORTED when the bank cannot be
+ * computed. For prediction and for a baseline's reference. */
 int boot_replay(struct attest_hasher *hasher, const struct boot *boot, uint16_t alg,
 		uint8_t out[ATTEST_PCRS][ATTEST_MAX_DIGEST], struct rf_err *err) RF_MUST_CHECK;
 

@@ -62,6 +62,11 @@ struct eventlog_replay {
 int eventlog_replay(struct attest_hasher *hasher, const struct eventlog *log,
 		    struct eventlog_replay *out, struct rf_err *err) RF_MUST_CHECK;
 
+/* What each PCR of a bank begins with, by the log's locality, H-CRTM and dynamic launch. Nothing
+ * for an algorithm that we cannot compute. */
+void eventlog_begin(const struct eventlog *log, uint16_t alg,
+		    struct attest_digest values[ATTEST_PCRS]);
+
 /* "EV_EFI_BOOT_SERVICES_APPLICATION"; NULL for an unknown type. */
 const char *eventlog_type_name(uint32_t type);
 

@@ -9,10 +9,13 @@
 
 #include "attest/eventlog_types.h"
 
-/* Sets what each PCR of a bank begins with. */
-static void begin_bank(const struct eventlog *log, struct attest_digest *values, uint16_t alg,
-		       size_t size)
+void eventlog_begin(const struct eventlog *log, uint16_t alg,
+		    struct attest_digest values[ATTEST_PCRS])
 {
+	size_t size = attest_digest_size(alg);
+
+	if (size == 0)
+		return;
 	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
 		/* 17 to 22 say "no dynamic launch" with ones until a launch resets them. */
 		bool ones = pcr >= 17 && pcr <= 22 && !log->drtm && !log->ccel;
@@ -71,7 +74,7 @@ int eventlog_replay(struct attest_hasher *hasher, const struct eventlog *log,
 					     (struct rf_slice){0}, probe) < 0)
 			continue;
 		out->pcrs.algs[out->pcrs.banks_count] = log->algs[i];
-		begin_bank(log, out->pcrs.values[out->pcrs.banks_count++], log->algs[i], size);
+		eventlog_begin(log, log->algs[i], out->pcrs.values[out->pcrs.banks_count++]);
 	}
 	while (eventlog_next(log, &at, &event) == 1) {
 		if (event.type == EV_NO_ACTION)

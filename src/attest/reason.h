@@ -25,6 +25,7 @@ enum reason_effect {
 	REASON_DISTRUSTS,
 	REASON_BLINDS /* cannot judge */
 };
+const char *reason_effect_name(enum reason_effect effect); /* "untrusted" */
 
 /* X(enumerator, "id", severity, effect): the words stand in reason.c. Ids are never reused. */
 #define REASON_CLASSES(X)                                                                          \
@@ -124,6 +125,9 @@ const struct reason_class *reason_class_of(enum reason_id id);
 /* From "kernel-changed"; REASON_COUNT when there is none. */
 enum reason_id reason_of_name(const char *id);
 
+/* What a PCR stands for, a few words: "boot programs (shim, boot loader)". */
+const char *reason_pcr_title(uint32_t pcr);
+
 #define REASON_NOWHERE UINT32_MAX
 
 /* One reason. Texts hold visible characters only. */
@@ -157,7 +161,8 @@ struct reason *reasons_add(struct reasons *list, enum reason_id id);
 void reasons_clear(struct reasons *list); /* keeps the room */
 void reasons_done(struct reasons *list);
 
-/* One line in words: "The kernel changed: /boot/vmlinuz-6.1.0-55 was 1a2b..., is 3c4d...". */
+/* One line in words, without the next step: "The kernel is another one: /boot/vmlinuz-6.1.0-55 was
+ * sha256 1a2b..., is sha256 3c4d...; detail". Returns out (8 bytes or more). */
 const char *reason_words(const struct reason *reason, char *out, size_t size);
 
 #endif
