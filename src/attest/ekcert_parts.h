@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of ekcert share; not for others. */
+/* What the files of ekcert and certs.c share; not for others. */
 #ifndef RF_ATTEST_EKCERT_PARTS_H
 #define RF_ATTEST_EKCERT_PARTS_H
 

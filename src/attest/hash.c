@@ -154,6 +154,23 @@ int attest_hash(struct attest_hasher *hasher, uint16_t alg, struct rf_slice a, s
 	return 0;
 }
 
+int attest_hash_parts(struct attest_hasher *hasher, uint16_t alg, const struct rf_slice *parts,
+		      size_t count, uint8_t *out)
+{
+	size_t i = alg_index(alg);
+	EVP_MD_CTX *context = i < ALG_COUNT ? hasher->contexts[i] : NULL;
+
+	if (!context)
+		return RF_E_UNSUPPORTED;
+	if (!EVP_DigestInit_ex(context, NULL, NULL))
+		return RF_E_CRYPTO;
+	for (size_t n = 0; n < count; n++) {
+		if (parts[n].len && !EVP_DigestUpdate(context, parts[n].data, parts[n].len))
+			return RF_E_CRYPTO;
+	}
+	return EVP_DigestFinal_ex(context, out, NULL) ? 0 : RF_E_CRYPTO;
+}
+
 int attest_extend(struct attest_hasher *hasher, uint16_t alg, uint8_t *value,
 		  struct rf_slice digest)
 {

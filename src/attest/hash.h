@@ -50,6 +50,10 @@ void attest_hasher_free(struct attest_hasher *hasher);
 int attest_hash(struct attest_hasher *hasher, uint16_t alg, struct rf_slice a, struct rf_slice b,
 		uint8_t *out) RF_MUST_CHECK;
 
+/* out = H(parts in their order), for what does not lie in one piece. Errors as attest_hash. */
+int attest_hash_parts(struct attest_hasher *hasher, uint16_t alg, const struct rf_slice *parts,
+		      size_t count, uint8_t *out) RF_MUST_CHECK;
+
 /* value = H(value || digest), digest_len bytes of digest (shorter ones are the caller's matter). */
 int attest_extend(struct attest_hasher *hasher, uint16_t alg, uint8_t *value,
 		  struct rf_slice digest) RF_MUST_CHECK;
