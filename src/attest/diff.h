@@ -14,13 +14,16 @@
  * Compares by PCR and component, then by name, with the strongest bank that both have. Words by
  * kind: certificates by name for db, dbx, KEK, PK, MOK lists; the kernel command line by word;
  * kernels and initrds by the version in their names; boot loader commands by line. Order within
- * one PCR matters only where parts are the same. 0 or -ENOMEM. */
+ * one PCR matters only where parts are the same. 0, RF_E_MISMATCH when no bank is in both (nothing
+ * can be compared), or -ENOMEM. */
 int boot_diff(const struct boot *was, const struct boot *now, struct reasons *out) RF_MUST_CHECK;
 
-/* IMA lists of two boots: files by path and digest; unknown ones and changed ones (REASON_IMA_*);
- * order does not matter. Paths of more than `limit` are counted in the last reason's detail. */
-int ima_diff(struct rf_slice was, struct rf_slice now, size_t limit, struct reasons *out,
-	     struct rf_err *err) RF_MUST_CHECK;
+/* IMA lists of two boots (as ima_open made them): files by path and digest; unknown ones, changed
+ * ones and those whose contents are not known (REASON_IMA_*); order does not matter, nor the boot's
+ * own entry (boot_aggregate). Paths of more than `limit` of a kind are counted in the detail of its
+ * last reason. */
+int ima_diff(const struct ima_list *was, const struct ima_list *now, size_t limit,
+	     struct reasons *out, struct rf_err *err) RF_MUST_CHECK;
 
 /* All reasons of a list as one sentence: "kernel 6.1.0-55 -> 6.1.0-56; grub.cfg changed; nothing
  * else". */

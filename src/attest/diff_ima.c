@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two IMA lists by path and digest, see diff.h. A path is what the kernel wrote when the file was
+ * opened, a hint; the digest is what ran. Not for replay (ima.h) and not for policies (baseline).
+ * Source: kernel Documentation/security/IMA-templates.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "attest/diff.h"
+#include "attest/words.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+/* Digests of one path, linked. */
+struct known {
+	const uint8_t *digest;
+	uint32_t next; /* index, 0: none; the first entry of the table is not used */
+	uint16_t alg;
+	uint8_t len;
+	bool violation;
+};
+
+struct known_files {
+	struct rf_map paths; /* path -> index as a number */
+	struct known *items;
+	size_t count, room;
+};
+
+enum kind { KIND_UNKNOWN, KIND_CHANGED, KIND_VIOLATION, KINDS };
+
+struct tally {
+	size_t found, limit;
+	size_t last; /* index of its last reason */
+};
+
+static uint32_t find_path(const struct known_files *files, const char *path)
+{
+	return (uint32_t)(uintptr_t)rf_map_get(&files->paths, path);
+}
+
+/* The path as a C text: what stands behind a NUL was never part of a path. */
+static char *path_of(const struct ima_entry *entry)
+{
+	return rf_strndup(entry->name.len ? (const char *)entry->name.data : "", entry->name.len);
+}
+
+static bool is_file(const struct ima_entry *entry)
+{
+	static const char aggregate[] = "boot_aggregate";
+
+	return entry->name.len > 0 && !rf_slice_equal(entry->name, rf_slice_text(aggregate)) &&
+	       (entry->violation || entry->file_digest.len > 0);
+}
+
+static bool is_this(const struct known *known, const struct ima_entry *entry)
+{
+	if (known->violation || entry->violation)
+		return known->violation == entry->violation;
+	return known->alg == entry->file.alg && known->len == entry->file_digest.len &&
+	       memcmp(known->digest, entry->file_digest.data, known->len) == 0;
+}
+
+static int add_known(struct known_files *files, const struct ima_entry *entry)
+{
+	RF_AUTOFREE char *path = path_of(entry);
+
+	if (!path)
+		return -ENOMEM;
+	uint32_t first = find_path(files, path);
+
+	for (uint32_t i = first; i; i = files->items[i].next) {
+		if (is_this(&files->items[i], entry))
+			return 0;
+	}
+	if (files->count == 0)
+		files->count = 1;
+	if (rf_grow((void **)&files->items, &files->room, files->count + 1, sizeof(*files->items)))
+		return -ENOMEM;
+	files->items[files->count] = (struct known){.digest = entry->file_digest.data,
+						    .len = (uint8_t)entry->file_digest.len,
+						    .alg = entry->file.alg,
+						    .violation = entry->violation,
+						    .next = first};
+	return rf_map_set(&files->paths, path, (void *)(uintptr_t)files->count++);
+}
+
+static int read_known(const struct ima_list *list, struct known_files *files, struct rf_err *err)
+{
+	struct ima_list at = *list;
+	struct ima_entry entry;
+	int rc;
+
+	while ((rc = ima_next(&at, &entry, err)) == 1) {
+		if (is_file(&entry) && add_known(files, &entry) < 0)
+			return rf_fail(err, -ENOMEM, "IMA list: no memory");
+	}
+	return rc;
+}
+
+static void add_reason(struct tally *tally, enum kind kind, const struct ima_entry *entry,
+		       const struct known *was, struct reasons *out)
+{
+	static const enum reason_id ids[KINDS] = {REASON_IMA_UNKNOWN_FILE, REASON_IMA_CHANGED_FILE,
+						  REASON_IMA_VIOLATION};
+
+	if (tally->found++ >= tally->limit)
+		return;
+	size_t index = out->count;
+	struct reason *r = reasons_add(out, ids[kind]);
+
+	if (!r)
+		return;
+	struct words subject = words_into(r->subject, sizeof(r->subject));
+
+	tally->last = index;
+	r->pcr = entry->pcr < ATTEST_PCRS ? entry->pcr : REASON_NOWHERE;
+	r->pcrs = entry->pcr < ATTEST_PCRS ? 1u << entry->pcr : 0;
+	r->event = entry->index;
+	words_add_utf8(&subject, entry->name);
+	if (!entry->violation)
+		r->now_digest = entry->file;
+	if (was && was->alg && !was->violation) {
+		r->was_digest.alg = was->alg;
+		r->was_digest.len = was->len;
+		memcpy(r->was_digest.bytes, was->digest, was->len);
+	}
+}
+
+static int judge_entry(struct known_files *known, struct known_files *told,
+		       const struct ima_entry *entry, struct tally tallies[KINDS],
+		       struct reasons *out)
+{
+	RF_AUTOFREE char *path = path_of(entry);
+
+	if (!path)
+		return -ENOMEM;
+	uint32_t first = find_path(known, path);
+
+	for (uint32_t i = first; i; i = known->items[i].next) {
+		if (is_this(&known->items[i], entry))
+			return 0;
+	}
+	/* One path is one change, however many times it was measured. */
+	enum kind kind = entry->violation ? KIND_VIOLATION : first ? KIND_CHANGED : KIND_UNKNOWN;
+	uintptr_t seen = (uintptr_t)rf_map_get(&told->paths, path);
+
+	if (seen & 1u << kind)
+		return 0;
+	add_reason(&tallies[kind], kind, entry, first ? &known->items[first] : NULL, out);
+	return rf_map_set(&told->paths, path, (void *)(seen | 1u << kind));
+}
+
+/* Says at the last reason of each kind how many more there are. */
+static void add_rest(const struct tally *tally, struct reasons *out)
+{
+	if (tally->found <= tally->limit || tally->limit == 0 || tally->last >= out->count)
+		return;
+	struct reason *r = &out->items[tally->last];
+	struct words w = words_into(r->detail, sizeof(r->detail));
+
+	words_printf(&w, "and %zu files more", tally->found - tally->limit);
+}
+
+static int compare(const struct ima_list *now, struct known_files *known, size_t limit,
+		   struct reasons *out, struct rf_err *err)
+{
+	struct known_files told = {0};
+	struct tally tallies[KINDS];
+	struct ima_list at = *now;
+	struct ima_entry entry;
+	int rc = 0;
+
+	for (size_t k = 0; k < KINDS; k++)
+		tallies[k] = (struct tally){.limit = limit, .last = SIZE_MAX};
+	while (rc == 0 && (rc = ima_next(&at, &entry, err)) == 1) {
+		rc = is_file(&entry) ? judge_entry(known, &told, &entry, tallies, out) : 0;
+		if (rc == -ENOMEM)
+			rf_fail(err, rc, "IMA list: no memory");
+	}
+	for (size_t k = 0; rc == 0 && k < KINDS; k++)
+		add_rest(&tallies[k], out);
+	rf_map_done(&told.paths);
+	return rc;
+}
+
+int ima_diff(const struct ima_list *was, const struct ima_list *now, size_t limit,
+	     struct reasons *out, struct rf_err *err)
+{
+	struct known_files known = {0};
+	int rc = read_known(was, &known, err);
+
+	if (rc == 0)
+		rc = compare(now, &known, limit, out, err);
+	rf_map_done(&known.paths);
+	rf_free(known.items);
+	return rc;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All changes in one sentence: "kernel 6.1.0-55 -> 6.1.0-56; grub.cfg changed; nothing else". The
+ * long words of each stand in reason.c.
+ */
+#include <string.h>
+
+#include "attest/diff_parts.h"
+#include "attest/words.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* "6.1.0-55" and "6.1.0-56" of "6.1.0-55-amd64" and "6.1.0-56-amd64": what both end in says
+ * nothing. */
+static void add_versions(struct words *w, const struct reason *r)
+{
+	size_t a = strlen(r->was), b = strlen(r->now), end = 0, tail = 0;
+
+	while (end < a && end < b && r->was[a - 1 - end] == r->now[b - 1 - end]) {
+		end++;
+		if (r->was[a - end] == '-')
+			tail = end;
+	}
+	/* A tail of digits belongs to the version. */
+	if (tail > 0 && (tail == a || tail == b ||
+			 strpbrk(r->was + a - tail + 1, "0123456789") == r->was + a - tail + 1))
+		tail = 0;
+	words_add(w, " ");
+	words_add_utf8(w, (struct rf_slice){(const uint8_t *)r->was, a - tail});
+	words_add(w, " -> ");
+	words_add_utf8(w, (struct rf_slice){(const uint8_t *)r->now, b - tail});
+}
+
+static const char *verb(const struct reason *r)
+{
+	if (r->old_event == REASON_NOWHERE && r->event != REASON_NOWHERE)
+		return " added";
+	if (r->event == REASON_NOWHERE && r->old_event != REASON_NOWHERE)
+		return " gone";
+	return " changed";
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* What changed of one part, as a clause. */
+static void add_clause(struct words *w, const struct reason *r)
+{
+	const char *noun = diff_row_of(r->component)->noun;
+
+	switch (r->id) {
+	case REASON_KERNEL_CHANGED:
+	case REASON_SECURE_BOOT_CHANGED:
+	case REASON_FIRMWARE_CHANGED:
+		words_add(w, noun);
+		if (r->was[0] && r->now[0])
+			add_versions(w, r);
+		else
+			words_add(w, verb(r));
+		return;
+	case REASON_LOADER_FILE_CHANGED:
+	case REASON_BOOT_APP_CHANGED:
+		words_add(w, r->subject[0] ? last_part(r->subject) : noun);
+		words_add(w, verb(r));
+		return;
+	case REASON_CMDLINE_CHANGED:
+		words_printf(w, "%s: %s", noun, r->detail);
+		return;
+	case REASON_EVENT_REORDERED:
+		words_printf(w, "another order in PCR %u", r->pcr);
+		return;
+	default:
+		words_add(w, noun);
+		words_add(w, verb(r));
+	}
+}
+
+static bool is_of_a_part(const struct reason *r)
+{
+	return r->id == REASON_EVENT_REORDERED || r->component != COMPONENT_NONE;
+}
+
+/* Files are counted: there may be thousands. */
+static void add_files(struct words *w, const struct reasons *list)
+{
+	static const struct {
+		enum reason_id id;
+		const char *one, *many;
+	} kinds[] = {{REASON_IMA_UNKNOWN_FILE, "new program", "new programs"},
+		     {REASON_IMA_CHANGED_FILE, "changed program", "changed programs"},
+		     {REASON_IMA_VIOLATION, "file written while measured",
+		      "files written while measured"}};
+
+	for (size_t k = 0; k < RF_COUNT(kinds); k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < list->count; i++)
+			n += list->items[i].id == kinds[k].id;
+		if (n)
+			words_printf(w, "%s%zu %s", w->len ? "; " : "", n,
+				     n == 1 ? kinds[k].one : kinds[k].many);
+	}
+}
+
+const char *diff_words(const struct reasons *list, char *out, size_t size)
+{
+	struct words w = words_into(out, size);
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (!is_of_a_part(&list->items[i]))
+			continue;
+		words_add(&w, w.len ? "; " : "");
+		add_clause(&w, &list->items[i]);
+	}
+	add_files(&w, list);
+	if (list->dropped)
+		words_printf(&w, "%sand %zu changes more", w.len ? "; " : "", list->dropped);
+	words_add(&w, w.len == 0 ? "nothing changed" : list->dropped ? "" : "; nothing else");
+	return out;
+}
