@@ -69,9 +69,10 @@ struct evidence_facts {
 };
 /*
  * Judges, after everything else was found (out holds it: rules may allow some of that, too, and
- * `expect` turns a note about a missing protection into a demanded one): picks the approved boot that fits best, appends what differs from it as reasons, marks
- * each one that a rule allows (allowed_by), judges IMA files by the policy (digest sets, package
- * and path, signer), and appends REASON_RULE_UNUSED, REASON_NOT_APPROVED, REASON_BASELINE_EXPIRED.
+ * `expect` turns a note about a missing protection into a demanded one): picks the approved boot
+ * that fits best, appends what differs from it as reasons, marks each one that a rule allows
+ * (allowed_by), judges IMA files by the policy (digest sets, package and path, signer), and appends
+ * REASON_RULE_UNUSED, REASON_NOT_APPROVED, REASON_BASELINE_EXPIRED.
  */
 int baseline_judge(struct attest_hasher *hasher, const struct baseline *baseline,
 		   const struct boot *now, const struct evidence_facts *facts, struct reasons *out,

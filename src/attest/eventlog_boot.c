@@ -202,8 +202,8 @@ enum eventlog_proof event_read_variable_authority(struct event_view *view)
 
 	if (!open_variable(view, &var))
 		return EVENTLOG_DISPROVED;
-	/* SbatLevel, MokListTrusted: shim's settings, not somebody's key. A list of versions may have
-	 * as many bytes as a digest. */
+	/* SbatLevel, MokListTrusted: shim's settings, not somebody's key. A list of versions may
+	 * have as many bytes as a digest. */
 	bool setting = var.vendor == EFIVAR_SHIM && efivar_name_is(&var, "SbatLevel");
 
 	if (setting || !show_authority(&view->text, var.value)) {
