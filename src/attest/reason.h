@@ -103,7 +103,7 @@ const char *reason_effect_name(enum reason_effect effect); /* "untrusted" */
 	X(REASON_IMA_BAD_SIGNATURE, "ima-signature-bad", HIGH, DISTRUSTS)                          \
 	X(REASON_IMA_WEAK, "ima-bank-weak", LOW, NOTES)                                            \
 	/* the baseline */                                                                         \
-	X(REASON_NO_BASELINE, "no-baseline", MEDIUM, NOTES)                                        \
+	X(REASON_NO_BASELINE, "no-baseline", MEDIUM, BLINDS)                                       \
 	X(REASON_NOT_APPROVED, "baseline-not-approved", HIGH, BLINDS)                              \
 	X(REASON_RULE_UNUSED, "rule-without-effect", LOW, NOTES)                                   \
 	X(REASON_BASELINE_EXPIRED, "maintenance-window-over", MEDIUM, WARNS)

@@ -26,9 +26,9 @@ struct verdict_memory {
 
 struct ekcert_store;
 struct verdict_options {
-	struct rf_slice nonce;		  /* as issued; empty: not checked, and said so */
-	const struct baseline *baseline;  /* NULL: none */
-	const struct ekcert_store *roots; /* NULL: the EK certificate is not judged, and said so */
+	struct rf_slice nonce;		 /* as issued; empty: not checked, and said so */
+	const struct baseline *baseline; /* NULL: none */
+	struct ekcert_store *roots;	 /* NULL: the EK certificate is not judged, and said so */
 	int64_t now_ms;
 	const struct verdict_memory *before; /* NULL: first time */
 	uint32_t required_pcrs; /* bit n: must be quoted; 0: 0-7, and those that the logs touch */
@@ -40,7 +40,7 @@ enum verdict_pcr_state {
 	PCR_NOT_QUOTED,	 /* its value is not proved */
 	PCR_EXPLAINED,	 /* the log gives the proved value, in each bank */
 	PCR_UNEXPLAINED, /* it does not */
-	PCR_NO_LOG,	 /* proved, and no log to explain it (12 to 15, 23 of other software) */
+	PCR_NO_LOG, /* proved, and no log to explain it (a reason says so, but for 16 and 23) */
 };
 const char *verdict_pcr_state_name(enum verdict_pcr_state state);
 
@@ -51,6 +51,13 @@ struct verdict_pcr {
 	bool changed;		    /* a reason that no rule allows is about it */
 };
 
+/* The last attestation key, ready for use: a host's next quote has the same. */
+struct verdict_key {
+	struct attest_key *key;
+	uint8_t area[1024];
+	size_t area_len;
+};
+
 struct verdict {
 	enum verdict_state state;
 	struct reasons reasons; /* worst first */
@@ -59,9 +66,12 @@ struct verdict {
 	struct attest_quote quote;
 	bool quote_proved; /* signature, nonce where given, digest */
 	uint8_t ak_name[2 + ATTEST_MAX_DIGEST];
-	size_t ak_name_len;
+	size_t ak_name_len; /* 0 when there is none; of a TPM 1.2, SHA-256 over its public key */
 	uint32_t ima_entries, ima_beyond, ima_violations;
+	uint8_t ek_name[2 + ATTEST_MAX_DIGEST];
+	size_t ek_name_len;
 	struct verdict_memory memory; /* to keep when the verdict is trusted or warning */
+	struct verdict_key key;	      /* private */
 };
 
 /*
