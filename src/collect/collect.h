@@ -52,6 +52,9 @@ struct collector {
 	collect_fn *run;
 	enum fact_table_id tables[COLLECT_MAX_TABLES]; /* those it fills; ends with fact_gap (0) */
 	enum collect_reach reach;
+	/* It tells of each step (collect_heartbeat): silence ends it, and only a multiple of that
+	 * its length, so that a large or busy host does not lose its tables. */
+	bool in_steps;
 };
 
 extern const struct collector collectors[];
@@ -60,6 +63,9 @@ extern const size_t collectors_count;
 /* What a file collector calls before each file: a hang or crash then costs that file alone. False:
  * leave this file out (it was read, or did harm, before a restart). */
 bool collect_heartbeat(struct fact_sink *out, const char *path);
+
+/* False when a collector in steps should end with what it has, and say in a gap what is missing. */
+bool collect_time_left(const struct fact_sink *out);
 
 /* The collectors' functions; one row each in collect.c. */
 collect_fn collect_boot, collect_kernel, collect_cpu, collect_memory, collect_accounts,

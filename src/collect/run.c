@@ -27,7 +27,11 @@
 /* Files that may crash or hang their reader before we give up on the rest. */
 #define MAX_RESTARTS 64
 #define FRAME_HEAD   5 /* kind, length (little endian) */
-#define PIPE_BYTES   65536
+/* A collector in steps is asked to end after the first many times the silence that ends others,
+ * and ended after the second. */
+#define STEPS_ASK  3
+#define STEPS_END  4
+#define PIPE_BYTES 65536
 
 enum frame { FRAME_ROW = 'R', FRAME_FILE = 'F', FRAME_END = 'E' };
 
@@ -38,7 +42,16 @@ struct pipe_sink {
 	int fd;
 	struct rf_buf out;
 	const char *resume_after; /* skip files up to and with this one; NULL: none */
+	int64_t end_ms;		  /* when a collector in steps should end; 0: never */
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static int pipe_flush(struct pipe_sink *p)
 {
@@ -107,6 +120,13 @@ bool collect_heartbeat(struct fact_sink *out, const char *path)
 	return true;
 }
 
+bool collect_time_left(const struct fact_sink *out)
+{
+	const struct pipe_sink *p = (const struct pipe_sink *)out;
+
+	return out->put != pipe_put || p->end_ms == 0 || now_ms() < p->end_ms;
+}
+
 /* The narrowest profile that lets the collector do its work. */
 static int child_sandbox(const struct collector *c, const struct collect_options *o,
 			 char missing[SANDBOX_MISSING_BYTES], struct rf_err *err)
@@ -141,7 +161,9 @@ static _Noreturn void child_main(const struct collector *c, const struct collect
 {
 	struct pipe_sink p = {.sink = {.put = pipe_put, .host = sys_host_name(o->sys)},
 			      .fd = fd,
-			      .resume_after = resume_after};
+			      .resume_after = resume_after,
+			      .end_ms = c->in_steps ? now_ms() + STEPS_ASK * (int64_t)o->timeout_ms
+						    : 0};
 	struct rf_err err = {0};
 	char missing[SANDBOX_MISSING_BYTES] = "";
 	int rc = 0;
@@ -183,14 +205,6 @@ struct runner {
 	struct child children[MAX_CHILDREN];
 	const char *host;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int child_start(struct runner *r, struct child *child, const struct collector *c,
 		       const char *resume_after, struct rf_err *err)
@@ -466,8 +480,19 @@ static int slots_fill(struct runner *r, size_t *next, struct rf_err *err)
 	return 0;
 }
 
-static int child_serve(struct runner *r, struct child *child, short revents, unsigned timeout_ms,
-		       struct rf_err *err)
+/* When a child has been at it for too long. Readers of many files are silent for one file at most;
+ * others for their whole life, unless they tell of their steps. */
+static bool is_overdue(const struct child *child, unsigned timeout_ms)
+{
+	bool in_steps = child->collector->in_steps && child->file[0];
+	int64_t now = now_ms();
+	int64_t since = reads_files(child) || in_steps ? child->heard_ms : child->started_ms;
+
+	return now - since >= (int64_t)timeout_ms ||
+	       (in_steps && now - child->started_ms >= STEPS_END * (int64_t)timeout_ms);
+}
+
+static int child_serve(struct runner *r, struct child *child, short revents, struct rf_err *err)
 {
 	char trouble[160];
 	struct rf_err why = {0};
@@ -485,17 +510,16 @@ static int child_serve(struct runner *r, struct child *child, short revents, uns
 			return child_finish(r, child, trouble, err);
 		}
 	}
-	/* Readers of many files are silent for one file at most; others for their whole life. */
-	int64_t since = reads_files(child) ? child->heard_ms : child->started_ms;
+	unsigned timeout_ms = r->options->timeout_ms;
 
-	if (now_ms() - since < (int64_t)timeout_ms)
+	if (!is_overdue(child, timeout_ms))
 		return 0;
 	rf_format(trouble, sizeof(trouble), "collector %s took more than %u s",
 		  child->collector->name, timeout_ms / 1000);
 	return child_finish(r, child, trouble, err);
 }
 
-static int runner_turn(struct runner *r, unsigned timeout_ms, struct rf_err *err)
+static int runner_turn(struct runner *r, struct rf_err *err)
 {
 	struct pollfd polls[MAX_CHILDREN];
 	struct child *who[MAX_CHILDREN];
@@ -512,7 +536,7 @@ static int runner_turn(struct runner *r, unsigned timeout_ms, struct rf_err *err
 	if (poll(polls, count, 100) < 0 && errno != EINTR)
 		return rf_fail(err, -errno, "poll: %s", rf_code_text(-errno));
 	for (nfds_t i = 0; i < count; i++) {
-		int rc = child_serve(r, who[i], polls[i].revents, timeout_ms, err);
+		int rc = child_serve(r, who[i], polls[i].revents, err);
 
 		if (rc < 0)
 			return rc;
@@ -545,10 +569,12 @@ int collect_run(struct fact_store *store, const struct collect_options *options,
 		o.table = collectors;
 		o.table_count = collectors_count;
 	}
+	if (!o.timeout_ms)
+		o.timeout_ms = RF_COLLECTOR_MS;
 	while (rc == 0) {
 		rc = slots_fill(&r, &next, err);
 		if (rc == 0)
-			rc = runner_turn(&r, o.timeout_ms ? o.timeout_ms : RF_COLLECTOR_MS, err);
+			rc = runner_turn(&r, err);
 	}
 	runner_done(&r);
 	return rc > 0 ? 0 : rc;

@@ -20,6 +20,8 @@
 #define DPKG_INFO "/var/lib/dpkg/info"
 #define MAX_TREES 20000u /* questions to the probe */
 #define MAX_HITS  20000u
+/* Files of dpkg that are read between two signs of life. */
+#define LISTS_A_STEP 200u
 
 static const char *const roots[] = {
 	"/usr/bin",    "/usr/sbin",    "/usr/lib",   "/usr/lib32", "/usr/lib64",
@@ -45,6 +47,7 @@ struct walk {
 	size_t hits_count, hits_capacity;
 	size_t left_out;
 	size_t looked, closed; /* folders that were and that could not be looked at */
+	bool out_of_time;
 };
 
 bool special_line_parse(char *line, struct special_line *out)
@@ -159,6 +162,18 @@ static int ask(struct walk *w, const char *dir)
 	return rc;
 }
 
+/* Names what was not reached; that no more is reached is told once. */
+static void tell_time(struct walk *w, const char *next, size_t count)
+{
+	if (!w->out_of_time)
+		fact_gap(
+			w->out, FACT_T_SPECIAL_FILE, "", "", next,
+			"There was no time for all folders of programs: %s, %zu more and what comes "
+			"after them were not looked at; try again when the host is less busy.",
+			next, count - 1);
+	w->out_of_time = true;
+}
+
 static int walk_root(struct walk *w, const char *root)
 {
 	struct sys_stat st;
@@ -169,8 +184,13 @@ static int walk_root(struct walk *w, const char *root)
 	w->root = root;
 	int rc = util_paths_add(&w->trees, root);
 
-	for (size_t i = 0; rc == 0 && i < w->trees.count && i < MAX_TREES; i++)
+	for (size_t i = 0; rc == 0 && i < w->trees.count && i < MAX_TREES; i++) {
+		if (w->looked > 0 && !collect_time_left(w->out)) {
+			tell_time(w, w->trees.paths[i], w->trees.count - i);
+			break;
+		}
 		rc = ask(w, w->trees.paths[i]);
+	}
 	if (w->trees.count > MAX_TREES)
 		w->left_out += w->trees.count - MAX_TREES;
 	util_paths_done(&w->trees);
@@ -187,16 +207,41 @@ static const char *other_name(const char *path, char *out, size_t size)
 	return out;
 }
 
+/* The hits by path, and which ends of paths there are among them at all: a host's packages list a
+ * hundred thousand files, and nearly all are told apart by their last letters. */
+struct hit_index {
+	struct rf_map by_path;
+	bool ends[4096];
+};
+
+static bool *end_of(struct hit_index *index, const char *path)
+{
+	size_t len = strlen(path);
+	uint32_t end = 0;
+
+	memcpy(&end, len < sizeof(end) ? path : path + len - sizeof(end),
+	       len < sizeof(end) ? len : sizeof(end));
+	return &index->ends[end * 2654435761u >> 20];
+}
+
+static int hit_add(struct hit_index *index, struct hit *hit)
+{
+	*end_of(index, hit->path) = true;
+	return rf_map_set(&index->by_path, hit->path, hit);
+}
+
 /* Finds the hits among the files of one package. */
-static void match_list(struct rf_map *by_path, char *text, const char *package)
+static void match_list(struct hit_index *index, char *text, const char *package)
 {
 	char other[RF_MAX_PATH_BYTES];
 
 	for (char *cursor = text, *line; (line = rf_line_next(&cursor));) {
-		struct hit *hit = rf_map_get(by_path, line);
+		if (!*end_of(index, line))
+			continue;
+		struct hit *hit = rf_map_get(&index->by_path, line);
 
 		if (!hit)
-			hit = rf_map_get(by_path, other_name(line, other, sizeof(other)));
+			hit = rf_map_get(&index->by_path, other_name(line, other, sizeof(other)));
 		if (hit && !hit->package)
 			hit->package = rf_strdup(package);
 	}
@@ -206,13 +251,15 @@ static void match_list(struct rf_map *by_path, char *text, const char *package)
 static int find_packages(struct walk *w)
 {
 	SYS_AUTONAMES struct sys_names names = {0};
-	RF_AUTOMAP struct rf_map by_path = {0};
+	struct hit_index index = {0};
 	char path[RF_MAX_PATH_BYTES];
 	int rc = sys_list(w->sys, DPKG_INFO, &names, NULL);
 
 	for (size_t i = 0; rc == 0 && i < w->hits_count; i++)
-		rc = rf_map_set(&by_path, w->hits[i].path, &w->hits[i]);
+		rc = hit_add(&index, &w->hits[i]);
 	for (size_t i = 0; rc == 0 && i < names.count; i++) {
+		if (i % LISTS_A_STEP == 0)
+			(void)collect_heartbeat(w->out, DPKG_INFO);
 		RF_AUTOBUF struct rf_buf buf = {0};
 
 		if (!rf_ends(names.names[i], ".list") ||
@@ -222,8 +269,9 @@ static int find_packages(struct walk *w)
 		/* "libc6:amd64.list" is package libc6. */
 		names.names[i][strlen(names.names[i]) - strlen(".list")] = '\0';
 		names.names[i][strcspn(names.names[i], ":")] = '\0';
-		match_list(&by_path, (char *)buf.data, names.names[i]);
+		match_list(&index, (char *)buf.data, names.names[i]);
 	}
+	rf_map_done(&index.by_path);
 	return rc;
 }
 
@@ -308,7 +356,7 @@ int collect_special_files(struct sys *sys, const struct collect_request *req, st
 			 rf_code_text(rc));
 	w.owners_known = rc == 0 && owners_known(sys, out, &users);
 	rc = 0;
-	for (size_t i = 0; rc == 0 && i < RF_COUNT(roots); i++)
+	for (size_t i = 0; rc == 0 && !w.out_of_time && i < RF_COUNT(roots); i++)
 		rc = walk_root(&w, roots[i]);
 	put_hits(&w);
 	rf_map_done(&w.asked);

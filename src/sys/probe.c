@@ -137,7 +137,7 @@ static int run_special_files(const struct probe *probe, const char *arg, struct 
 			     struct rf_err *why)
 {
 	(void)probe;
-	return special_scan(arg, SPECIAL_MAX_ENTRIES, out, why);
+	return special_scan(arg, SPECIAL_MAX_ENTRIES, SPECIAL_MAX_MS, out, why);
 }
 
 static int run_libvirt(const struct probe *probe, const char *arg, struct rf_buf *out,

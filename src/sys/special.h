@@ -11,7 +11,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define SPECIAL_MAX_ENTRIES 20000u /* looked at for one answer */
+/* What is looked at for one answer, so that whoever asks hears from us now and then. */
+#define SPECIAL_MAX_ENTRIES 20000u
+#define SPECIAL_MAX_MS	    1000u
 
 /*
  * Looks at everything below dir (absolute, a directory and no link), neither following links nor
@@ -21,12 +23,13 @@
  *                         not root's; MODE octal
  *   d MODE UID GID PATH   such a directory (not for set-gid; writable only without sticky bit)
  *   o MODE UID GID PATH   anything else that is not root's
- *   later PATH            a directory that was not entered, because max_entries were looked at
- *   closed PATH           a directory that could not be read
+ *   later PATH            a directory that was not entered, because max_entries were looked at,
+ *                         max_ms went by, or it lies very deep
+ *   closed PATH           a directory that could not be read, or not all that is in it
  *
  * Returns 0, -ENOTDIR, -ENOENT, -EACCES, -ENOMEM, or RF_E_LIMIT for an answer over 16 MiB.
  */
-int special_scan(const char *dir, size_t max_entries, struct rf_buf *out,
+int special_scan(const char *dir, size_t max_entries, unsigned max_ms, struct rf_buf *out,
 		 struct rf_err *why) RF_MUST_CHECK;
 
 #endif

@@ -108,25 +108,93 @@ static const struct collector table[] = {
 	{"files", "", COLLECT_FILES, files, {FACT_T_VM}},
 };
 
-static void run_all(struct test_host *h, const struct collect_request *req)
+/* Works for as long as it is let, telling of each step, and only then looks at files. */
+static int slow(struct sys *sys, const struct collect_request *req, struct fact_sink *out,
+		struct rf_err *err)
+{
+	while (collect_time_left(out)) {
+		(void)collect_heartbeat(out, "/step");
+		usleep(20000);
+	}
+	return collect_special_files(sys, req, out, err);
+}
+
+/* Would go on for ever, and hears nothing. */
+__attribute__((noreturn)) static int deaf(struct sys *sys, const struct collect_request *req,
+					  struct fact_sink *out, struct rf_err *err)
+{
+	(void)sys;
+	(void)req;
+	(void)err;
+	for (;;) {
+		(void)collect_heartbeat(out, "/step");
+		usleep(20000);
+	}
+}
+
+static const struct collector in_steps[] = {
+	{"slow", "", COLLECT_HOST, slow, {FACT_T_SPECIAL_FILE}, .in_steps = true},
+	{"deaf", "", COLLECT_HOST, deaf, {FACT_T_SWAP}, .in_steps = true},
+	{"no-steps", "", COLLECT_HOST, deaf, {FACT_T_KSM}},
+};
+
+static void run_table(struct test_host *h, const struct collect_request *req,
+		      const struct collector *rows, size_t rows_count)
 {
 	struct sys *sys;
 	struct rf_err err = {0};
 
-	host_make(h);
 	assert_int_equal(sys_open_dir(h->dir, &sys, &err), 0);
 	assert_int_equal(fact_store_open(&h->store, &err), 0);
 	const struct collect_options o = {.sys = sys,
 					  .req = req,
 					  .timeout_ms = 400,
-					  .table = table,
-					  .table_count = RF_COUNT(table),
+					  .table = rows,
+					  .table_count = rows_count,
 					  .no_sandbox = true};
 
 	if (collect_run(h->store, &o, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
 	assert_int_equal(fact_store_finish(h->store, &err), 0);
 	sys_close(sys);
+}
+
+static void run_all(struct test_host *h, const struct collect_request *req)
+{
+	host_make(h);
+	run_table(h, req, table, RF_COUNT(table));
+}
+
+/* A host that is too large or too busy keeps what was found, and nothing passes for clean. */
+static void a_collector_in_steps_keeps_what_it_has(void **state)
+{
+	const struct collect_request req = {.host = true};
+	struct test_host h;
+
+	(void)state;
+	host_make(&h);
+	host_file(&h, "/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+	host_file(&h, "/etc/group", "root:x:0:\n");
+	host_file(&h, "/usr/bin/su", "");
+	host_file(&h, "/.ringfence/probe/special-files/%2Fusr%2Fbin",
+		  "f 4755 0 0 /usr/bin/su\nlater /usr/bin/more\n");
+	host_file(&h, "/.ringfence/probe/special-files/%2Fusr%2Fbin%2Fmore",
+		  "f 4755 0 0 /usr/bin/more/x\n");
+	run_table(&h, &req, in_steps, RF_COUNT(in_steps));
+	assert_fact(&h, "SELECT state FROM collector_run WHERE collector='slow'", "partial");
+	assert_fact(&h, "SELECT group_concat(path) FROM special_file", "/usr/bin/su");
+	assert_fact(&h,
+		    "SELECT count(*) FROM fact_gap WHERE tbl='special_file' AND key='' AND col='' "
+		    "AND reason LIKE '%no time%/usr/bin/more%'",
+		    "1");
+	/* Silence is not needed to end one that does not end. */
+	assert_fact(&h, "SELECT state FROM collector_run WHERE collector='deaf'", "timeout");
+	assert_fact(&h, "SELECT state FROM collector_run WHERE collector='no-steps'", "timeout");
+	assert_fact(&h,
+		    "SELECT count(*) FROM collector_run d JOIN collector_run n ON n.collector = "
+		    "'no-steps' WHERE d.collector = 'deaf' AND d.duration_ms > n.duration_ms * 2",
+		    "1");
+	host_done(&h);
 }
 
 static void each_loses_only_its_own(void **state)
@@ -176,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_loses_only_its_own),
 		cmocka_unit_test(a_bad_file_costs_that_file),
+		cmocka_unit_test(a_collector_in_steps_keeps_what_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,13 @@
 #include "machine_test.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "base/str.h"
 #include "sys/image.h"
 #include "sys/special.h"
+
+#define NO_HURRY 60000u
 
 static char root[64];
 
@@ -77,7 +80,7 @@ static void a_tree_is_looked_at(void **state)
 	char want[256];
 
 	(void)state;
-	assert_int_equal(special_scan(root, 1000, &out, NULL), 0);
+	assert_int_equal(special_scan(root, 1000, NO_HURRY, &out, NULL), 0);
 	static const struct {
 		const char *head, *name;
 	} wanted[] = {
@@ -107,13 +110,84 @@ static void a_budget_leaves_folders_for_later(void **state)
 	char later[128], sub[128];
 
 	(void)state;
-	assert_int_equal(special_scan(root, 1, &out, NULL), 0);
+	assert_int_equal(special_scan(root, 1, NO_HURRY, &out, NULL), 0);
 	rf_format(later, sizeof(later), "later %s/sub\n", root);
 	assert_true(has_line(&out, later));
 	assert_false(has_line(&out, "/sub/deep"));
 	path_of(sub, sizeof(sub), "sub");
-	assert_int_equal(special_scan(sub, 1, &rest, NULL), 0);
+	assert_int_equal(special_scan(sub, 1, NO_HURRY, &rest, NULL), 0);
 	assert_true(has_line(&rest, "/sub/deep"));
+}
+
+static void time_leaves_folders_for_later(void **state)
+{
+	RF_AUTOBUF struct rf_buf out = {0};
+	char later[128];
+
+	(void)state;
+	assert_int_equal(special_scan(root, 1000, 0, &out, NULL), 0);
+	rf_format(later, sizeof(later), "later %s/sub\n", root);
+	assert_true(has_line(&out, "/setuid\n"));
+	assert_true(has_line(&out, later));
+	assert_false(has_line(&out, "/sub/deep"));
+}
+
+/* However deep a tree is, few directories are open at a time. */
+static void what_lies_deep_is_for_later(void **state)
+{
+	RF_AUTOBUF struct rf_buf out = {0};
+	RF_AUTOBUF struct rf_buf rest = {0};
+	char path[512] = "sticky", full[600];
+
+	(void)state;
+	for (size_t i = 0; i < 50; i++) {
+		rf_format(path + strlen(path), sizeof(path) - strlen(path), "/d");
+		make_dir(path, 0755);
+	}
+	rf_format(path + strlen(path), sizeof(path) - strlen(path), "/x");
+	make(path, 04755);
+	assert_int_equal(special_scan(root, 1000, NO_HURRY, &out, NULL), 0);
+	assert_false(has_line(&out, "/d/x\n"));
+	char *later = strstr((char *)out.data, "later ");
+
+	assert_non_null(later);
+	later[strcspn(later, "\n")] = '\0';
+	assert_null(strstr(later + 1, "later "));
+	rf_copy(full, sizeof(full), later + strlen("later "));
+	assert_int_equal(special_scan(full, 1000, NO_HURRY, &rest, NULL), 0);
+	assert_true(has_line(&rest, "/d/x\n"));
+}
+
+/* Whose entries have names but may not be looked at has not been looked at. */
+static void a_folder_that_cannot_be_searched_is_closed(void **state)
+{
+	RF_AUTOBUF struct rf_buf out = {0};
+	char path[256], want[300];
+	int status;
+
+	(void)state;
+	make_dir("listed", 0755);
+	make("listed/a", 04755);
+	make("listed/b", 04755);
+	path_of(path, sizeof(path), "listed");
+	rf_format(want, sizeof(want), "closed %s\n", path);
+	assert_int_equal(chmod(path, 0444), 0);
+	assert_int_equal(chmod(root, 0755), 0);
+	pid_t pid = fork();
+
+	/* Root may search everywhere, so somebody else looks. */
+	if (pid == 0) {
+		if (getuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		if (special_scan(root, 1000, NO_HURRY, &out, NULL) < 0)
+			_exit(3);
+		const char *first = strstr(rf_buf_text(&out), want);
+
+		_exit(first && !strstr(first + 1, want) ? 0 : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(chmod(path, 0755), 0);
 }
 
 static void only_directories_are_entered(void **state)
@@ -123,12 +197,12 @@ static void only_directories_are_entered(void **state)
 
 	(void)state;
 	path_of(path, sizeof(path), "plain");
-	assert_int_equal(special_scan(path, 10, &out, NULL), -ENOTDIR);
+	assert_int_equal(special_scan(path, 10, NO_HURRY, &out, NULL), -ENOTDIR);
 	path_of(path, sizeof(path), "nowhere");
-	assert_int_equal(special_scan(path, 10, &out, NULL), -ENOENT);
+	assert_int_equal(special_scan(path, 10, NO_HURRY, &out, NULL), -ENOENT);
 	path_of(path, sizeof(path), "dirlink");
 	assert_int_equal(symlink(root, path), 0);
-	assert_true(special_scan(path, 10, &out, NULL) < 0);
+	assert_true(special_scan(path, 10, NO_HURRY, &out, NULL) < 0);
 	assert_int_equal(out.len, 0);
 	assert_int_equal(unlink(path), 0);
 }
@@ -167,6 +241,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tree_is_looked_at),
 		cmocka_unit_test(a_budget_leaves_folders_for_later),
+		cmocka_unit_test(time_leaves_folders_for_later),
+		cmocka_unit_test(what_lies_deep_is_for_later),
+		cmocka_unit_test(a_folder_that_cannot_be_searched_is_closed),
 		cmocka_unit_test(only_directories_are_entered),
 		cmocka_unit_test(a_modules_tail_is_read),
 	};
