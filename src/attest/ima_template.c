@@ -21,7 +21,13 @@ enum field {
 	FIELD_BUF,
 	FIELD_D_MODSIG,
 	FIELD_MODSIG,
-	FIELD_OTHER, /* owner, mode, extended attributes: hashed, not looked at */
+	/* What EVM signs: hashed, and looked at only with the signature (ima_template_field). */
+	FIELD_XATTRNAMES,
+	FIELD_XATTRLENGTHS,
+	FIELD_XATTRVALUES,
+	FIELD_IUID,
+	FIELD_IGID,
+	FIELD_IMODE,
 	FIELD_UNKNOWN
 };
 
@@ -39,12 +45,12 @@ static const struct {
 	{"d-modsig", FIELD_D_MODSIG},
 	{"modsig", FIELD_MODSIG},
 	{"evmsig", FIELD_SIG},
-	{"iuid", FIELD_OTHER},
-	{"igid", FIELD_OTHER},
-	{"imode", FIELD_OTHER},
-	{"xattrnames", FIELD_OTHER},
-	{"xattrlengths", FIELD_OTHER},
-	{"xattrvalues", FIELD_OTHER},
+	{"iuid", FIELD_IUID},
+	{"igid", FIELD_IGID},
+	{"imode", FIELD_IMODE},
+	{"xattrnames", FIELD_XATTRNAMES},
+	{"xattrlengths", FIELD_XATTRLENGTHS},
+	{"xattrvalues", FIELD_XATTRVALUES},
 };
 
 #define MAX_FIELDS 16
@@ -66,8 +72,8 @@ static const struct template_row {
 	{"ima-sigv2", IMA_SIGV2, {FIELD_D_NGV2, FIELD_N_NG, FIELD_SIG}, 3},
 	{"evm-sig",
 	 IMA_EVM_SIG,
-	 {FIELD_D_NG, FIELD_N_NG, FIELD_SIG, FIELD_OTHER, FIELD_OTHER, FIELD_OTHER, FIELD_OTHER,
-	  FIELD_OTHER, FIELD_OTHER},
+	 {FIELD_D_NG, FIELD_N_NG, FIELD_SIG, FIELD_XATTRNAMES, FIELD_XATTRLENGTHS,
+	  FIELD_XATTRVALUES, FIELD_IUID, FIELD_IGID, FIELD_IMODE},
 	 9},
 	{"ima", IMA_OLD, {FIELD_D, FIELD_N}, 2},
 };
@@ -239,13 +245,21 @@ static int read_field(struct ima_entry *entry, enum field kind, struct rf_slice 
 	}
 }
 
-int ima_template_read(struct ima_entry *entry, bool big_endian, struct rf_err *err)
+static size_t fields_of(const struct ima_entry *entry, uint8_t listed[MAX_FIELDS],
+			const uint8_t **out)
 {
 	const struct template_row *row = row_of(entry->template_name);
+
+	*out = row ? row->fields : listed;
+	return row ? row->fields_count : fields_of_format(entry->template_name, listed);
+}
+
+int ima_template_read(struct ima_entry *entry, bool big_endian, struct rf_err *err)
+{
 	struct rf_reader r = rf_reader(entry->template_data);
 	uint8_t listed[MAX_FIELDS];
-	const uint8_t *fields = row ? row->fields : listed;
-	size_t count = row ? row->fields_count : fields_of_format(entry->template_name, listed);
+	const uint8_t *fields = NULL;
+	size_t count = fields_of(entry, listed, &fields);
 
 	if (count == 0)
 		return 0;
@@ -263,4 +277,37 @@ int ima_template_read(struct ima_entry *entry, bool big_endian, struct rf_err *e
 		return rf_fail(err, RF_E_SYNTAX, "%zu bytes behind the last field",
 			       rf_reader_left(&r));
 	return 0;
+}
+
+bool ima_template_field(const struct ima_entry *entry, bool big_endian, const char *name,
+			struct rf_slice *out)
+{
+	struct rf_reader r = rf_reader(entry->template_data);
+	enum field want = field_of_name(rf_slice_text(name));
+	uint8_t listed[MAX_FIELDS];
+	const uint8_t *fields = NULL;
+	size_t count = entry->template == IMA_OLD ? 0 : fields_of(entry, listed, &fields);
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t len = big_endian ? rf_read_be32(&r) : rf_read_le32(&r);
+		struct rf_slice field = rf_read_bytes(&r, len);
+
+		if (r.failed)
+			return false;
+		if (fields[i] == want) {
+			*out = field;
+			return true;
+		}
+	}
+	return false;
+}
+
+int ima_template_digest(struct rf_slice field, struct attest_digest *out, struct rf_err *err)
+{
+	struct ima_entry entry = {0};
+	int rc = read_digest(&entry, field, false, err);
+
+	if (rc == 0)
+		*out = entry.file;
+	return rc;
 }

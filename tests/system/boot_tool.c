@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/ekcert.h"
+#include "attest/imasig.h"
 #include "attest/pe.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -109,11 +109,37 @@ static int signed_by(struct attest_hasher *hasher, char **argv, struct rf_err *e
 	return rc;
 }
 
+/* imasig LIST CERTIFICATES: a line for each entry */
+static int imasig(struct attest_hasher *hasher, char **argv, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf file = {0};
+	struct ekcert_store *store = NULL;
+	struct ima_entry entry;
+	struct ima_list list;
+	int rc = file_read(argv[0], &file), good = 0;
+
+	if (rc == 0)
+		rc = store_read(argv[1], &store, err);
+	if (rc == 0)
+		rc = ima_open(rf_buf_slice(&file), 20, &list, err);
+	while (rc == 0 && (rc = ima_next(&list, &entry, err)) == 1) {
+		struct rf_err why = {0};
+		struct imasig out;
+
+		rc = 0;
+		good = imasig_verify(hasher, &entry, list.big_endian, store, &out, &why);
+		printf("%.*s %s %s\n", (int)entry.name.len, entry.name.data,
+		       good ? "refused" : imasig_kind_name(out.kind), good ? why.text : out.signer);
+	}
+	ekcert_store_free(store);
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	int args;
 	int (*run)(struct attest_hasher *hasher, char **argv, struct rf_err *err);
-} commands[] = {{"pe", 1, show}, {"signed", 2, signed_by}};
+} commands[] = {{"pe", 1, show}, {"signed", 2, signed_by}, {"imasig", 2, imasig}};
 
 int main(int argc, char **argv)
 {
