@@ -31,11 +31,13 @@ struct verb_env {
 /* What a change needs before it is in force. Worst last. */
 enum change_needs { NEEDS_LIVE, NEEDS_RESTART, NEEDS_VM_BOOT, NEEDS_REBOOT };
 #define CHANGE_NEEDS_COUNT 4
-const char *change_needs_name(enum change_needs needs); /* "live", "service restart" ... */
+/* "live", "service restart" ... and back; RF_E_UNKNOWN for another word. */
+const char *change_needs_name(enum change_needs needs);
 int change_needs_parse(const char *text, enum change_needs *out) RF_MUST_CHECK;
 
 enum change_risk { RISK_LOW, RISK_MEDIUM, RISK_HIGH };
 #define CHANGE_RISK_COUNT 3
+/* "low" ... and back; RF_E_UNKNOWN for another word. */
 const char *change_risk_name(enum change_risk risk);
 int change_risk_parse(const char *text, enum change_risk *out) RF_MUST_CHECK;
 

@@ -36,6 +36,7 @@ struct ledger_tree {
 /* Adds a leaf; returns 0 or RF_E_CRYPTO. */
 int ledger_tree_add(struct ledger_tree *tree, struct rf_slice leaf,
 		    struct rf_err *err) RF_MUST_CHECK;
+
 /* The root hash; of the empty tree SHA-256 of nothing. */
 int ledger_tree_root(const struct ledger_tree *tree, uint8_t out[LEDGER_HASH_BYTES],
 		     struct rf_err *err) RF_MUST_CHECK;
@@ -66,6 +67,7 @@ struct ledger_entry {
 int ledger_append(struct ledger *ledger, const struct ledger_entry *entry,
 		  struct rf_err *err) RF_MUST_CHECK;
 
+/* Number of entries. */
 uint64_t ledger_size(const struct ledger *ledger);
 /* The newest checkpoint as a signed note; "" for an empty ledger. */
 const char *ledger_checkpoint(const struct ledger *ledger);

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger's file: opening, repair of what a crash may leave, appending. See ledger.h.
+ *
+ * A line is an entry, {"n":0,"time":"...","kind":"apply",...} with sorted keys, whose bytes are the
+ * leaf, or {"checkpoint":"NOTE","nodes":["BASE64",...]}: the signed note and the tree's nodes, so
+ * that opening needs the end of the file only. The nodes are no promise: their root must be the
+ * signed one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "govern/parts.h"
+
+#define FOLDER	   "ledger"
+#define TAIL_BYTES (8u * LEDGER_MAX_LINE_BYTES)
+#define MAX_HOST   200
+
+struct ledger {
+	int folder, file;
+	off_t end; /* of what is signed */
+	struct note_key key;
+	char public_key[NOTE_KEY_TEXT];
+	struct ledger_tree tree;
+	char origin[NOTE_MAX_NAME + 1];
+	char note[NOTE_MAX_BYTES];
+};
+
+uint64_t ledger_size(const struct ledger *ledger)
+{
+	return ledger->tree.size;
+}
+
+const char *ledger_checkpoint(const struct ledger *ledger)
+{
+	return ledger->note;
+}
+
+const char *ledger_public_key(const struct ledger *ledger)
+{
+	return ledger->public_key;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	if (ledger->file >= 0)
+		close(ledger->file);
+	if (ledger->folder >= 0)
+		close(ledger->folder);
+	note_key_done(&ledger->key);
+	rf_free(ledger);
+}
+
+/* ---- files of the folder ---- */
+
+static int write_all(int fd, struct rf_slice data)
+{
+	for (size_t at = 0; at < data.len;) {
+		ssize_t n = write(fd, data.data + at, data.len - at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* A small file that is there whole or not at all. */
+static int file_write(int folder, const char *name, mode_t mode, struct rf_slice data,
+		      struct rf_err *err)
+{
+	char aside[64];
+
+	rf_format(aside, sizeof(aside), ".%s.new", name);
+	unlinkat(folder, aside, 0);
+	int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
+	int rc = write_all(fd, data);
+
+	if (!rc && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		rc = -errno;
+	close(fd);
+	if (!rc && (renameat(folder, aside, folder, name) < 0 || fsync(folder) < 0))
+		rc = -errno;
+	if (rc < 0)
+		unlinkat(folder, aside, 0);
+	return rc < 0 ? rf_fail(err, rc, "%s: %s", name, rf_code_text(rc)) : 0;
+}
+
+static int file_read(int folder, const char *name, struct rf_buf *out)
+{
+	char block[4096];
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, block, sizeof(block))) > 0 && out->len < sizeof(block))
+		rf_buf_add(out, block, (size_t)n);
+	close(fd);
+	rf_wipe(block, sizeof(block));
+	return n < 0 ? -errno : 0;
+}
+
+static int key_make(struct ledger *ledger, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf pem = {0};
+	char line[NOTE_KEY_TEXT + 1];
+	int rc = note_key_make(ledger->origin, &ledger->key, &pem, err);
+
+	if (!rc)
+		rc = note_key_text(&ledger->key, ledger->public_key, err);
+	if (!rc)
+		rc = file_write(ledger->folder, LEDGER_KEY_FILE, 0600, rf_buf_slice(&pem), err);
+	if (pem.data)
+		rf_wipe(pem.data, pem.len);
+	if (rc < 0)
+		return rc;
+	rf_format(line, sizeof(line), "%s\n", ledger->public_key);
+	return file_write(ledger->folder, LEDGER_PUBLIC_FILE, 0644, rf_slice_text(line), err);
+}
+
+/* The origin is part of the key's name: the public file remembers it, whatever the host is called
+ * today. */
+static int key_open(struct ledger *ledger, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf pem = {0}, public = {0};
+	NOTE_AUTOKEY struct note_key known = {0};
+	int rc = file_read(ledger->folder, LEDGER_KEY_FILE, &pem);
+
+	if (rc == -ENOENT)
+		return ledger->end ? rf_fail(err, RF_E_MISMATCH,
+					     "the ledger has entries, but its key is gone")
+				   : key_make(ledger, err);
+	if (rc == 0)
+		rc = file_read(ledger->folder, LEDGER_PUBLIC_FILE, &public);
+	if (rc == 0)
+		rc = note_key_parse(rf_buf_text(&public), &known, err);
+	if (rc == 0)
+		rc = note_key_load(known.name, rf_buf_slice(&pem), &ledger->key, err);
+	if (pem.data)
+		rf_wipe(pem.data, pem.len);
+	if (rc < 0)
+		return rf_wrap(err, rc, "the ledger's key");
+	if (memcmp(known.public_key, ledger->key.public_key, NOTE_PUBLIC) != 0)
+		return rf_fail(err, RF_E_MISMATCH,
+			       "the ledger's two key files do not belong together");
+	rf_copy(ledger->origin, sizeof(ledger->origin), known.name);
+	return note_key_text(&ledger->key, ledger->public_key, err);
+}
+
+/* ---- appending ---- */
+
+static int json_piece(const char *data, size_t len, void *out)
+{
+	return rf_buf_add(out, data, len) < 0 ? -1 : 0;
+}
+
+/* Canonical: sorted keys, no blanks, ASCII. */
+static int json_add(const json_t *json, struct rf_buf *out)
+{
+	return json && json_dump_callback(json, json_piece, out,
+					  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) == 0
+		       ? 0
+		       : RF_E_SYNTAX;
+}
+
+static int checkpoint_line(struct ledger *ledger, const struct ledger_tree *tree, char *note,
+			   struct rf_buf *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	struct checkpoint c = {.size = tree->size};
+	json_t *nodes = json_array(), *line = NULL;
+	int rc = ledger_tree_root(tree, c.root, err);
+
+	rf_copy(c.origin, sizeof(c.origin), ledger->origin);
+	if (!rc)
+		rc = checkpoint_sign(&c, &ledger->key, &text, err);
+	for (unsigned i = 0; rc == 0 && i < ledger_tree_nodes(tree->size); i++) {
+		RF_AUTOBUF struct rf_buf node = {0};
+
+		if (base64_add(&node, tree->nodes[i], LEDGER_HASH_BYTES) < 0 ||
+		    json_array_append_new(nodes, json_string(rf_buf_text(&node))) < 0)
+			rc = rf_fail(err, -ENOMEM, "no memory");
+	}
+	if (rc == 0)
+		line = json_pack("{s:s,s:O}", "checkpoint", rf_buf_text(&text), "nodes", nodes);
+	if (rc == 0 &&
+	    (json_add(line, out) < 0 || !rf_copy(note, NOTE_MAX_BYTES, rf_buf_text(&text))))
+		rc = rf_fail(err, -ENOMEM, "no memory");
+	rf_buf_add_byte(out, '\n');
+	json_decref(line);
+	json_decref(nodes);
+	return rc;
+}
+
+static void time_text(int64_t ms, char out[32])
+{
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+	char head[24];
+
+	gmtime_r(&s, &tm);
+	strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
+	rf_format(out, 32, "%s.%03dZ", head, (int)(ms % 1000));
+}
+
+static int entry_text(uint64_t number, const struct ledger_entry *e, struct rf_buf *out,
+		      struct rf_err *err)
+{
+	const struct {
+		const char *key, *text;
+	} texts[] = {
+		{"kind", e->kind ? e->kind : "note"},
+		{"actor", e->actor},
+		{"about", e->about},
+		{"text", e->text},
+		{"digest", e->digest},
+	};
+	char when[32];
+	json_t *entry = json_object();
+	int rc = 0;
+
+	time_text(e->time_ms, when);
+	rc |= json_object_set_new(entry, "n", json_integer((json_int_t)number));
+	rc |= json_object_set_new(entry, "time", json_string(when));
+	for (size_t i = 0; i < RF_COUNT(texts); i++) {
+		if (texts[i].text)
+			rc |= json_object_set_new(entry, texts[i].key, json_string(texts[i].text));
+	}
+	if (!rc)
+		rc = json_add(entry, out);
+	json_decref(entry);
+	if (rc < 0)
+		return rf_fail(err, RF_E_SYNTAX, "the entry of the ledger is no UTF-8 text");
+	if (out->len > LEDGER_MAX_ENTRY_BYTES)
+		return rf_fail(err, RF_E_LIMIT, "an entry of the ledger has at most %u bytes",
+			       LEDGER_MAX_ENTRY_BYTES);
+	return out->failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
+}
+
+/* Writes lines behind what is signed; all of them or, as far as the file goes, none. */
+static int lines_write(struct ledger *ledger, struct rf_slice lines, struct rf_err *err)
+{
+	int rc = 0;
+
+	for (size_t at = 0; at < lines.len && rc == 0;) {
+		ssize_t n = pwrite(ledger->file, lines.data + at, lines.len - at,
+				   ledger->end + (off_t)at);
+
+		if (n < 0 && errno != EINTR)
+			rc = -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	if (!rc && fdatasync(ledger->file) < 0)
+		rc = -errno;
+	if (rc == 0) {
+		ledger->end += (off_t)lines.len;
+		return 0;
+	}
+	/* What is half there is cut again, or, should that fail too, found at the next start. */
+	if (ftruncate(ledger->file, ledger->end) < 0)
+		return rf_fail(err, rc, "the ledger cannot be written: %s", rf_code_text(rc));
+	return rf_fail(err, rc, "the ledger cannot be written: %s", rf_code_text(rc));
+}
+
+int ledger_append(struct ledger *ledger, const struct ledger_entry *entry, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf lines = {0};
+	struct ledger_tree tree = ledger->tree;
+	char note[NOTE_MAX_BYTES];
+	int rc = entry_text(tree.size, entry, &lines, err);
+
+	if (!rc)
+		rc = ledger_tree_add(&tree, rf_buf_slice(&lines), err);
+	rf_buf_add_byte(&lines, '\n');
+	if (!rc)
+		rc = checkpoint_line(ledger, &tree, note, &lines, err);
+	if (!rc && lines.failed)
+		rc = rf_fail(err, -ENOMEM, "no memory");
+	if (!rc)
+		rc = lines_write(ledger, rf_buf_slice(&lines), err);
+	if (rc < 0)
+		return rc;
+	ledger->tree = tree;
+	rf_copy(ledger->note, sizeof(ledger->note), note);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+/* What stands behind the last checkpoint. */
+struct tail {
+	struct rf_buf bytes;
+	off_t start;		 /* where bytes begin in the file */
+	struct ledger_line last; /* the last checkpoint */
+	off_t last_end;		 /* behind its line */
+	bool any;
+};
+
+static int tail_read(struct ledger *ledger, off_t size, struct tail *tail, struct rf_err *err)
+{
+	tail->start = size > (off_t)TAIL_BYTES ? size - (off_t)TAIL_BYTES : 0;
+	size_t want = (size_t)(size - tail->start);
+	uint8_t *at = rf_buf_reserve(&tail->bytes, want + 1);
+
+	if (!at)
+		return rf_fail(err, -ENOMEM, "no memory");
+	ssize_t n = pread(ledger->file, at, want, tail->start);
+
+	if (n != (ssize_t)want)
+		return rf_fail(err, n < 0 ? -errno : -EIO, "the ledger cannot be read");
+	tail->bytes.len += want;
+	return 0;
+}
+
+static int tail_scan(struct tail *tail, struct rf_err *err)
+{
+	struct rf_slice rest = rf_buf_slice(&tail->bytes), line;
+	bool torn = false;
+
+	/* In the middle of a file the first line may be half. */
+	if (tail->start)
+		ledger_line_next(&rest, &line, &torn);
+	while (ledger_line_next(&rest, &line, &torn) && !torn) {
+		struct ledger_line parsed;
+
+		if (ledger_line_parse(line, &parsed, NULL) < 0 || !parsed.is_checkpoint)
+			continue;
+		tail->last = parsed;
+		tail->any = true;
+		tail->last_end = tail->start + (off_t)(rest.data - tail->bytes.data);
+	}
+	if (!tail->any && (tail->start || tail->bytes.len >= LEDGER_MAX_LINE_BYTES))
+		return rf_fail(err, RF_E_MISMATCH, "the ledger has no checkpoint near its end");
+	return 0;
+}
+
+static int signed_part_check(struct ledger *ledger, const struct tail *tail, struct rf_err *err)
+{
+	struct checkpoint c;
+	uint8_t root[LEDGER_HASH_BYTES];
+
+	if (!tail->any)
+		return 0;
+	int rc = checkpoint_open(rf_slice_text(tail->last.note), &ledger->key, &c, err);
+
+	if (!rc)
+		rc = ledger_tree_root(&tail->last.tree, root, err);
+	if (!rc && (c.size != tail->last.tree.size || memcmp(root, c.root, sizeof(root)) != 0))
+		rc = rf_fail(err, RF_E_MISMATCH, "the tree is not the signed one");
+	if (rc < 0)
+		return rf_wrap(err, rc, "the ledger was altered; see `ringfence ledger verify`");
+	ledger->tree = tail->last.tree;
+	ledger->end = tail->last_end;
+	rf_copy(ledger->note, sizeof(ledger->note), tail->last.note);
+	return 0;
+}
+
+/* Cuts what a crash left behind the last signature, and says so in an entry. */
+static int torn_repair(struct ledger *ledger, off_t size, int64_t now_ms, struct rf_err *err)
+{
+	char text[160];
+	const struct ledger_entry entry = {
+		.kind = "repair", .actor = "ledger", .text = text, .time_ms = now_ms};
+
+	if (size == ledger->end)
+		return 0;
+	if (ftruncate(ledger->file, ledger->end) < 0)
+		return rf_fail(err, -errno, "the ledger's torn end cannot be cut: %s",
+			       rf_code_text(-errno));
+	rf_format(
+		text, sizeof(text),
+		"%lld bytes behind the last signature were cut: an entry that a crash interrupted "
+		"before what it announces was done",
+		(long long)(size - ledger->end));
+	return ledger_append(ledger, &entry, err);
+}
+
+static int folder_open(int state_dir, struct ledger *ledger, struct rf_err *err)
+{
+	if (mkdirat(state_dir, FOLDER, 0700) < 0 && errno != EEXIST)
+		return rf_fail(err, -errno, "the ledger's folder: %s", rf_code_text(-errno));
+	ledger->folder = openat(state_dir, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (ledger->folder < 0)
+		return rf_fail(err, -errno, "the ledger's folder: %s", rf_code_text(-errno));
+	ledger->file = openat(ledger->folder, LEDGER_FILE,
+			      O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (ledger->file < 0 || flock(ledger->file, LOCK_EX) < 0)
+		return rf_fail(err, -errno, "the ledger: %s", rf_code_text(-errno));
+	return fsync(ledger->folder) < 0 ? rf_fail(err, -errno, "the ledger's folder") : 0;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int contents_open(struct ledger *ledger, struct rf_err *err)
+{
+	struct tail tail = {0};
+	struct stat st;
+
+	if (fstat(ledger->file, &st) < 0)
+		return rf_fail(err, -errno, "the ledger: %s", rf_code_text(-errno));
+	int rc = tail_read(ledger, st.st_size, &tail, err);
+
+	if (!rc)
+		rc = tail_scan(&tail, err);
+	ledger->end = tail.any ? 1 : 0;
+	if (!rc)
+		rc = key_open(ledger, err);
+	ledger->end = 0;
+	if (!rc)
+		rc = signed_part_check(ledger, &tail, err);
+	if (!rc)
+		rc = torn_repair(ledger, st.st_size, now(), err);
+	rf_buf_done(&tail.bytes);
+	return rc;
+}
+
+int ledger_open(int state_dir, const char *host, struct ledger **out, struct rf_err *err)
+{
+	struct ledger *ledger = rf_alloc(1, sizeof(*ledger));
+
+	if (!ledger)
+		return rf_fail(err, -ENOMEM, "no memory");
+	ledger->folder = ledger->file = -1;
+	rf_format(ledger->origin, sizeof(ledger->origin), "ringfence/%.*s", MAX_HOST, host);
+	for (char *p = ledger->origin; *p; p++)
+		*p = strchr(" +\t\n", *p) ? '-' : *p;
+	int rc = folder_open(state_dir, ledger, err);
+
+	if (!rc)
+		rc = contents_open(ledger, err);
+	if (rc < 0) {
+		ledger_close(ledger);
+		return rc;
+	}
+	*out = ledger;
+	return 0;
+}
