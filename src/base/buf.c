@@ -45,20 +45,27 @@ int rf_buf_add_byte(struct rf_buf *buf, uint8_t byte)
 
 int rf_buf_printf(struct rf_buf *buf, const char *fmt, ...)
 {
+	/* Into what room there is; what does not fit is written again. */
+	size_t room = buf->failed || !buf->data ? 0 : buf->capacity - buf->len;
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(room ? (char *)buf->data + buf->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return -EINVAL;
-	uint8_t *to = rf_buf_reserve(buf, (size_t)n + 1);
+	if ((size_t)n >= room) {
+		uint8_t *to = rf_buf_reserve(buf, (size_t)n + 1);
 
-	if (!to)
-		return -ENOMEM;
-	va_start(ap, fmt);
-	vsnprintf((char *)to, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+		if (!to) {
+			if (room)
+				buf->data[buf->len] = 0;
+			return -ENOMEM;
+		}
+		va_start(ap, fmt);
+		vsnprintf((char *)to, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	buf->len += (size_t)n;
 	return 0;
 }

@@ -128,32 +128,46 @@ static const char *glob_step(const char *pattern, char c)
 	return *pattern == '?' || *pattern == c ? pattern + 1 : NULL;
 }
 
+/* Where a pattern that stood behind a '*' may begin in text at the earliest; NULL: nowhere. */
+static const char *glob_seek(const char *pattern, const char *text)
+{
+	return *pattern == '?' || *pattern == '[' ? text : strchr(text, *pattern);
+}
+
 /* By bytes, without fnmatch: that converts both texts to wide characters at every call. Only the
- * last
- * '*' is ever tried again, so that no pattern takes more than len(pattern) * len(text) steps. */
+ * last '*' is ever tried again, so that no pattern takes more than len(pattern) * len(text) steps.
+ */
 bool rf_glob(const char *pattern, const char *text)
 {
 	const char *star = NULL, *again = NULL;
 
-	while (*text) {
-		const char *next = *pattern == '*' || !*pattern ? NULL : glob_step(pattern, *text);
-
+	for (;;) {
 		if (*pattern == '*') {
-			star = ++pattern;
-			again = text;
-		} else if (next) {
+			pattern += strspn(pattern, "*");
+			if (!*pattern)
+				return true;
+			star = pattern;
+			again = text = glob_seek(star, text);
+			if (!text)
+				return false;
+			continue;
+		}
+		if (!*text)
+			return !*pattern;
+		const char *next = *pattern ? glob_step(pattern, *text) : NULL;
+
+		if (next) {
 			pattern = next;
 			text++;
 		} else if (star) {
 			pattern = star;
-			text = ++again;
+			again = text = glob_seek(star, again + 1);
+			if (!text)
+				return false;
 		} else {
 			return false;
 		}
 	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
 }
 
 void rf_lower(char *text)

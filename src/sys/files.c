@@ -25,6 +25,7 @@
 #define READ_PASSES 3 /* a file that changes is read this often */
 #define OPEN_TRIES  8 /* openat2 says EAGAIN when a rename raced with it */
 #define CHUNK_BYTES 65536u
+#define SMALL_BYTES 4095u
 #define PATH_OF_FD  32 /* "/proc/self/fd/" and a number */
 
 static void fd_close_p(const int *fd)
@@ -95,16 +96,21 @@ static bool is_made_up(int fd)
 	return false;
 }
 
-/* One pass over the file, from its start. */
-static int read_pass(int fd, size_t max_bytes, struct rf_buf *out)
+/* One pass over the file, from its start. Small files are many, so that room is asked for as much
+ * as the file says it has, which those of /proc do not say. */
+static int read_pass(int fd, size_t max_bytes, int64_t size_bytes, struct rf_buf *out)
 {
+	size_t chunk = size_bytes <= 0		  ? SMALL_BYTES
+		       : size_bytes < CHUNK_BYTES ? (size_t)size_bytes + 1
+						  : CHUNK_BYTES;
+
 	rf_buf_reset(out);
 	if (lseek(fd, 0, SEEK_SET) < 0 && errno != ESPIPE)
 		return -errno;
 	for (;;) {
 		size_t left = max_bytes - out->len;
 		/* One byte more than allowed, to see that there is more. */
-		size_t want = left < CHUNK_BYTES ? left + 1 : CHUNK_BYTES;
+		size_t want = left < chunk ? left + 1 : chunk;
 		uint8_t *to = rf_buf_reserve(out, want);
 
 		if (!to)
@@ -120,6 +126,8 @@ static int read_pass(int fd, size_t max_bytes, struct rf_buf *out)
 		if ((size_t)n > left)
 			return RF_E_LIMIT;
 		out->len += (size_t)n;
+		/* Larger than it said: then it may be much larger. */
+		chunk = (size_t)n == want ? CHUNK_BYTES : chunk;
 	}
 	/* The reserve above always left room for this NUL. */
 	out->data[out->len] = 0;
@@ -143,7 +151,7 @@ int file_read_fd(int fd, size_t max_bytes, bool check_change, const struct file_
 		if (check_change && before.st_size > (int64_t)max_bytes)
 			return rf_fail(why, RF_E_LIMIT, "%lld bytes, at most %zu are read",
 				       (long long)before.st_size, max_bytes);
-		int rc = read_pass(fd, max_bytes, out);
+		int rc = read_pass(fd, max_bytes, before.st_size, out);
 
 		if (pass && pass->between)
 			pass->between(pass->ctx);

@@ -229,24 +229,33 @@ static int apply(const struct scrub_rule *rule, struct rf_buf *bytes)
 }
 
 /* The path that stands for a file's kind when its name does not tell. */
-static const char *kind_path(struct rf_slice in)
+static const char *kind_path(const char *name, struct rf_slice in)
 {
 	if (looks_like_xml(in))
 		return ".xml";
-	return looks_like_vmx(in) ? ".vmx" : "";
+	return !rf_ends(name, ".vmx") && looks_like_vmx(in) ? ".vmx" : "";
 }
 
-/* Applies the rules of these names once. Returns 1 when something changed. */
-static int apply_all(char names[3][RF_MAX_PATH_BYTES], struct rf_buf *bytes)
+/* Which rules a file with these names needs. */
+static void choose_rules(char names[3][RF_MAX_PATH_BYTES], bool chosen[RF_COUNT(rules)])
+{
+	bool twice = strcmp(names[0], names[1]) == 0;
+
+	for (size_t i = 0; i < RF_COUNT(rules); i++) {
+		const char *glob = rules[i].glob;
+
+		chosen[i] = rf_glob(glob, names[0]) || (!twice && rf_glob(glob, names[1])) ||
+			    (names[2][0] && rf_glob(glob, names[2]));
+	}
+}
+
+/* Applies the chosen rules once. Returns 1 when something changed. */
+static int apply_all(const bool chosen[RF_COUNT(rules)], struct rf_buf *bytes)
 {
 	int changed = 0;
 
 	for (size_t i = 0; i < RF_COUNT(rules); i++) {
-		bool hit = false;
-
-		for (size_t k = 0; k < 3 && !hit; k++)
-			hit = rf_glob(rules[i].glob, names[k]);
-		int rc = hit ? apply(&rules[i], bytes) : 0;
+		int rc = chosen[i] ? apply(&rules[i], bytes) : 0;
 
 		if (rc < 0)
 			return rc;
@@ -277,13 +286,14 @@ static bool is_published(const char *name)
 int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
 {
 	char names[3][RF_MAX_PATH_BYTES];
+	bool chosen[RF_COUNT(rules)];
 
 	if (!rf_copy(names[0], sizeof(names[0]), path) ||
 	    !rf_copy(names[1], sizeof(names[1]), real ? real : path))
 		return -ENAMETOOLONG;
-	(void)rf_copy(names[2], sizeof(names[2]), kind_path(rf_buf_slice(bytes)));
 	rf_lower(names[0]);
 	rf_lower(names[1]);
+	(void)rf_copy(names[2], sizeof(names[2]), kind_path(names[0], rf_buf_slice(bytes)));
 	/* Also behind links: a list that is a link to something else is that. */
 	if (is_published(names[0]) && is_published(names[1]))
 		return 0;
@@ -292,11 +302,12 @@ int scrub_file(const char *path, const char *real, struct rf_buf *bytes)
 		rf_buf_reset(bytes);
 		return RF_E_UNSUPPORTED;
 	}
+	choose_rules(names, chosen);
 	/* What one rule hides may uncover to another where something starts: until all is quiet. */
 	int rc = 1;
 
 	for (int pass = 0; pass < MAX_PASSES && rc == 1; pass++)
-		rc = apply_all(names, bytes);
+		rc = apply_all(chosen, bytes);
 	if (rc == 1) {
 		rf_wipe(bytes->data, bytes->len);
 		rf_buf_reset(bytes);

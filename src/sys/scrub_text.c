@@ -32,6 +32,8 @@ static bool is_key_char(uint8_t c)
 
 static const char *quote_at(struct rf_slice in, size_t at)
 {
+	if (at >= in.len || !strchr("&\\\"'", in.data[at]))
+		return NULL;
 	for (size_t i = 0; i < RF_COUNT(quotes); i++) {
 		size_t len = strlen(quotes[i]);
 
@@ -43,6 +45,8 @@ static const char *quote_at(struct rf_slice in, size_t at)
 
 static const char *quote_before(struct rf_slice in, size_t at)
 {
+	if (at == 0 || !strchr(";\"'", in.data[at - 1]))
+		return NULL;
 	for (size_t i = 0; i < RF_COUNT(quotes); i++) {
 		size_t len = strlen(quotes[i]);
 
@@ -217,12 +221,16 @@ static size_t assign_at(const struct scrub_rule *rule, struct scrub_edit *edit, 
 void scrub_assign(const struct scrub_rule *rule, struct rf_slice in, struct rf_buf *out)
 {
 	struct scrub_edit edit = {.in = in, .out = out};
+	size_t equals = find_end(in, 0, '='), colon = find_end(in, 0, ':');
 
-	for (size_t i = 0; i < in.len;) {
-		if (in.data[i] == '=' || in.data[i] == ':')
-			i = assign_at(rule, &edit, i);
-		else
-			i++;
+	for (size_t i = equals < colon ? equals : colon; i < in.len;
+	     i = equals < colon ? equals : colon) {
+		size_t next = assign_at(rule, &edit, i);
+
+		if (equals < next)
+			equals = find_end(in, next, '=');
+		if (colon < next)
+			colon = find_end(in, next, ':');
 	}
 	scrub_finish(&edit);
 }
