@@ -104,7 +104,10 @@ struct ima_quoted {
 	size_t bytes;	  /* of the list, that the quote covers: the next increment begins here */
 	uint32_t violations;	  /* among those covered */
 	uint32_t first_violation; /* its index */
+	uint32_t unread;	  /* among those covered, of a template that is not known ... */
+	uint32_t first_unread;	  /* ... so that they do not say which file: index of the first */
 	uint32_t other_pcrs;	  /* bit n: entries for PCR n among them, not proved by this PCR */
+	uint32_t beyond_pcrs;	  /* bit n: entries for PCR n among those that came after */
 };
 
 /*

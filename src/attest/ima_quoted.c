@@ -160,6 +160,9 @@ static int walk(struct attest_hasher *hasher, struct ima_list *list, struct ima_
 			return rc;
 		if (entry.violation && out->violations++ == 0)
 			out->first_violation = entry.index;
+		/* The template's name is not hashed: an entry under another name says nothing. */
+		if (entry.template == IMA_OTHER && !entry.name.len && out->unread++ == 0)
+			out->first_unread = entry.index;
 		if (entry.pcr == state->pcr)
 			fits = ima_match_check(hasher, match, state->values);
 		else
@@ -196,15 +199,15 @@ static int no_prefix(const struct ima_list *list, const struct ima_state *state,
 }
 
 /* Entries behind the quoted ones: only their form is looked at. */
-static int count_beyond(struct ima_list *list, uint32_t *out, struct rf_err *err)
+static int count_beyond(struct ima_list *list, struct ima_quoted *out, struct rf_err *err)
 {
 	uint32_t covered = list->count;
 	struct ima_entry entry;
 	int rc;
 
 	while ((rc = ima_next(list, &entry, err)) > 0)
-		;
-	*out = list->count - covered;
+		out->beyond_pcrs |= 1u << entry.pcr;
+	out->beyond = list->count - covered;
 	return rc;
 }
 
@@ -231,7 +234,7 @@ int ima_find_quoted(struct attest_hasher *hasher, const struct ima_list *list,
 		if (rc == 1) {
 			quoted.entries = at.count - list->count;
 			quoted.bytes = at.at - list->at;
-			rc = count_beyond(&at, &quoted.beyond, err);
+			rc = count_beyond(&at, &quoted, err);
 			if (rc)
 				return rc;
 			*state = run;

@@ -141,7 +141,8 @@ static int read_story(struct judge *j, struct rf_err *err)
 
 	if (rc == -ENOMEM)
 		return rf_fail(err, rc, "no memory for the story of the boot");
-	if (rc < 0 && (logs.firmware.len || logs.txt.len || logs.userspace.len))
+	j->log_broken = rc < 0 && (logs.firmware.len || logs.txt.len || logs.userspace.len);
+	if (j->log_broken)
 		verdict_reason(j, REASON_LOG_BROKEN, NULL, rf_err_text(&why));
 	return 0;
 }

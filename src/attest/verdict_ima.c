@@ -162,37 +162,84 @@ static bool all_padded(const struct ima_state *state)
 	return true;
 }
 
-/* Entries for other PCRs are proved by those PCRs. */
+/* Which reason a list deserves that could not be tied to a PCR. */
+static struct reason *say_untied(struct judge *j, uint32_t pcr, int rc, const struct rf_err *why)
+{
+	enum reason_id id = rc == RF_E_MISMATCH	 ? REASON_IMA_UNEXPLAINED
+			    : rc == RF_E_MISSING ? REASON_PCR_UNQUOTED
+						 : REASON_IMA_BROKEN;
+	struct reason *reason = verdict_reason(j, id, NULL, rf_err_text(why));
+
+	if (reason)
+		reason->pcr = pcr;
+	return reason;
+}
+
+/* The list is in the order of measurement: an entry before the quote must be in its PCR. */
+static int all_covered(const struct judge *j, struct ima_list list, uint32_t pcr, uint32_t covered,
+		       struct rf_err *why)
+{
+	struct ima_entry entry;
+
+	while (ima_next(&list, &entry, NULL) == 1 && entry.index < j->ima.entries) {
+		if (entry.pcr == pcr && entry.index >= covered)
+			return rf_fail(why, RF_E_MISMATCH,
+				       "IMA: PCR %u does not hold entry %u of the list", pcr,
+				       entry.index);
+	}
+	return 0;
+}
+
+/* Entries for another PCR are proved by that PCR. */
+static int tie_other_pcr(struct judge *j, uint32_t pcr, struct rf_err *why)
+{
+	struct ima_quoted quoted;
+	struct ima_state state;
+	struct ima_list list;
+	int rc = open_list(j, &list, why);
+
+	if (rc == 0)
+		rc = begin_state(j, pcr, &state, why);
+	if (rc == 0)
+		rc = find_in(j, &list, &j->proved, &state, &quoted, why);
+	return rc == 0 ? all_covered(j, list, pcr, quoted.entries, why) : rc;
+}
+
 static void judge_other_pcrs(struct judge *j)
 {
-	int left = OTHER_PCRS_MAX;
+	uint32_t pcrs = (j->ima.other_pcrs | j->ima.beyond_pcrs) & ~(1u << IMA_PCR);
+	struct rf_err why = {0};
 
-	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
-		struct ima_quoted quoted;
-		struct ima_state state;
-		struct ima_list list;
-		struct rf_err why = {0};
-
-		if (!(j->ima.other_pcrs & 1u << pcr))
-			continue;
-		int rc = left-- > 0 ? open_list(j, &list, &why)
-				    : rf_fail(&why, RF_E_LIMIT,
-					      "the list measures into too many PCRs");
-
-		if (rc == 0)
-			rc = begin_state(j, pcr, &state, &why);
-		if (rc == 0)
-			rc = find_in(j, &list, &j->proved, &state, &quoted, &why);
-		if (rc == 0)
-			continue;
-		struct reason *reason =
-			verdict_reason(j, REASON_IMA_UNEXPLAINED, NULL, rf_err_text(&why));
-
-		if (reason)
-			reason->pcr = pcr;
-		if (left < 0)
-			return;
+	if (__builtin_popcount(pcrs) > OTHER_PCRS_MAX) {
+		verdict_reason(j, REASON_IMA_BROKEN, NULL, "it measures into too many PCRs");
+		return;
 	}
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		if (!(pcrs & 1u << pcr))
+			continue;
+		int rc = tie_other_pcr(j, pcr, &why);
+
+		if (rc < 0)
+			say_untied(j, pcr, rc, &why);
+		*(rc < 0 ? &j->ima_wrong : &j->ima_pcrs) |= 1u << pcr;
+	}
+}
+
+/* Entries of which nobody can say what they measured. */
+static void judge_unread(struct judge *j)
+{
+	struct reason *reason;
+
+	if (j->ima.unread == 0)
+		return;
+	reason = verdict_reason(j, REASON_IMA_UNKNOWN_FILE, NULL, NULL);
+	if (!reason)
+		return;
+	reason->pcr = IMA_PCR;
+	reason->event = j->ima.first_unread;
+	rf_format(reason->detail, sizeof(reason->detail),
+		  "%u entries, the first is %u, have a form that is not known", j->ima.unread,
+		  j->ima.first_unread);
 }
 
 static void judge_found(struct judge *j)
@@ -210,6 +257,7 @@ static void judge_found(struct judge *j)
 	if (j->ima.entries > 1 && all_padded(&j->ima_state))
 		verdict_reason(j, REASON_IMA_WEAK, NULL, NULL);
 	judge_entries(j);
+	judge_unread(j);
 	judge_other_pcrs(j);
 }
 
@@ -242,20 +290,6 @@ static void name_culprit(struct judge *j, struct reason *reason)
 	reason->event = culprit.index;
 }
 
-static void say_broken(struct judge *j, int rc, const struct rf_err *why)
-{
-	enum reason_id id = rc == RF_E_MISMATCH	 ? REASON_IMA_UNEXPLAINED
-			    : rc == RF_E_MISSING ? REASON_PCR_UNQUOTED
-						 : REASON_IMA_BROKEN;
-	struct reason *reason = verdict_reason(j, id, NULL, rf_err_text(why));
-
-	if (!reason)
-		return;
-	reason->pcr = IMA_PCR;
-	if (id == REASON_IMA_UNEXPLAINED)
-		name_culprit(j, reason);
-}
-
 int verdict_judge_ima(struct judge *j, struct rf_err *err)
 {
 	struct rf_err why = {0};
@@ -267,7 +301,11 @@ int verdict_judge_ima(struct judge *j, struct rf_err *err)
 
 	if (rc == 0)
 		judge_found(j);
-	else
-		say_broken(j, rc, &why);
+	if (rc < 0) {
+		struct reason *reason = say_untied(j, IMA_PCR, rc, &why);
+
+		if (reason && rc == RF_E_MISMATCH)
+			name_culprit(j, reason);
+	}
 	return 0;
 }

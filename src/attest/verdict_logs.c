@@ -124,29 +124,103 @@ static void judge_bank_used(struct judge *j, size_t bank)
 	bank_reason(j, REASON_BANK_UNUSED, j->proved.algs[bank], NULL);
 }
 
-/* Is any bank but SHA-1 there for what matters? */
-static void judge_strength(struct judge *j)
+/* Algorithms in which approved boots know the firmware's measurements. */
+struct known_banks {
+	uint16_t algs[ATTEST_MAX_BANKS];
+	size_t count;
+	bool strong; /* one of them is no SHA-1 */
+};
+
+static void know_item(struct known_banks *known, const struct boot_item *item)
+{
+	for (size_t i = 0; item->type != EV_NO_ACTION && i < item->digests_count; i++) {
+		size_t at = 0;
+
+		while (at < known->count && known->algs[at] != item->digests[i].alg)
+			at++;
+		if (at == known->count && at < ATTEST_MAX_BANKS)
+			known->algs[known->count++] = item->digests[i].alg;
+		known->strong |= item->digests[i].alg != ATTEST_SHA1;
+	}
+}
+
+static struct known_banks find_known(const struct baseline *baseline)
+{
+	struct known_banks known = {0};
+	const struct baseline_boot *boot;
+
+	for (size_t i = 0; baseline && (boot = baseline_boot_at(baseline, i)); i++) {
+		/* The first events of a boot name all its banks. */
+		for (size_t k = 0; boot->approved_by && k < boot->boot.count && k < 8; k++)
+			know_item(&known, &boot->boot.items[k]);
+	}
+	return known;
+}
+
+static bool knows(const struct known_banks *known, uint16_t alg)
+{
+	for (size_t i = 0; i < known->count; i++) {
+		if (known->algs[i] == alg)
+			return true;
+	}
+	return false;
+}
+
+/* PCRs of that bank that hold something. */
+static uint32_t pcrs_in_use(const struct judge *j, size_t bank)
+{
+	uint32_t used = 0;
+
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		if (j->proved.present[bank] & ~FREE_PCRS & 1u << pcr &&
+		    !is_reset(&j->proved.values[bank][pcr], pcr))
+			used |= 1u << pcr;
+	}
+	return used;
+}
+
+static void say_weak(struct judge *j, enum reason_id id, uint32_t mask)
+{
+	struct reason *reason = verdict_reason(j, id, "SHA-1 alone", NULL);
+	char pcrs[96];
+
+	if (!reason)
+		return;
+	verdict_pcr_list(mask, pcrs, sizeof(pcrs));
+	reason->pcrs = mask;
+	rf_format(reason->detail, sizeof(reason->detail), "nothing stronger signs PCR %s", pcrs);
+}
+
+/*
+ * SHA-1 proves something only where an approved boot knows nothing better: otherwise an attacker
+ * would choose the weakest bank, or one that the firmware does not fill, and tell his story there.
+ */
+static void judge_strength(struct judge *j, const struct known_banks *known)
 {
 	uint32_t strong = 0, weak = 0;
-	char pcrs[96];
+	bool common = known->count == 0;
 
 	if (j->out->quote.version == 1)
 		return; /* said with the quote */
 	for (size_t i = 0; i < j->proved.banks_count; i++) {
-		if (j->proved.algs[i] == ATTEST_SHA1)
-			weak |= j->proved.present[i];
+		uint16_t alg = j->proved.algs[i];
+
+		if (alg == ATTEST_SHA1)
+			weak |= pcrs_in_use(j, i);
 		else
 			strong |= j->proved.present[i];
+		if (j->proved.present[i] & FIRMWARE_PCRS && knows(known, alg) &&
+		    (alg != ATTEST_SHA1 || !known->strong))
+			common = true;
 	}
-	if (!(weak & ~strong & ~FREE_PCRS))
-		return;
-	verdict_pcr_list(weak & ~strong & ~FREE_PCRS, pcrs, sizeof(pcrs));
-	struct reason *reason = verdict_reason(j, REASON_WEAK_CRYPTO, "SHA-1 alone", NULL);
-
-	if (!reason)
-		return;
-	reason->pcrs = weak & ~strong & ~FREE_PCRS;
-	rf_format(reason->detail, sizeof(reason->detail), "nothing stronger signs PCR %s", pcrs);
+	if (weak & ~strong)
+		say_weak(j,
+			 known->count > 0 && !known->strong ? REASON_WEAK_CRYPTO
+							    : REASON_PCR_UNQUOTED,
+			 weak & ~strong);
+	if (!common)
+		verdict_reason(j, REASON_PCR_UNQUOTED, NULL,
+			       "no bank is signed that the approved boots know");
 }
 
 /* Banks of the log, of the values that came, and of the approved boots: each must be quoted. */
@@ -163,27 +237,14 @@ static void judge_bank_quoted(struct judge *j, uint16_t alg, const char *seen)
 	bank_reason(j, REASON_BANK_UNQUOTED, alg, seen);
 }
 
-/* Banks that an approved boot knows. */
-static void judge_baseline_banks(struct judge *j)
-{
-	const struct baseline *baseline = j->options->baseline;
-	const struct baseline_boot *boot = baseline ? baseline_boot_at(baseline, 0) : NULL;
-
-	for (size_t i = 0; boot && i < boot->boot.count && i < 8; i++) {
-		const struct boot_item *item = &boot->boot.items[i];
-
-		for (size_t k = 0; item->type != EV_NO_ACTION && k < item->digests_count; k++)
-			judge_bank_quoted(j, item->digests[k].alg, "the baseline knows it");
-	}
-}
-
 static void judge_banks(struct judge *j)
 {
 	const struct boot *boot = &j->out->boot;
+	const struct known_banks known = find_known(j->options->baseline);
 
 	for (size_t i = 0; i < j->proved.banks_count; i++)
 		judge_bank_used(j, i);
-	judge_strength(j);
+	judge_strength(j, &known);
 	for (size_t i = 0; i < boot->firmware.algs_count; i++) {
 		if (log_has(boot, boot->firmware.algs[i]) ||
 		    attest_digest_size(boot->firmware.algs[i]) == 0)
@@ -191,7 +252,8 @@ static void judge_banks(struct judge *j)
 	}
 	for (size_t i = 0; i < j->sent.banks_count; i++)
 		judge_bank_quoted(j, j->sent.algs[i], "the host sent its values");
-	judge_baseline_banks(j);
+	for (size_t i = 0; i < known.count; i++)
+		judge_bank_quoted(j, known.algs[i], "the approved boots know it");
 }
 
 /* ---- PCRs ---- */
@@ -226,7 +288,7 @@ static void gather_logs(struct judge *j, struct logs_say *say)
 	const struct eventlog none = {0};
 
 	say->firmware = boot->firmware.bytes.data && !boot->firmware.ccel;
-	say->userspace = verdict_section(j, EVIDENCE_USERSPACE).len > 0;
+	say->userspace = verdict_section(j, EVIDENCE_USERSPACE).len > 0 && !j->log_broken;
 	say->values.banks_count = j->proved.banks_count;
 	for (size_t i = 0; i < j->proved.banks_count; i++) {
 		uint16_t alg = j->proved.algs[i];
@@ -335,7 +397,7 @@ static struct pcr_fit fit_of(const struct judge *j, const struct logs_say *say, 
 
 static bool ima_explains(const struct judge *j, uint32_t pcr)
 {
-	return pcr == IMA_PCR && j->ima_found;
+	return (pcr == IMA_PCR && j->ima_found) || j->ima_pcrs & 1u << pcr;
 }
 
 /* A PCR whose value is not what the logs give. */
@@ -349,8 +411,10 @@ static enum verdict_pcr_state judge_wrong(struct judge *j, const struct logs_say
 		return PCR_NO_LOG;
 	if (pcr == IMA_PCR && verdict_section(j, EVIDENCE_IMA).data)
 		return PCR_UNEXPLAINED;
-	if (j->ima_found && j->ima.other_pcrs & bit)
-		return PCR_EXPLAINED;
+	if (j->ima_wrong & bit)
+		return PCR_UNEXPLAINED;
+	if (j->log_broken)
+		return PCR_NO_LOG;
 	if (!say->firmware && bit & ~(LAUNCH_PCRS | SYSTEM_PCRS | 1u << IMA_PCR))
 		return PCR_NO_LOG; /* said once for all */
 	if (pcr == IMA_PCR || (bit & SYSTEM_PCRS && !say->userspace)) {
@@ -373,8 +437,8 @@ static void judge_pcr(struct judge *j, const struct logs_say *say, uint32_t pcr)
 		return;
 	out->value = j->proved.values[fit.strongest][pcr];
 	if (ima_explains(j, pcr)) {
-		out->events += j->ima.entries;
-		out->state = j->ima.entries > 0 ? PCR_EXPLAINED : PCR_UNUSED;
+		out->events += pcr == IMA_PCR ? j->ima.entries : 0;
+		out->state = fit.reset == fit.banks ? PCR_UNUSED : PCR_EXPLAINED;
 	} else if (fit.fit == fit.banks && say->touched & 1u << pcr) {
 		out->state = PCR_EXPLAINED;
 	} else if (fit.reset == fit.banks && !(say->touched & 1u << pcr)) {
@@ -439,7 +503,7 @@ int verdict_judge_pcrs(struct judge *j, struct rf_err *err)
 	if (rc < 0)
 		return rf_fail(err, rc, "the system's log cannot be replayed");
 	judge_banks(j);
-	if (!say.firmware && wants_firmware_log(j))
+	if (!say.firmware && !j->log_broken && wants_firmware_log(j))
 		verdict_reason(j, REASON_LOG_MISSING, NULL,
 			       boot->firmware.ccel ? "what came is the log of a confidential VM's "
 						     "registers, not of a TPM's"

@@ -20,8 +20,10 @@ struct judge {
 	bool ima_found;			 /* the quote proves the IMA list up to here: */
 	struct ima_quoted ima;
 	struct ima_state ima_state;
-	struct rf_slice ima_covered; /* that part of the list, without its head */
-	uint16_t ima_alg;	     /* of its template digests */
+	struct rf_slice ima_covered;  /* that part of the list, without its head */
+	uint16_t ima_alg;	      /* of its template digests */
+	uint32_t ima_pcrs, ima_wrong; /* bit n: the list proves (does not fit) PCR n beside IMA's */
+	bool log_broken;	      /* so that the story is empty */
 };
 
 /* Adds a reason; subject and detail may be NULL. NULL when there is no room: then it is counted,

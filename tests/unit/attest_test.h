@@ -139,6 +139,9 @@ struct quote_options {
 	const uint8_t *digest;
 	size_t digest_len;
 	uint8_t safe;
+	bool unsafe;		     /* the clock says so of itself */
+	uint64_t clock_ms, firmware; /* 0: something */
+	uint32_t reset, restart;     /* 0: 7 and 9 */
 };
 
 static inline void put_quote(struct rf_buf *b, const struct quote_options *o)
@@ -149,11 +152,11 @@ static inline void put_quote(struct rf_buf *b, const struct quote_options *o)
 	put16(b, o->type ? o->type : 0x8018);
 	put_sized(b, name, sizeof(name));
 	put_sized(b, o->nonce, o->nonce_len);
-	put64(b, 0x0102030405060708);
-	put32(b, 7);
-	put32(b, 9);
-	rf_buf_add_byte(b, o->safe ? o->safe : 1);
-	put64(b, 0x20190325);
+	put64(b, o->clock_ms ? o->clock_ms : 0x0102030405060708);
+	put32(b, o->reset ? o->reset : 7);
+	put32(b, o->restart ? o->restart : 9);
+	rf_buf_add_byte(b, o->unsafe ? 0 : o->safe ? o->safe : 1);
+	put64(b, o->firmware ? o->firmware : 0x20190325);
 	put32(b, (uint32_t)o->selections_count);
 	for (size_t i = 0; i < o->selections_count; i++) {
 		uint8_t size = o->select_bytes ? o->select_bytes : 3;
