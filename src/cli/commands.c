@@ -103,6 +103,17 @@ const struct cli_command cli_commands[] = {
 	{"doctor", "", "what this machine can and cannot do",
 	 "TPM, IMA, Secure Boot, KVM, libvirt, BPF, BTF, cgroups, Landlock ... each with the line that mends it.",
 	 "ringfence doctor", OPT_ALWAYS | OPT(OUTPUT), 0, 0, cmd_doctor},
+	{"attest evidence", "", "what this host booted, in one file, signed by its TPM",
+	 "Asks the TPM to sign the values of its registers (a quote over every bank) with a key that never "
+	 "leaves it, and adds the boot log, the IMA list and the certificates that a verifier needs. The "
+	 "file holds no secret. With --nonce it is fresh: the number comes from whoever wants to be "
+	 "convinced.\n\n"
+	 "The attestation key is kept, wrapped by the TPM, in --state-dir and stays the same between runs.",
+	 "ringfence attest evidence -o web-3.rfe\n"
+	 "ringfence attest evidence -o web-3.rfe --nonce 6a09e667f3bcc908b2fb1366ea957d3e\n"
+	 "ringfence attest evidence -o try.rfe --tcti swtpm:port=2321 --state-dir /tmp/state",
+	 OPT_ALWAYS | OPT(FILE) | OPT(TCTI) | OPT(NONCE) | OPT(AK) | OPT(STATE_DIR) | OPT(FROM), 0,
+	 0, cmd_attest_evidence},
 	{"attest log", "FILE",
 	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",
 	 "Shows each event with what it means and whether its digest proves it, and the PCR values that the "

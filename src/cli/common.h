@@ -31,6 +31,10 @@ bool common_libvirt_here(struct sys *sys);
 /* ms since 1970-01-01 UTC. */
 int64_t common_now_ms(void);
 
+/* The host that --from names (a directory or a capture), or this one. */
+int common_open_source(const struct cli_args *args, struct sys **out,
+		       struct rf_err *err) RF_MUST_CHECK;
+
 /* Reads a file that a person named: regular, or one of /sys and /proc; at most max_bytes. */
 int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out,
 		     struct rf_err *err) RF_MUST_CHECK;

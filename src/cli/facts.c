@@ -29,7 +29,7 @@ static void progress_show(void *arg, const char *collector, const char *detail)
 	p->shown = true;
 }
 
-static int source_open(const struct cli_args *args, struct sys **out, struct rf_err *err)
+int common_open_source(const struct cli_args *args, struct sys **out, struct rf_err *err)
 {
 	const char *from = cli_value(args, OPT_FROM);
 	struct stat st;
@@ -145,7 +145,7 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	struct fact_store *store = NULL;
 	struct progress progress = {.started_ms = common_now_ms()};
 	struct given_paths paths = {0};
-	int rc = source_open(args, &sys, err);
+	int rc = common_open_source(args, &sys, err);
 
 	if (!rc)
 		rc = request_make(args, sys, &paths, &req, err);

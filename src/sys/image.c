@@ -109,3 +109,22 @@ int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why)
 	return read_part(fd, st.st_size > IMAGE_TAIL_BYTES ? st.st_size - IMAGE_TAIL_BYTES : 0,
 			 IMAGE_TAIL_BYTES, out);
 }
+
+int image_boot(const char *path, struct rf_buf *out, struct rf_err *why)
+{
+	char magic[2];
+	struct stat st;
+	int fd = open_part(path, false, &st, why);
+
+	if (fd < 0)
+		return fd;
+	if (pread(fd, magic, 2, 0) != 2 || memcmp(magic, "MZ", 2) != 0) {
+		close(fd);
+		return rf_fail(why, RF_E_UNSUPPORTED, "not a boot program (PE file)");
+	}
+	if (st.st_size > IMAGE_BOOT_MAX_BYTES) {
+		close(fd);
+		return rf_fail(why, RF_E_LIMIT, "%lld bytes", (long long)st.st_size);
+	}
+	return read_part(fd, 0, (size_t)st.st_size, out);
+}

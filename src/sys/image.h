@@ -18,4 +18,10 @@ int image_head(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST
 /* Reads at most IMAGE_TAIL_BYTES from the end of a regular file whose name ends in .ko. */
 int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
 
+#define IMAGE_BOOT_MAX_BYTES (256u << 20)
+
+/* Reads a boot program whole: a regular file that begins like a PE file, so that nothing else
+ * passes here without being scrubbed. RF_E_UNSUPPORTED for any other. */
+int image_boot(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
+
 #endif

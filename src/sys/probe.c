@@ -20,6 +20,7 @@
 #include "sys/internal.h"
 #include "sys/netlink.h"
 #include "sys/special.h"
+#include "sys/tpm.h"
 #include "sys/virt.h"
 
 #define MAX_NAME_PART 200u /* a file's name has at most 255 bytes */
@@ -133,6 +134,28 @@ static int run_file_md5(const struct probe *probe, const char *arg, struct rf_bu
 	return digest_md5(arg, out, why);
 }
 
+static int run_file_digest(const struct probe *probe, const char *arg, struct rf_buf *out,
+			   struct rf_err *why)
+{
+	(void)probe;
+	return digest_file(arg, out, why);
+}
+
+static int run_boot_image(const struct probe *probe, const char *arg, struct rf_buf *out,
+			  struct rf_err *why)
+{
+	(void)probe;
+	return image_boot(arg, out, why);
+}
+
+static int run_tpm(const struct probe *probe, const char *arg, struct rf_buf *out,
+		   struct rf_err *why)
+{
+	(void)probe;
+	(void)arg;
+	return tpm_describe(NULL, out, why);
+}
+
 static int run_special_files(const struct probe *probe, const char *arg, struct rf_buf *out,
 			     struct rf_err *why)
 {
@@ -155,17 +178,31 @@ static int run_libvirt_hypervisor(const struct probe *probe, const char *arg, st
 }
 
 static const struct probe probes[] = {
-	{"uname", run_uname, false},	      {"identity", NULL, false},
-	{"clock", run_clock, false},	      {"adjtimex", run_adjtimex, false},
-	{"rtnl-link", run_netlink, false},    {"rtnl-bridge-vlan", run_netlink, false},
-	{"rtnl-addr", run_netlink, false},    {"rtnl-fdb", run_netlink, false},
-	{"rtnl-qdisc", run_netlink, false},   {"rtnl-filter", run_netlink, true},
-	{"sock-diag", run_netlink, true},     {"unix-diag", run_netlink, false},
-	{"nft", run_netlink, true},	      {"audit", run_netlink, true},
-	{"bpf-prog", run_bpf_prog, true},     {"bpf-tcx", run_bpf_tcx, true},
-	{"image-head", run_image_head, true}, {"module-tail", run_module_tail, true},
-	{"file-md5", run_file_md5, true},     {"special-files", run_special_files, true},
-	{"libvirt", run_libvirt, true},	      {"libvirt-hypervisor", run_libvirt_hypervisor, true},
+	{"uname", run_uname, false},
+	{"identity", NULL, false},
+	{"clock", run_clock, false},
+	{"adjtimex", run_adjtimex, false},
+	{"rtnl-link", run_netlink, false},
+	{"rtnl-bridge-vlan", run_netlink, false},
+	{"rtnl-addr", run_netlink, false},
+	{"rtnl-fdb", run_netlink, false},
+	{"rtnl-qdisc", run_netlink, false},
+	{"rtnl-filter", run_netlink, true},
+	{"sock-diag", run_netlink, true},
+	{"unix-diag", run_netlink, false},
+	{"nft", run_netlink, true},
+	{"audit", run_netlink, true},
+	{"bpf-prog", run_bpf_prog, true},
+	{"bpf-tcx", run_bpf_tcx, true},
+	{"image-head", run_image_head, true},
+	{"module-tail", run_module_tail, true},
+	{"file-md5", run_file_md5, true},
+	{"file-digest", run_file_digest, true},
+	{"boot-image", run_boot_image, true},
+	{"tpm", run_tpm, false},
+	{"special-files", run_special_files, true},
+	{"libvirt", run_libvirt, true},
+	{"libvirt-hypervisor", run_libvirt_hypervisor, true},
 };
 
 static const struct probe *find_probe(const char *name)

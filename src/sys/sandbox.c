@@ -47,6 +47,8 @@ enum need {
 	NEED_UNIX = 4,
 	NEED_PROCESSES = 8, /* look into other processes: no Landlock */
 	NEED_BPF = 16,	    /* ask about BPF programs */
+	NEED_INET = 32,	    /* connect to a software TPM */
+	NEED_TPM = 64,	    /* open the TPM's device */
 };
 
 static const struct profile {
@@ -62,6 +64,11 @@ static const struct profile {
 	[SANDBOX_COLLECT_BPF] = {NEED_READ | NEED_NETLINK | NEED_BPF,
 				 {CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
 	[SANDBOX_COLLECT_LIBVIRT] = {NEED_READ | NEED_UNIX, {CAP_DAC_READ_SEARCH, -1}},
+	/* The right is what /dev/tpm0, which has no group that reads, wants. */
+	[SANDBOX_COLLECT_TPM] = {NEED_READ | NEED_TPM, {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, -1}},
+	[SANDBOX_EVIDENCE] = {NEED_READ, {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, -1}},
+	[SANDBOX_EVIDENCE_SOFTWARE] = {NEED_READ | NEED_INET | NEED_UNIX,
+				       {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, -1}},
 	/* A report may go to a directory of whoever called sudo. */
 	[SANDBOX_JUDGE] = {0, {CAP_DAC_OVERRIDE, -1}},
 };
@@ -202,11 +209,11 @@ static uint64_t fs_rights(long abi)
 	return rights | (abi >= 5 ? FS_IOCTL_DEV : 0);
 }
 
-static int allow_below(int ruleset, const char *path, uint64_t rights)
+static int allow_path(int ruleset, const char *path, int flags, uint64_t rights)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = rights};
 
-	rule.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC | flags);
 	if (rule.parent_fd < 0)
 		return -errno;
 	long rc = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
@@ -218,36 +225,45 @@ static int allow_below(int ruleset, const char *path, uint64_t rights)
 }
 
 /* What Landlock is asked for; the ruleset's descriptor or -errno. */
-static int make_ruleset(long abi, uint64_t *rights)
+static int make_ruleset(long abi, unsigned needs, uint64_t *rights)
 {
 	struct ruleset_attr attr = {.fs = fs_rights(abi)};
 	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 
 	*rights = attr.fs;
-	attr.net = abi >= 4 ? NET_TCP : 0;
+	attr.net = abi >= 4 && !(needs & NEED_INET) ? NET_TCP : 0;
 	attr.scoped = abi >= 6 ? SCOPE_SIGNAL : 0;
 	long fd = syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* 0, 1 where the kernel has no Landlock (missing says so), or -errno. */
 static int landlock_enter(const struct profile *profile, const char *const *writable, size_t count,
 			  char *missing)
 {
+	static const char *const tpms[] = {"/dev/tpmrm0", "/dev/tpm0"};
 	uint64_t rights = 0;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	int ruleset = abi < 0 ? -errno : make_ruleset(abi, &rights);
+	int ruleset = abi < 0 ? -errno : make_ruleset(abi, profile->needs, &rights);
 
 	if (ruleset < 0) {
 		lacks(missing, "Landlock",
 		      ruleset == -ENOSYS || ruleset == -EOPNOTSUPP ? "this kernel does not offer it"
 								   : rf_code_text(ruleset));
-		return 0;
+		return 1;
 	}
-	int rc = profile->needs & NEED_READ ? allow_below(ruleset, "/", FS_READ & rights) : 0;
+	int rc = profile->needs & NEED_READ
+			 ? allow_path(ruleset, "/", O_DIRECTORY, FS_READ & rights)
+			 : 0;
 
 	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = allow_below(ruleset, writable[i], (FS_READ | FS_WRITE) & rights);
+		rc = allow_path(ruleset, writable[i], O_DIRECTORY, (FS_READ | FS_WRITE) & rights);
+	for (size_t i = 0; i < RF_COUNT(tpms) && rc == 0 && (profile->needs & NEED_TPM); i++) {
+		rc = allow_path(ruleset, tpms[i], 0,
+				LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
+		rc = rc == -ENOENT ? 0 : rc;
+	}
 	if (rc == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		rc = -errno;
 	close(ruleset);
@@ -319,7 +335,8 @@ static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
 
 	for (uint32_t f = 0; f <= LAST_FAMILY && rc == 0; f++) {
 		bool kept = (f == AF_NETLINK && (needs & NEED_NETLINK)) ||
-			    (f == AF_UNIX && (needs & NEED_UNIX));
+			    (f == AF_UNIX && (needs & NEED_UNIX)) ||
+			    ((f == AF_INET || f == AF_INET6) && (needs & NEED_INET));
 
 		if (!kept)
 			rc = seccomp_rule_add(ctx, DENY, SCMP_SYS(socket), 1,
@@ -382,6 +399,7 @@ static int deny_arguments(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/* writes: Landlock says where. */
 static int seccomp_enter(const struct profile *profile, bool writes, bool landlocked)
 {
 	static const char *const unseen[] = {"openat2"};
@@ -426,15 +444,15 @@ int sandbox_enter(enum sandbox_profile which, const char *const *writable, size_
 
 	if (rc < 0)
 		lacks(missing, "capabilities", "they could not be dropped");
-	if (landlocked)
-		rc = landlock_enter(profile, writable, writable_count, missing);
-	else
-		rc = 0;
+	rc = landlocked ? landlock_enter(profile, writable, writable_count, missing) : 0;
 	if (rc < 0)
 		return rf_fail(err, rc, "sandbox: %s", rf_code_text(rc));
 	if (!landlocked && writable_count > 0)
 		lacks(missing, "Landlock", "off, for it hides other processes' files");
-	rc = seccomp_enter(profile, writable_count > 0, landlocked);
+	/* The TPM is opened for writing: only where Landlock keeps all else from it. */
+	bool opens_tpm = (profile->needs & NEED_TPM) && rc == 0;
+
+	rc = seccomp_enter(profile, writable_count > 0 || opens_tpm, landlocked);
 	if (rc < 0)
 		lacks(missing, "seccomp", rf_code_text(rc));
 	return 0;

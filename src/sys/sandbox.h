@@ -26,6 +26,13 @@ enum sandbox_profile {
 	SANDBOX_COLLECT_BPF,
 	/* As files, with local sockets to libvirt's daemons. */
 	SANDBOX_COLLECT_LIBVIRT,
+	/* As files, and may open the TPM. */
+	SANDBOX_COLLECT_TPM,
+	/* As files, and may write to a folder of whoever called sudo; for a program that has opened
+	 * its TPM before. */
+	SANDBOX_EVIDENCE,
+	/* The same for a software TPM, which is asked anew over the network for each command. */
+	SANDBOX_EVIDENCE_SOFTWARE,
 	/* Opens no file and no socket. The time zone must have been read before (tzset). */
 	SANDBOX_JUDGE,
 };

@@ -126,6 +126,9 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   image-head       arg PATH: the first 4 KiB of a disk image or block device
  *   module-tail      arg PATH of a .ko file: its last 16 KiB, where a signature stands
  *   file-md5         arg PATH of a regular file: "HEX SIZE\n"
+ *   file-digest      arg PATH of a regular file: "size N\nsha1 HEX\nsha256 HEX\nsha384 HEX\n"
+ *   boot-image       arg PATH: a boot program (PE file) whole, for what firmware hashes of it
+ *   tpm              what the TPM says of itself and the values of its PCRs, see tpm.h
  *   special-files    arg DIR: what is special in a tree of files, see special.h
  *   libvirt          arg URI: a JSON document, see virt.h
  *   libvirt-hypervisor  arg URI: what libvirt says of its hypervisor, see virt.h; may be slow

@@ -27,7 +27,8 @@
 #define LIBVIRT	  (1u << SANDBOX_COLLECT_LIBVIRT)
 #define JUDGE	  (1u << SANDBOX_JUDGE)
 #define BPF	  (1u << SANDBOX_COLLECT_BPF)
-#define ALL	  0x3fu
+#define SOFTWARE  (1u << SANDBOX_EVIDENCE_SOFTWARE)
+#define ALL	  ((1u << (SANDBOX_JUDGE + 1)) - 1)
 
 static struct test_host host; /* outside of what may be written */
 static struct test_host own;  /* the writable directory */
@@ -241,11 +242,11 @@ static const struct attempt {
 	{"kill", try_kill, 0, 0, false},
 	{"tgkill", try_tgkill, 0, 0, false},
 	{"io_uring", try_io_uring, 0, 0, false},
-	{"tcp", try_tcp, 0, 0, false},
+	{"tcp", try_tcp, SOFTWARE, SOFTWARE, false},
 	{"packet", try_packet, 0, 0, false},
 	{"uevent", try_uevent, 0, 0, false},
 	{"chmod", try_chmod, 0, 0, false},
-	{"unix", try_unix, LIBVIRT, LIBVIRT, false},
+	{"unix", try_unix, LIBVIRT | SOFTWARE, LIBVIRT | SOFTWARE, false},
 	{"netlink", try_netlink, NET | BPF | PROCESSES, NET | BPF | PROCESSES, false},
 	{"read", try_read, ALL & ~JUDGE, ALL & ~JUDGE, true},
 	{"list", try_list, ALL & ~JUDGE, ALL & ~JUDGE, true},

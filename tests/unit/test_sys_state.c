@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of our own that last: modes, owners, links, replaced in one step; and which texts name a
+ * TPM. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "facts_test.h"
+#include "base/str.h"
+#include "sys/state.h"
+#include "sys/tpm.h"
+
+static struct test_host host;
+
+static const char *below(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", host.dir, name);
+	return path;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	host_make(&host);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	host_done(&host);
+	return 0;
+}
+
+static int read_state(const char *dir, const char *name, size_t max, char *out, size_t size)
+{
+	RF_AUTOBUF struct rf_buf buf = {0};
+	int rc = state_read(dir, name, max, &buf, NULL);
+
+	rf_copy(out, size, rf_buf_text(&buf));
+	return rc;
+}
+
+static void test_prepare(void **state)
+{
+	char dir[256];
+	struct stat st;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s", below("a/b/c"));
+	assert_int_equal(state_prepare(dir, NULL), 0);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(state_prepare(dir, NULL), 0);
+	host_file(&host, "/file", "x");
+	assert_int_equal(state_prepare(below("file/d"), NULL), -ENOTDIR);
+}
+
+static void test_written_whole_and_private(void **state)
+{
+	char text[64];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(state_write(host.dir, "key", rf_slice_text("first"), NULL), 0);
+	assert_int_equal(state_write(host.dir, "key", rf_slice_text("second"), NULL), 0);
+	assert_int_equal(read_state(host.dir, "key", 100, text, sizeof(text)), 0);
+	assert_string_equal(text, "second");
+	assert_int_equal(stat(below("key"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* Nothing else is left in the folder. */
+	assert_int_equal(access(below("key"), F_OK), 0);
+	char command[300];
+
+	snprintf(command, sizeof(command), "test $(ls -A '%s' | wc -l) = 1", host.dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_a_link_is_replaced_not_followed(void **state)
+{
+	char text[64], target[256];
+
+	(void)state;
+	snprintf(target, sizeof(target), "%s", below("target"));
+	host_file(&host, "/target", "kept");
+	assert_int_equal(symlink(target, below("key")), 0);
+	assert_int_equal(read_state(host.dir, "key", 100, text, sizeof(text)), -ELOOP);
+	assert_int_equal(state_write(host.dir, "key", rf_slice_text("new"), NULL), 0);
+	assert_int_equal(read_state(host.dir, "target", 100, text, sizeof(text)), 0);
+	assert_string_equal(text, "kept");
+}
+
+static void test_refused(void **state)
+{
+	char text[64];
+
+	(void)state;
+	assert_int_equal(read_state(host.dir, "none", 100, text, sizeof(text)), -ENOENT);
+	host_file(&host, "/wide", "x");
+	assert_int_equal(chmod(below("wide"), 0622), 0);
+	assert_int_equal(read_state(host.dir, "wide", 100, text, sizeof(text)), RF_E_DENIED);
+	assert_int_equal(chmod(below("wide"), 0602), 0);
+	assert_int_equal(read_state(host.dir, "wide", 100, text, sizeof(text)), RF_E_DENIED);
+	assert_int_equal(chmod(below("wide"), 0644), 0);
+	assert_int_equal(read_state(host.dir, "wide", 100, text, sizeof(text)), 0);
+	host_file(&host, "/long", "0123456789");
+	assert_int_equal(read_state(host.dir, "long", 9, text, sizeof(text)), RF_E_LIMIT);
+	assert_int_equal(read_state(host.dir, "long", 10, text, sizeof(text)), 0);
+	assert_int_equal(mkfifo(below("fifo"), 0600), 0);
+	assert_int_equal(read_state(host.dir, "fifo", 10, text, sizeof(text)), RF_E_DENIED);
+	assert_int_equal(state_write(host.dir, "a/b", rf_slice_text("x"), NULL), -EINVAL);
+	assert_int_equal(state_write(below("nowhere"), "a", rf_slice_text("x"), NULL), -ENOENT);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(below("long"), 12345, 12345), 0);
+		assert_int_equal(read_state(host.dir, "long", 100, text, sizeof(text)),
+				 RF_E_DENIED);
+	}
+}
+
+static void test_names_of_tpms(void **state)
+{
+	static const struct {
+		const char *tcti;
+		bool good;
+	} cases[] = {
+		{"device", true},
+		{"device:/dev/tpmrm0", true},
+		{"device:/dev/tpm0", true},
+		{"swtpm:host=127.0.0.1,port=2321", true},
+		{"swtpm:path=/run/tpm.sock", true},
+		{"mssim:host=localhost,port=2321", true},
+		{"tabrmd", true},
+		{"tabrmd:bus_name=com.intel.tss2.Tabrmd,bus_type=system", true},
+		{"cmd:tpm2_send", false},
+		{"pcap", false},
+		{"none", false},
+		{"", false},
+		{":", false},
+		{"devic", false},
+		{"devices", false},
+		{"swtpm:port=1;rm", false},
+		{"swtpm:port=$(id)", false},
+		{"device:/etc/passwd", false},
+		{"device:/dev/../etc/passwd", false},
+		{"device:tpm0", false},
+		{"/usr/lib/libtss2-tcti-cmd.so", false},
+		{"libtss2-tcti-device.so.0:/dev/tpm0", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = tpm_tcti_check(cases[i].tcti, NULL);
+
+		if (rc != (cases[i].good ? 0 : RF_E_USAGE))
+			fail_msg("%s: %d", cases[i].tcti, rc);
+	}
+}
+
+static void test_key_files_are_read_with_care(void **state)
+{
+	static const uint8_t good[] = "RFAK1\nO\n\0\3abc\0\2de";
+	struct rf_slice out = {0}, blob = {good, sizeof(good) - 1};
+
+	(void)state;
+	assert_int_equal(tpm_ak_public(blob, &out, NULL), 0);
+	assert_int_equal(out.len, 5);
+	assert_memory_equal(out.data, "\0\3abc", 5);
+	for (size_t len = 0; len < blob.len; len++) {
+		out = (struct rf_slice){0};
+		assert_true(tpm_ak_public((struct rf_slice){good, len}, &out, NULL) < 0);
+		assert_null(out.data);
+	}
+	/* A byte more. */
+	assert_int_equal(tpm_ak_public((struct rf_slice){good, blob.len + 1}, &out, NULL),
+			 RF_E_SYNTAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_prepare, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_written_whole_and_private, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_link_is_replaced_not_followed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test(test_names_of_tpms),
+		cmocka_unit_test(test_key_files_are_read_with_care),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
