@@ -36,6 +36,7 @@ static int read_all(int fd, size_t max_bytes, struct rf_buf *out)
 		if (n == 0)
 			return 0;
 		out->len += (size_t)n;
+		out->data[out->len] = 0;
 		if (out->len > max_bytes)
 			return RF_E_LIMIT;
 	}
