@@ -161,4 +161,6 @@ int guard_port_add(struct guard_port *port, const char *prefix, struct rf_err *e
  * GUARD_GROUPS_ONLY. RF_E_LIMIT. */
 int guard_port_groups(struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;
 
+#include "isolate/guard/watch.h"
+
 #endif

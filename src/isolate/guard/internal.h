@@ -77,8 +77,8 @@ int guard_pins_recover(struct guard *guard);
 /* Makes sure that dir exists on a bpffs, mounting /sys/fs/bpf if nobody has. */
 int guard_dir_prepare(const char *dir, struct rf_err *err) RF_MUST_CHECK;
 
-/* nl.c: asks rtnetlink; each answer goes to take (NULL: none is awaited but the acknowledgement),
- * which stops by returning -1. Sets sequence and flags of request. */
+/* nl.c: asks rtnetlink; each answer goes to take (may be NULL), which stops by returning -1. The
+ * caller sets NLM_F_DUMP; without it the answer ends with an acknowledgement. */
 struct nlmsghdr;
 int guard_nl_talk(struct nlmsghdr *request, int (*take)(const struct nlmsghdr *answer, void *arg),
 		  void *arg) RF_MUST_CHECK;

@@ -45,7 +45,10 @@ int guard_nl_talk(struct nlmsghdr *request, int (*take)(const struct nlmsghdr *a
 
 	if (!nl)
 		return -errno;
-	request->nlmsg_flags |= NLM_F_REQUEST | (uint16_t)(take ? NLM_F_DUMP : NLM_F_ACK);
+	request->nlmsg_flags |= NLM_F_REQUEST;
+	/* A dump has both bits; one of them alone means "replace". */
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		request->nlmsg_flags |= NLM_F_ACK;
 	request->nlmsg_seq = 1;
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||

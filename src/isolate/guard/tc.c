@@ -120,6 +120,7 @@ int guard_filter_find(uint32_t ifindex, enum guard_direction direction, struct f
 	struct search search = {0};
 
 	request->nlmsg_type = RTM_GETTFILTER;
+	request->nlmsg_flags = NLM_F_DUMP;
 
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
 
