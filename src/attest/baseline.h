@@ -11,8 +11,9 @@
 #include "attest/reason.h"
 #include "base/yaml.h"
 
-#define BASELINE_MAX_BYTES (16u << 20)
-#define BASELINE_MAX_BOOTS 16u
+#define BASELINE_MAX_BYTES	(16u << 20)
+#define BASELINE_MAX_BOOTS	16u
+#define BASELINE_MAX_FILE_BYTES (1024u << 20) /* of a file of digests */
 
 struct baseline_boot {
 	const char *name;	 /* "first", "after-kernel-update" */
@@ -42,7 +43,8 @@ int baseline_give_file(struct baseline *baseline, size_t index, struct rf_slice 
 /* The same as YAML text, stable byte for byte. */
 int baseline_write(const struct baseline *baseline, struct rf_buf *out) RF_MUST_CHECK;
 
-/* A baseline of what evidence shows now: one boot that nobody approved yet. */
+/* A baseline of what evidence shows now: one boot that nobody approved yet. It is bound to the
+ * evidence's TPM; whether the evidence is genuine is for attest_verify to say, before. */
 int baseline_create(struct attest_hasher *hasher, const struct evidence *evidence,
 		    const char *boot_name, struct baseline **out, struct rf_err *err) RF_MUST_CHECK;
 /* Approves a boot by name. RF_E_MISSING when there is none of that name. */
@@ -56,6 +58,15 @@ int baseline_add_boot(struct baseline *baseline, const char *name, bool predicte
 size_t baseline_boots_count(const struct baseline *baseline);
 /* One of them; NULL past the end. */
 const struct baseline_boot *baseline_boot_at(const struct baseline *baseline, size_t index);
+
+/* The boot from which `now` differs least: an approved one, or any (approved_only false). NULL when
+ * there is none. RF_E_MISMATCH when no boot was measured with an algorithm that now has, too. */
+int baseline_nearest(const struct baseline *baseline, const struct boot *now, bool approved_only,
+		     const struct baseline_boot **out, struct rf_err *err) RF_MUST_CHECK;
+
+/* For a person: who it is, what was approved by whom, what each rule allows and how far that is
+ * proof. Lines of text. */
+int baseline_describe(const struct baseline *baseline, struct rf_buf *out) RF_MUST_CHECK;
 
 /* Of the TPM this host was enrolled with; empty slices where the baseline does not say. */
 struct rf_slice baseline_ak_name(const struct baseline *baseline);

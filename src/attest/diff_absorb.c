@@ -215,8 +215,7 @@ static const struct diff_change *find_config(const struct diff_changes *changes)
 	return NULL;
 }
 
-/* The next word; false at the end. */
-static bool next_word(struct rf_slice *rest, struct rf_slice *out)
+bool diff_next_word(struct rf_slice *rest, struct rf_slice *out)
 {
 	size_t i = 0, from;
 
@@ -231,7 +230,7 @@ static bool next_word(struct rf_slice *rest, struct rf_slice *out)
 }
 
 /* Grub's first word, and the one that it hands to the kernel. */
-static bool names_kernel(struct rf_slice word, size_t place)
+bool diff_names_kernel(struct rf_slice word, size_t place)
 {
 	static const char image[] = "BOOT_IMAGE=";
 
@@ -245,13 +244,14 @@ bool diff_same_but_kernel(struct rf_slice was, struct rf_slice now)
 	struct rf_slice a, b;
 
 	for (size_t place = 0;; place++) {
-		bool left = next_word(&was, &a), right = next_word(&now, &b);
+		bool left = diff_next_word(&was, &a), right = diff_next_word(&now, &b);
 
 		if (left != right)
 			return false;
 		if (!left)
 			return true;
-		if (!rf_slice_equal(a, b) && !(names_kernel(a, place) && names_kernel(b, place)))
+		if (!rf_slice_equal(a, b) &&
+		    !(diff_names_kernel(a, place) && diff_names_kernel(b, place)))
 			return false;
 	}
 }

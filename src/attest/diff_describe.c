@@ -14,6 +14,7 @@
 
 #define LINES_SHOWN    3u
 #define LINE_BYTES     72u
+#define LINE_WORDS     128u
 #define NAMES_SHOWN    4u
 #define PCR_LIST_BYTES 64u
 
@@ -227,6 +228,87 @@ static void describe_secure_boot(const struct part *part, struct reason *r, stru
 	}
 }
 
+/* Words of a line, without the kernel's own path where the kernel tells of that. */
+struct line {
+	struct rf_slice words[LINE_WORDS];
+	bool paired[LINE_WORDS];
+	size_t count;
+};
+
+static void split(struct rf_slice text, bool skip_kernel, struct line *out)
+{
+	struct rf_slice word;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t place = 0; out->count < LINE_WORDS && diff_next_word(&text, &word); place++) {
+		if (!skip_kernel || !diff_names_kernel(word, place))
+			out->words[out->count++] = word;
+	}
+}
+
+static void pair_words(struct line *was, struct line *now)
+{
+	for (size_t i = 0; i < was->count; i++) {
+		for (size_t j = 0; j < now->count && !was->paired[i]; j++) {
+			if (now->paired[j] || !rf_slice_equal(was->words[i], now->words[j]))
+				continue;
+			was->paired[i] = now->paired[j] = true;
+		}
+	}
+}
+
+static size_t add_single(struct words *w, const char *title, const struct line *line)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < line->count; i++) {
+		if (line->paired[i])
+			continue;
+		words_add(w, n++ ? " " : title);
+		words_add_utf8(w, line->words[i]);
+	}
+	return n;
+}
+
+/* "added: A B; removed: C" */
+static void add_word_changes(struct words *w, struct rf_slice was, struct rf_slice now,
+			     bool skip_kernel)
+{
+	struct line a, b;
+
+	split(was, skip_kernel, &a);
+	split(now, skip_kernel, &b);
+	pair_words(&a, &b);
+	size_t added = add_single(w, "added: ", &b);
+	size_t removed = add_single(w, added ? "; removed: " : "removed: ", &a);
+
+	if (added + removed == 0)
+		words_add(w, "the same words in another order");
+}
+
+static struct rf_slice text_or_none(const struct boot_item *item)
+{
+	return item ? diff_text(item) : (struct rf_slice){0};
+}
+
+static bool has_role(const struct diff_changes *changes, enum eventlog_component role)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		if (changes->items[i].role == role)
+			return true;
+	}
+	return false;
+}
+
+static void describe_cmdline(const struct part *part, struct reason *r, struct words *detail)
+{
+	(void)r;
+	add_word_changes(detail, text_or_none(part->lead->was), text_or_none(part->lead->now),
+			 has_role(part->all, COMPONENT_KERNEL));
+}
+
+/* ---- the boot loader's commands ---- */
+
 /* One command, cut: what it is about stands at its beginning. */
 static void add_line(struct words *w, const struct boot_item *item)
 {
@@ -239,6 +321,19 @@ static void add_line(struct words *w, const struct boot_item *item)
 		text.len = (size_t)(end - text.data);
 	words_add_utf8(&cut, text);
 	words_add(w, line);
+}
+
+/* "linux: added: mitigations=off", "new: insmod x", "gone: insmod x" */
+static void add_command(struct words *w, const struct diff_change *change)
+{
+	if (change->was && change->now) {
+		words_add(w, change->now->name);
+		words_add(w, ": ");
+		add_word_changes(w, diff_text(change->was), diff_text(change->now), false);
+		return;
+	}
+	words_add(w, change->now ? "new: " : "gone: ");
+	add_line(w, item_of(change));
 }
 
 /* A menu entry repeats what its commands say when they run. */
@@ -266,16 +361,11 @@ static void add_commands(const struct part *part, struct words *detail)
 			others++;
 			continue;
 		}
-		join(detail, "; ");
-		words_add(detail, change->was ? "was: " : "new: ");
-		add_line(detail, change->was ? change->was : change->now);
-		if (change->was && change->now) {
-			words_add(detail, " now: ");
-			add_line(detail, change->now);
-		}
+		join(detail, ", ");
+		add_command(detail, change);
 	}
 	if (others)
-		words_printf(detail, "; and %zu commands more", others);
+		words_printf(detail, ", and %zu commands more", others);
 	if (lines == 0 && bodies > 0)
 		words_printf(detail, "%sthe text of %zu menu entries", detail->len ? "; " : "",
 			     bodies);
@@ -289,56 +379,15 @@ static void describe_loader_file(const struct part *part, struct reason *r, stru
 
 static void describe_commands(const struct part *part, struct reason *r, struct words *detail)
 {
-	bool file = false;
-
-	for (size_t i = 0; i < part->all->count; i++)
-		file |= part->all->items[i].role == COMPONENT_LOADER_FILE;
-	if (!file)
+	(void)r;
+	if (!has_role(part->all, COMPONENT_LOADER_FILE))
 		words_add(detail,
 			  "no file of the boot loader changed: they were typed at its menu, "
 			  "or another entry was chosen");
 	add_commands(part, detail);
-	(void)r;
 }
 
-/* Words of a that b has not, one by one. */
-static size_t add_words(struct words *w, const char *title, struct rf_slice a, struct rf_slice b)
-{
-	RF_AUTOFREE char *left = rf_strndup(a.len ? (const char *)a.data : "", a.len);
-	RF_AUTOFREE char *right = rf_strndup(b.len ? (const char *)b.data : "", b.len);
-	char *at = left;
-	size_t found = 0;
-
-	for (char *word; left && right && (word = rf_word_next(&at));) {
-		size_t len = strlen(word);
-		bool there = false;
-
-		for (char *p = right; !there && (p = strstr(p, word)); p += len) {
-			there = (p == right || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0');
-			if (there)
-				memset(p, '\n', len); /* used up */
-		}
-		if (there)
-			continue;
-		words_add(w, found++ ? " " : title);
-		words_add(w, word);
-	}
-	return found;
-}
-
-static void describe_cmdline(const struct part *part, struct reason *r, struct words *detail)
-{
-	const struct diff_change *lead = part->lead;
-	struct rf_slice was = lead->was ? diff_text(lead->was) : (struct rf_slice){0};
-	struct rf_slice now = lead->now ? diff_text(lead->now) : (struct rf_slice){0};
-
-	(void)r;
-	size_t added = add_words(detail, "added: ", now, was);
-	size_t removed = add_words(detail, added ? "; removed: " : "removed: ", was, now);
-
-	if (added + removed == 0)
-		words_add(detail, "the same words in another order");
-}
+/* ---- the rest ---- */
 
 static void describe_exit(const struct part *part, struct reason *r, struct words *detail)
 {

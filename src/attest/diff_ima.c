@@ -11,6 +11,7 @@
 #include "attest/words.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 /* Digests of one path, linked. */
 struct known {
@@ -23,6 +24,7 @@ struct known {
 
 struct known_files {
 	struct rf_map paths; /* path -> index as a number */
+	struct rf_map trees; /* folders of one kernel's modules: ".../lib/modules/6.1.0-55/" */
 	struct known *items;
 	size_t count, room;
 };
@@ -43,6 +45,18 @@ static uint32_t find_path(const struct known_files *files, const char *path)
 static char *path_of(const struct ima_entry *entry)
 {
 	return rf_strndup(entry->name.len ? (const char *)entry->name.data : "", entry->name.len);
+}
+
+/* Cuts a path behind the folder of one kernel's modules; false when it is no module's. */
+static bool cut_to_tree(char *path)
+{
+	static const char modules[] = "/lib/modules/";
+	char *at = strstr(path, modules);
+	char *end = at ? strchr(at + sizeof(modules) - 1, '/') : NULL;
+
+	if (end)
+		end[1] = '\0';
+	return end != NULL;
 }
 
 static bool is_file(const struct ima_entry *entry)
@@ -82,7 +96,11 @@ static int add_known(struct known_files *files, const struct ima_entry *entry)
 						    .alg = entry->file.alg,
 						    .violation = entry->violation,
 						    .next = first};
-	return rf_map_set(&files->paths, path, (void *)(uintptr_t)files->count++);
+	int rc = rf_map_set(&files->paths, path, (void *)(uintptr_t)files->count++);
+
+	if (rc == 0 && cut_to_tree(path) && !rf_map_has(&files->trees, path))
+		rc = rf_map_set(&files->trees, path, files);
+	return rc;
 }
 
 static int read_known(const struct ima_list *list, struct known_files *files, struct rf_err *err)
@@ -127,7 +145,65 @@ static void add_reason(struct tally *tally, enum kind kind, const struct ima_ent
 	}
 }
 
-static int judge_entry(struct known_files *known, struct known_files *told,
+/* The modules of one kernel. */
+struct tree {
+	size_t reason;
+	uint32_t modules;
+};
+
+/* What was said already. */
+struct told {
+	struct rf_map paths; /* path -> bits of kinds */
+	struct rf_map trees; /* folder -> place in items, from 1 */
+	struct tree *items;
+	size_t count, room;
+};
+
+/* The folder's entry, made with its reason when it is new; NULL when memory is short. */
+static struct tree *find_tree(struct told *told, const char *folder, const struct ima_entry *entry,
+			      struct reasons *out)
+{
+	uintptr_t place = (uintptr_t)rf_map_get(&told->trees, folder);
+
+	if (place)
+		return &told->items[place - 1];
+	if (rf_grow((void **)&told->items, &told->room, told->count + 1, sizeof(*told->items)) ||
+	    rf_map_set(&told->trees, folder, (void *)(uintptr_t)(told->count + 1)))
+		return NULL;
+	struct tree *tree = &told->items[told->count++];
+
+	*tree = (struct tree){.reason = out->count};
+	struct reason *r = reasons_add(out, REASON_IMA_UNKNOWN_FILE);
+
+	if (!r) {
+		tree->reason = SIZE_MAX;
+		return tree;
+	}
+	struct words subject = words_into(r->subject, sizeof(r->subject));
+
+	words_add(&subject, folder);
+	words_add(&subject, "*");
+	r->pcr = entry->pcr < ATTEST_PCRS ? entry->pcr : REASON_NOWHERE;
+	r->event = entry->index;
+	return tree;
+}
+
+/* Modules of a kernel that did not run before come all at once: one reason for that kernel. */
+static int add_module(struct told *told, const char *folder, const struct ima_entry *entry,
+		      struct reasons *out)
+{
+	struct tree *tree = find_tree(told, folder, entry, out);
+
+	if (!tree)
+		return -ENOMEM;
+	tree->modules++;
+	if (tree->reason < out->count)
+		rf_format(out->items[tree->reason].detail, sizeof(out->items->detail),
+			  "%u modules of a kernel that did not run before", tree->modules);
+	return 0;
+}
+
+static int judge_entry(const struct known_files *known, struct told *told,
 		       const struct ima_entry *entry, struct tally tallies[KINDS],
 		       struct reasons *out)
 {
@@ -147,8 +223,12 @@ static int judge_entry(struct known_files *known, struct known_files *told,
 
 	if (seen & 1u << kind)
 		return 0;
+	if (rf_map_set(&told->paths, path, (void *)(seen | 1u << kind)) < 0)
+		return -ENOMEM;
+	if (kind == KIND_UNKNOWN && cut_to_tree(path) && !rf_map_has(&known->trees, path))
+		return add_module(told, path, entry, out);
 	add_reason(&tallies[kind], kind, entry, first ? &known->items[first] : NULL, out);
-	return rf_map_set(&told->paths, path, (void *)(seen | 1u << kind));
+	return 0;
 }
 
 /* Says at the last reason of each kind how many more there are. */
@@ -165,7 +245,7 @@ static void add_rest(const struct tally *tally, struct reasons *out)
 static int compare(const struct ima_list *now, struct known_files *known, size_t limit,
 		   struct reasons *out, struct rf_err *err)
 {
-	struct known_files told = {0};
+	struct told told = {0};
 	struct tally tallies[KINDS];
 	struct ima_list at = *now;
 	struct ima_entry entry;
@@ -181,6 +261,8 @@ static int compare(const struct ima_list *now, struct known_files *known, size_t
 	for (size_t k = 0; rc == 0 && k < KINDS; k++)
 		add_rest(&tallies[k], out);
 	rf_map_done(&told.paths);
+	rf_map_done(&told.trees);
+	rf_free(told.items);
 	return rc;
 }
 
@@ -193,6 +275,7 @@ int ima_diff(const struct ima_list *was, const struct ima_list *now, size_t limi
 	if (rc == 0)
 		rc = compare(now, &known, limit, out, err);
 	rf_map_done(&known.paths);
+	rf_map_done(&known.trees);
 	rf_free(known.items);
 	return rc;
 }

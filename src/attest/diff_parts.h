@@ -72,6 +72,12 @@ bool diff_is_config(const char *name);
 /* Do two kernel command lines say the same but for the path of the kernel? */
 bool diff_same_but_kernel(struct rf_slice was, struct rf_slice now);
 
+/* Is this word of a kernel command line the kernel's own path? place: 0 for the first word. */
+bool diff_names_kernel(struct rf_slice word, size_t place);
+
+/* The next word of rest, which moves on; false at the end. */
+bool diff_next_word(struct rf_slice *rest, struct rf_slice *out);
+
 /* The whole text of an item: its value where that is longer than the text kept. */
 struct rf_slice diff_text(const struct boot_item *item);
 

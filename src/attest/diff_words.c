@@ -111,6 +111,11 @@ const char *diff_words(const struct reasons *list, char *out, size_t size)
 	struct words w = words_into(out, size);
 
 	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].id == REASON_OTHER_TPM || list->items[i].id == REASON_OTHER_AK)
+			words_add(&w,
+				  list->items[i].id == REASON_OTHER_TPM
+					  ? "another TPM: another machine, or its chip was changed"
+					  : "another attestation key");
 		if (!is_of_a_part(&list->items[i]))
 			continue;
 		words_add(&w, w.len ? "; " : "");

@@ -7,6 +7,8 @@
  * Source: TCG PC Client Platform Firmware Profile 1.06, 3.3.4 (PCR usage) and 10.4.1 (types); Intel
  * TXT Software Development Guide, appendix F; tboot; what firmware of several vendors really does.
  */
+#include <string.h>
+
 #include "attest/eventlog_types.h"
 #include "base/mem.h"
 
@@ -136,6 +138,17 @@ const char *eventlog_type_name(uint32_t type)
 	const struct event_type *row = event_type_find(type);
 
 	return row ? row->name : NULL;
+}
+
+bool event_type_of_name(const char *name, uint32_t *out)
+{
+	for (size_t i = 0; i < RF_COUNT(types); i++) {
+		if (strcmp(types[i].name, name) == 0) {
+			*out = types[i].type;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool event_type_is_drtm(uint32_t type)

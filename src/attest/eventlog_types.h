@@ -40,6 +40,9 @@ struct event_type {
 /* NULL for a type that is not in the table. */
 const struct event_type *event_type_find(uint32_t type);
 
+/* The type of that name ("EV_IPL"). */
+bool event_type_of_name(const char *name, uint32_t *out);
+
 /* Types of a dynamic launch: Intel TXT and tboot 0x400 to 0x5ff, AMD 0x8000 to 0x80ff. */
 bool event_type_is_drtm(uint32_t type);
 

@@ -106,7 +106,7 @@ void words_add(struct words *w, const char *text)
 
 void words_printf(struct words *w, const char *fmt, ...)
 {
-	char text[256];
+	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);

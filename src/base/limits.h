@@ -17,6 +17,7 @@
 #define RF_MAX_YAML_BYTES      (1u << 20)
 #define RF_MAX_YAML_DEPTH      32u
 #define RF_MAX_YAML_NODES      100000u
+#define RF_MAX_YAML_KEYS       4096u /* of one map: they are looked for one by one */
 #define RF_MAX_JSON_BYTES      (64u << 20)
 #define RF_MAX_DIR_ENTRIES     200000u
 #define RF_MAX_DIR_DEPTH       32u

@@ -15,7 +15,7 @@ struct builder {
 	yaml_parser_t parser;
 	struct yaml_doc *doc;
 	struct rf_err *err;
-	size_t nodes_count;
+	size_t nodes_count, nodes_max;
 	size_t depth;
 };
 
@@ -121,6 +121,8 @@ static int map_key(struct builder *b, const yaml_event_t *e, const struct yaml_n
 
 	if (strlen(key) != e->data.scalar.length)
 		return event_fail(b, e, "a key must not hold a NUL byte");
+	if (map->items_count >= RF_MAX_YAML_KEYS)
+		return event_fail(b, e, "too many keys in one map");
 	if (yaml_get(map, key))
 		return event_fail(b, e, "this key stands twice");
 	item->key = rf_strdup(key);
@@ -184,7 +186,7 @@ static int node_build(struct builder *b, yaml_event_t *e, struct yaml_node *out)
 
 	out->line = (uint32_t)e->start_mark.line + 1;
 	out->column = (uint32_t)e->start_mark.column + 1;
-	if (++b->nodes_count > RF_MAX_YAML_NODES)
+	if (++b->nodes_count > b->nodes_max)
 		return event_fail(b, e, "too many values");
 	if (e->type == YAML_SCALAR_EVENT)
 		return scalar_build(b, e, out);
@@ -245,15 +247,21 @@ static int document_build(struct builder *b)
 
 int yaml_parse(struct rf_slice in, const char *name, struct yaml_doc *out, struct rf_err *err)
 {
+	return yaml_parse_large(in, name, RF_MAX_YAML_BYTES, RF_MAX_YAML_NODES, out, err);
+}
+
+int yaml_parse_large(struct rf_slice in, const char *name, size_t max_bytes, size_t max_nodes,
+		     struct yaml_doc *out, struct rf_err *err)
+{
 	struct yaml_doc doc = {.name = rf_strdup(name)};
-	struct builder b = {.doc = &doc, .err = err};
+	struct builder b = {.doc = &doc, .err = err, .nodes_max = max_nodes};
 
 	if (!doc.name)
 		return rf_fail(err, -ENOMEM, "%s: no memory", name);
-	if (in.len > RF_MAX_YAML_BYTES) {
+	if (in.len > max_bytes) {
 		yaml_done(&doc);
-		return rf_fail(err, RF_E_LIMIT, "%s: %zu bytes, at most %u are read", name, in.len,
-			       RF_MAX_YAML_BYTES);
+		return rf_fail(err, RF_E_LIMIT, "%s: %zu bytes, at most %zu are read", name, in.len,
+			       max_bytes);
 	}
 	if (!yaml_parser_initialize(&b.parser)) {
 		yaml_done(&doc);

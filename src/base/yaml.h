@@ -35,6 +35,10 @@ struct yaml_doc {
 /* Parses one document. name stands in messages ("controls/x.yaml"). Free with yaml_done. */
 int yaml_parse(struct rf_slice in, const char *name, struct yaml_doc *out,
 	       struct rf_err *err) RF_MUST_CHECK;
+/* The same for files that may be larger than our own data: at most max_bytes and max_nodes values.
+ */
+int yaml_parse_large(struct rf_slice in, const char *name, size_t max_bytes, size_t max_nodes,
+		     struct yaml_doc *out, struct rf_err *err) RF_MUST_CHECK;
 void yaml_done(struct yaml_doc *doc);
 #define YAML_AUTODOC __attribute__((cleanup(yaml_done)))
 

@@ -106,5 +106,6 @@ void cli_completion(FILE *out);
 cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, cmd_controls_show,
 	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion, cmd_attest_log,
 	cmd_attest_evidence;
+cli_command_fn cmd_attest_diff;
 
 #endif

@@ -114,6 +114,17 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest evidence -o try.rfe --tcti swtpm:port=2321 --state-dir /tmp/state",
 	 OPT_ALWAYS | OPT(FILE) | OPT(TCTI) | OPT(NONCE) | OPT(AK) | OPT(STATE_DIR) | OPT(FROM), 0,
 	 0, cmd_attest_evidence},
+	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",
+	 "OLD and NEW are evidence of `ringfence attest evidence`, raw boot logs, raw IMA lists or baselines "
+	 "(then the nearest of its boots counts). One part that changed is one line, however many "
+	 "measurements it shows in: \"kernel 6.1.0-55 -> 6.1.0-56; grub.cfg changed; nothing else\". It "
+	 "compares and does not judge: whether evidence is genuine, `ringfence attest verify` tells.\n\n"
+	 "Exit status: 0 nothing changed, 2 something did, 1 could not compare.",
+	 "ringfence attest diff monday.rfe tuesday.rfe\n"
+	 "ringfence attest diff web-3.baseline.yaml web-3.rfe\n"
+	 "ringfence attest diff -o json old.bin "
+	 "/sys/kernel/security/tpm0/binary_bios_measurements",
+	 OPT_ALWAYS | OPT(OUTPUT), 2, 2, cmd_attest_diff},
 	{"attest log", "FILE",
 	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",
 	 "Shows each event with what it means and whether its digest proves it, and the PCR values that the "

@@ -109,6 +109,12 @@ static void new_option(struct machine *m)
 	m->config = "menu with mitigations=off";
 }
 
+static void new_kernel_and_option(struct machine *m)
+{
+	new_kernel(m);
+	m->options = "root=/dev/vda2 ro quiet mitigations=off";
+}
+
 static void typed_option(struct machine *m)
 {
 	m->options = "root=/dev/vda2 ro init=/bin/sh";
@@ -195,8 +201,8 @@ static const struct story stories[] = {
 	   "6.1.0-55-amd64", "6.1.0-56-amd64", "seen in PCR 4, 8, 9"},
 	  {REASON_INITRD_CHANGED, P(9), "/boot/initrd.img-6.1.0-56-amd64", NULL, NULL, NULL},
 	  {REASON_LOADER_FILE_CHANGED, P(8) | P(9), "/EFI/debian/grub.cfg", NULL, NULL,
-	   "was: linux /boot/vmlinuz-6.1.0-55-amd64 root=/dev/vda2 ro quiet now: linux "
-	   "/boot/vmlinuz-6.1.0-56"}}},
+	   "linux: added: /boot/vmlinuz-6.1.0-56-amd64; removed: /boot/vmlinuz-6.1.0-55-amd64, "
+	   "initrd: "}}},
 	{"another kernel under the same name",
 	 same_version_other_kernel,
 	 "kernel changed; nothing else",
@@ -215,6 +221,14 @@ static const struct story stories[] = {
 	 "kernel command line: added: mitigations=off; grub.cfg changed; nothing else",
 	 {{REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: mitigations=off"},
 	  {REASON_LOADER_FILE_CHANGED, P(8) | P(9), "/EFI/debian/grub.cfg", "", "", NULL}}},
+	{"a kernel update and an option",
+	 new_kernel_and_option,
+	 "kernel 6.1.0-55 -> 6.1.0-56; initrd changed; kernel command line: added: "
+	 "mitigations=off; grub.cfg changed; nothing else",
+	 {{REASON_KERNEL_CHANGED, P(4) | P(9), NULL, NULL, NULL, NULL},
+	  {REASON_INITRD_CHANGED, P(9), NULL, NULL, NULL, NULL},
+	  {REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: mitigations=off"},
+	  {REASON_LOADER_FILE_CHANGED, P(8) | P(9), NULL, NULL, NULL, NULL}}},
 	{"an option typed at the boot menu",
 	 typed_option,
 	 "kernel command line: added: init=/bin/sh; removed: quiet; boot loader commands changed; "
