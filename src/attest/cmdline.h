@@ -22,7 +22,8 @@ enum cmdline_kind {
 
 struct cmdline_change {
 	enum cmdline_kind kind;
-	struct rf_slice name; /* "iommu", as it stands there; empty for the kernel's path */
+	bool kernel;		       /* the path of the kernel, not a parameter */
+	struct rf_slice name;	       /* "iommu", as it stands there */
 	struct rf_slice before, after; /* whole words; empty where there is none */
 	const char *about;	       /* what hangs on it; NULL for what is of no account here */
 	bool to_init;		       /* behind "--": for init, not for the kernel */
