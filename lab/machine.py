@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine around a host: a software TPM with an endorsement certificate, and QEMU under TCG. KVM is never used: firmware
+and Linux must boot the same on every build machine."""
+import ctypes
+import io
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+
+from packages import program
+
+TAIL_LINES = 12
+
+
+class BootFailed(Exception):
+    pass
+
+
+def die_with_parent():
+    """Children end with us, even when we are killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def start(command, **kwargs):
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent, **kwargs)
+
+
+def stop(process):
+    if process and process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def make_tpm(folder, authority):
+    """Manufactures a TPM: endorsement keys and their certificates, signed by an authority of the lab's own."""
+    for d in (folder, authority):
+        os.makedirs(d, exist_ok=True)
+    conf = os.path.join(authority, "localca.conf")
+    with open(conf, "w") as f:
+        f.write(f"statedir = {authority}\nsigningkey = {authority}/signkey.pem\nissuercert = {authority}/issuercert.pem\n"
+                f"certserial = {authority}/certserial\n")
+    options = os.path.join(authority, "localca.options")
+    with open(options, "w") as f:
+        f.write("--platform-manufacturer Ringfence\n--platform-version 1\n--platform-model Lab\n")
+    setup = os.path.join(authority, "setup.conf")
+    with open(setup, "w") as f:
+        f.write(f"create_certs_tool = {program('swtpm_localca')}\ncreate_certs_tool_config = {conf}\n"
+                f"create_certs_tool_options = {options}\n")
+    done = subprocess.run([program("swtpm_setup"), "--tpm2", "--tpmstate", folder, "--createek", "--create-ek-cert",
+                           "--lock-nvram", "--pcr-banks", "sha1,sha256", "--config", setup],
+                          capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        raise BootFailed("swtpm_setup: " + (done.stdout + done.stderr).strip()[-400:])
+
+
+class Tail:
+    """The last lines of a console, without the escape sequences of firmware."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __str__(self):
+        try:
+            with open(self.path, "rb") as f:
+                text = f.read().decode("utf-8", "replace")
+        except OSError:
+            return "  (the console is empty)"
+        text = re.sub(r"\x1b\[[0-9;=?]*[A-Za-z]|[^\x20-\x7e\n]", "", text)
+        lines = [line for line in text.split("\n") if line.strip()]
+        return "\n".join("  | " + line[:150] for line in lines[-TAIL_LINES:]) or "  (the console is empty)"
+
+
+def flash(path, unit, readonly):
+    return ["-drive", f"if=pflash,format=raw,unit={unit},file={path}" + (",readonly=on" if readonly else "")]
+
+
+def qemu_command(work, code, variables, disk, tpm):
+    command = [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-machine", "q35,smm=on", "-accel", "tcg",
+               "-cpu", "max", "-m", "512", "-smp", "1", "-global", "driver=cfi.pflash01,property=secure,value=on",
+               "-global", "ICH9-LPC.disable_s3=1", "-display", "none", "-no-reboot", "-serial", f"file:{work}/console",
+               *flash(code, 0, True), *flash(variables, 1, False),
+               "-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={disk}", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+               "-device", "virtio-serial-pci", "-chardev", f"socket,id=lab,path={work}/port,server=on,wait=off",
+               "-device", "virtserialport,chardev=lab,name=lab"]
+    if tpm:
+        command += ["-chardev", f"socket,id=tpm,path={work}/tpm", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+                    "-device", "tpm-crb,tpmdev=tpm0"]
+    return command
+
+
+def wait_for(path, process, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.path.exists(path):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise BootFailed(f"{os.path.basename(process.args[0])} did not start (status {process.poll()})")
+
+
+def boot(code, variables, disk, tpm, nonce, timeout, console):
+    """Boots once. Returns ({name: bytes} as the guest's collector sent them, seconds). The console's text stays in `console`."""
+    work = tempfile.mkdtemp(prefix="lab-")
+    software_tpm = qemu = None
+    began = time.monotonic()
+    try:
+        if tpm:
+            software_tpm = start([program("swtpm"), "socket", "--tpm2", "--tpmstate", f"dir={os.path.abspath(tpm)}",
+                                  "--ctrl", f"type=unixio,path={work}/tpm", "--terminate"], stderr=subprocess.DEVNULL)
+            wait_for(f"{work}/tpm", software_tpm)
+        with open(f"{work}/qemu", "wb") as messages:
+            qemu = start(qemu_command(work, code, variables, disk, tpm), stdout=messages, stderr=messages)
+            wait_for(f"{work}/port", qemu)
+            archive = collect(f"{work}/port", qemu, nonce, began + timeout)
+            qemu.wait(timeout=max(1, began + timeout - time.monotonic()))
+        if software_tpm:
+            software_tpm.wait(timeout=10)
+        return unpack(archive), time.monotonic() - began
+    except (BootFailed, subprocess.TimeoutExpired, tarfile.TarError, OSError) as error:
+        what = error if isinstance(error, BootFailed) else f"not done after {time.monotonic() - began:.0f} s ({error})"
+        said = open(f"{work}/qemu", errors="replace").read().strip() if os.path.exists(f"{work}/qemu") else ""
+        raise BootFailed(f"{what}{': ' + said[-300:] if said else ''}; the console's last lines:\n{Tail(work + '/console')}") from error
+    finally:
+        stop(qemu)
+        stop(software_tpm)
+        if os.path.exists(f"{work}/console"):
+            shutil.copy(f"{work}/console", console)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def collect(port, qemu, nonce, end):
+    """Speaks with the guest's collector: it says ready, gets the nonce, sends a tar archive and closes."""
+    got = b""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(port)
+        s.settimeout(1)
+        asked = False
+        while True:
+            if time.monotonic() > end:
+                raise BootFailed("the host did not answer in time")
+            try:
+                part = s.recv(65536)
+            except socket.timeout:
+                if qemu.poll() is not None:
+                    break
+                continue
+            except ConnectionResetError:
+                break
+            if not part:
+                break
+            got += part
+            if not asked and got.startswith(b"ready\n"):
+                s.sendall(nonce.encode() + b"\n")
+                got, asked = got[6:], True
+    if not asked or not got:
+        raise BootFailed("the host powered off before it sent its evidence")
+    return got
+
+
+def unpack(archive):
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {os.path.basename(m.name): tar.extractfile(m).read() for m in tar if m.isfile()}
+
+
+def new_nonce():
+    return secrets.token_hex(32)

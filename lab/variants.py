@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's variants: one row each. A variant changes the settings of a boot; several can be combined with '+'.
+
+PCRs names the registers whose value must differ from `base` of the same host, by design of the boot chain and not by what was
+seen: 4 boot programs, 7 Secure Boot, 8 what GRUB runs, 9 what GRUB reads, 10 IMA, 14 machine owner's keys. IMA's first entry
+holds PCR 0 to 9, so that 10 always goes with them."""
+import dataclasses
+
+IMA_POLICY = """# What the host measures: programs, libraries, modules, what root reads.
+dont_measure fsmagic=0x9fa0
+dont_measure fsmagic=0x62656572
+dont_measure fsmagic=0x64626720
+dont_measure fsmagic=0x1021994
+dont_measure fsmagic=0x858458f6
+dont_measure fsmagic=0x73636673
+dont_measure fsmagic=0xde5e81e4
+measure func=MMAP_CHECK mask=MAY_EXEC
+measure func=BPRM_CHECK mask=MAY_EXEC
+measure func=FILE_CHECK mask=^MAY_READ euid=0
+measure func=MODULE_CHECK
+measure func=FIRMWARE_CHECK
+measure func=POLICY_CHECK
+"""
+OTHER_IMA_POLICY = IMA_POLICY.replace("measure func=FILE_CHECK mask=^MAY_READ euid=0\n", "")
+
+
+@dataclasses.dataclass
+class Settings:
+    """One boot. Defaults are `base`."""
+    newer_kernel: bool = False
+    command_line: str = "root=/dev/vda2 ro ima_policy=tcb console=ttyS0 quiet"
+    grub_timeout: int = 0
+    grub_extra: str = ""
+    initrd_note: str = ""
+    module: bool = False
+    ima_policy: str = IMA_POLICY
+    release: str = "1.0"
+    firmware: tuple = ()   # names of edits of the variable store
+    tpm: str = "tpm"       # folder of the TPM's state; empty for none
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    name: str
+    what: str
+    change: dict
+    pcrs: tuple
+
+
+def variant(name, what, pcrs=(), **change):
+    return Variant(name, what, change, pcrs)
+
+
+EXTRA_ENTRY = """menuentry 'Memory test' {
+	linux /memtest86+x64.bin
+}
+"""
+
+VARIANTS = [
+    variant("base", "the host as it was installed; two such boots differ in nothing but IMA's order"),
+    variant("kernel", "another kernel, with its initramfs and its line in grub.cfg", (4, 8, 9), newer_kernel=True),
+    variant("grubcfg", "grub.cfg has another timeout and one more entry", (8, 9), grub_timeout=1, grub_extra=EXTRA_ENTRY),
+    variant("cmdline", "one more word on the kernel's command line", (8, 9),
+            command_line=Settings.command_line + " mitigations=off"),
+    variant("no-secureboot", "Secure Boot switched off in the firmware", (4, 7), firmware=("secure_boot_off",)),
+    variant("mok", "a machine owner's key enrolled", (14,), firmware=("mok_add",)),
+    variant("initrd", "the initramfs was tampered with", (9,), initrd_note="a line that nobody ordered"),
+    variant("unsigned-module", "an unsigned module is loaded: refused under Secure Boot, else the kernel is tainted", (10,),
+            module=True),
+    variant("ima-policy", "IMA has another policy", (10,), ima_policy=OTHER_IMA_POLICY),
+    variant("dbx", "the list of revoked programs has one more entry", (7,), firmware=("dbx_add",)),
+    variant("no-tpm", "the chip is missing", (), tpm=""),
+    variant("other-tpm", "another TPM: the same boot, another identity", (), tpm="other-tpm"),
+    variant("update", "a package update: kernel, initramfs, grub.cfg and a file of the system", (4, 8, 9),
+            newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
+]
+BY_NAME = {v.name: v for v in VARIANTS}
+# What --all boots: everything alone, and the pairs that show more together.
+ALL = [v.name for v in VARIANTS] + ["no-secureboot+unsigned-module", "kernel+cmdline"]
+
+
+def parse(text):
+    """The settings of 'grubcfg+cmdline', and the PCRs that must differ from base."""
+    settings, pcrs = {}, set()
+    for name in text.split("+"):
+        if name not in BY_NAME:
+            raise KeyError(name)
+        for key, value in BY_NAME[name].change.items():
+            settings[key] = settings.get(key, ()) + value if key == "firmware" else value
+        pcrs |= set(BY_NAME[name].pcrs)
+    if any(p < 10 for p in pcrs):
+        pcrs.add(10)
+    return Settings(**settings), sorted(pcrs)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: real measured boots, one for each kind of change, are told apart. lab/run boots one host again and again under QEMU; the
+logs must explain the quoted PCRs, and exactly the registers of the table in lab/variants.py may differ from the base.
+
+RINGFENCE_LAB=all boots every variant; RINGFENCE_LAB=DIR judges what an earlier run left in DIR."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+import measured
+from conftest import EXE, ROOT, need
+
+sys.path.insert(0, str(ROOT / "lab"))
+import variants  # noqa: E402
+
+TOOL = os.path.join(os.path.dirname(EXE), "../../tests/system/attest_tool")
+# What fits CI: the first boot of the host and ten more, 15 to 30 s each on two quiet cores.
+CHOSEN = ["base", "base#2", "grubcfg", "cmdline", "kernel", "no-secureboot+unsigned-module", "mok", "initrd", "no-tpm", "other-tpm"]
+EVERYTHING = ["base", "base#2", *variants.ALL[1:]]
+MODE = os.environ.get("RINGFENCE_LAB", "")
+NAMES = [n for n in (EVERYTHING if MODE == "all" or "/" in MODE else CHOSEN)]
+BOOT_SECONDS = 180
+NO_TPM = 3
+QUOTE, SIGNATURE, EK_PUBLIC, EK_CERT, PCRS, BOOT_LOG, IMA = 2, 3, 5, 6, 7, 8, 9
+
+
+class Lab:
+    """The folder of a run. A kernel that the archive no longer has is no failure of the product: those names skip."""
+
+    def __init__(self, folder, said):
+        self.folder, self.said = folder, said
+
+    def meta(self, name):
+        path = self.folder / f"{file_name(name)}.json"
+        if not path.exists():
+            if "only one kernel" in self.said:
+                pytest.skip("a second kernel: not here and not in the archive")
+            pytest.fail(f"{name} was not booted:\n{self.said[-2000:]}")
+        return json.loads(path.read_text())
+
+    def evidence(self, name):
+        self.meta(name)
+        return measured.evidence(self.folder / f"{file_name(name)}.evidence")
+
+    def pcrs(self, name):
+        return measured.quoted_pcrs(self.evidence(name)[PCRS][0])
+
+
+def file_name(name):
+    return name.replace("#", "-")
+
+
+def with_tpm(names):
+    return [n for n in names if "no-tpm" not in n]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    if "/" in MODE:
+        return Lab(pathlib.Path(MODE), "")
+    need("qemu-system-x86_64", "swtpm", "swtpm_setup", "mcopy", "mke2fs", "tpm2", "openssl")
+    if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.ms.fd"):
+        pytest.skip("not on this machine: ovmf")
+    folder = tmp_path_factory.mktemp("lab")
+    done = subprocess.run([ROOT / "lab/run", *NAMES, "-o", folder, "--timeout", str(BOOT_SECONDS)], capture_output=True, text=True,
+                          timeout=BOOT_SECONDS * (len(NAMES) + 1), env={**os.environ, "RINGFENCE": EXE})
+    if done.returncode == NO_TPM and not list(folder.glob("base.json")):
+        pytest.skip("the lab's parts: " + done.stderr.strip()[-200:])
+    yield Lab(folder, done.stdout + done.stderr)
+
+
+def ringfence_json(*args):
+    done = subprocess.run([EXE, *map(str, args)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", with_tpm(NAMES))
+def test_the_quote_is_good(lab, name):
+    path = lab.folder / f"{file_name(name)}.evidence"
+    nonce = lab.meta(name)["nonce"]
+    assert subprocess.run([TOOL, "verify", path, nonce], capture_output=True, timeout=60).returncode == 0
+    wrong = nonce[:-1] + ("0" if nonce[-1] != "0" else "1")
+    refused = subprocess.run([TOOL, "verify", path, wrong], capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1 and "nonce" in refused.stderr
+
+
+@pytest.mark.parametrize("name", with_tpm(NAMES))
+def test_the_logs_explain_the_registers(lab, name):
+    """By the second reader and by the product; in every bank."""
+    sections, quoted = lab.evidence(name), lab.pcrs(name)
+    replayed = measured.boot_replay(sections[BOOT_LOG][0])
+    assert set(quoted) == set(replayed) == {"sha1", "sha256"}
+    log = lab.folder / "log"
+    log.write_bytes(sections[BOOT_LOG][0])
+    told = ringfence_json("attest", "log", "-o", "json", log)["logs"][0]["pcrs"]
+    ima = sections[IMA][0][2:]
+    for bank, values in quoted.items():
+        untouched = {pcr: bytes([0xFF if 17 <= pcr <= 22 else 0]) * len(values[0]) for pcr in range(24)}
+        assert {**untouched, **replayed[bank], 10: values[10]} == values
+        assert {int(pcr): bytes.fromhex(v) for pcr, v in told[bank].items()} == replayed[bank]
+        assert values[10] in measured.ima_replay(ima, bank)[-3:], "the list ends where the quote is, give or take its own start"
+
+
+@pytest.mark.parametrize("name", [n for n in with_tpm(NAMES) if n != "base"])
+def test_only_the_registers_of_the_change_differ(lab, name):
+    base, now = lab.pcrs("base"), lab.pcrs(name)
+    expected = lab.meta(name)["pcrs"]
+    for bank in ("sha1", "sha256"):
+        # IMA's first entry covers PCR 8 and 9 by SHA-256 alone, but its digest goes into every bank.
+        assert [p for p in range(24) if now[bank][p] != base[bank][p]] == expected, bank
+
+
+def test_the_host_stays_the_same_one(lab):
+    """EK and its certificate are the same from boot to boot, and the certificate is for this EK."""
+    store = sorted((lab.folder / "host/authority").glob("*cert.pem"))
+    pem = lab.folder / "roots.pem"
+    pem.write_bytes(b"".join(p.read_bytes().rstrip(b"\n") + b"\n" for p in store))
+    first = lab.evidence("base")
+    for name in with_tpm(NAMES):
+        now = lab.evidence(name)
+        assert (now[EK_PUBLIC] == first[EK_PUBLIC]) == ("other-tpm" not in name), name
+        for part, kind in (("cert", EK_CERT), ("ek", EK_PUBLIC)):
+            (lab.folder / part).write_bytes(now[kind][0])
+        done = subprocess.run([TOOL, "ekcert", pem, lab.folder / "cert", lab.folder / "ek", str(int(time.time()))],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and "manufacturer=" in done.stdout, f"{name}: {done.stderr}"
+
+
+
+def test_a_host_without_its_chip(lab):
+    """IMA goes on and says so with an aggregate of zeros; there is no quote and no boot log to judge."""
+    sections = lab.evidence("no-tpm")
+    assert QUOTE not in sections and BOOT_LOG not in sections and SIGNATURE not in sections
+    _, _, body = next(iter(measured.ima_entries(sections[IMA][0][2:])))
+    assert body[4:].startswith(b"sha256:\0" + bytes(20)), body[:60]
+
+
+def test_lockdown_follows_secure_boot(lab):
+    for name in NAMES:
+        expected = "[none]" if "no-secureboot" in name else "[integrity]"
+        assert expected in lab.meta(name)["lockdown"], name
+
+
+@pytest.mark.parametrize("name", ["unsigned-module", "no-secureboot+unsigned-module"])
+def test_an_unsigned_module(lab, name):
+    """Measured before it is judged; refused under lockdown, else in the kernel with the taints O (4096) and E (8192)."""
+    if name not in NAMES:
+        pytest.skip(f"{name} is booted with RINGFENCE_LAB=all")
+    taint = 4096 + 8192 if "no-secureboot" in name else 0
+    assert int(lab.meta(name)["tainted"]) == taint
+    assert any(p.endswith("/dkms/dummy.ko") for p in measured.ima_paths(lab.evidence(name)[IMA][0][2:]))
+    assert not any(p.endswith("/dkms/dummy.ko") for p in measured.ima_paths(lab.evidence("base")[IMA][0][2:]))
+
+
+def test_the_list_of_variants_is_whole():
+    out = subprocess.run([ROOT / "lab/run", "--list"], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0 and all(v.name in out.stdout for v in variants.VARIANTS)
+
+
+@pytest.mark.parametrize("args, said", [([], "VARIANT"), (["nonsense", "-o", "x"], "nonsense"), (["base"], "-o")])
+def test_wrong_usage_is_told(args, said):
+    out = subprocess.run([ROOT / "lab/run", *args], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 2 and said in out.stderr
