@@ -31,6 +31,7 @@ class Settings:
     command_line: str = "root=/dev/vda2 ro ima_policy=tcb console=ttyS0 quiet"
     grub_timeout: int = 0
     grub_extra: str = ""
+    efi_stub: bool = True
     initrd_note: str = ""
     module: bool = False
     ima_policy: str = IMA_POLICY
@@ -63,6 +64,8 @@ VARIANTS = [
     variant("cmdline", "one more word on the kernel's command line", (8, 9),
             command_line=Settings.command_line + " mitigations=off"),
     variant("no-secureboot", "Secure Boot switched off in the firmware", (4, 7), firmware=("secure_boot_off",)),
+    variant("no-log", "Secure Boot off, and GRUB hands over without the kernel's EFI stub: no boot log", (4, 7, 8, 9),
+            firmware=("secure_boot_off",), efi_stub=False),
     variant("mok", "a machine owner's key enrolled", (14,), firmware=("mok_add",)),
     variant("initrd", "the initramfs was tampered with", (9,), initrd_note="a line that nobody ordered"),
     variant("unsigned-module", "an unsigned module is loaded: refused under Secure Boot, else the kernel is tainted", (10,),
