@@ -22,8 +22,10 @@ ESP_TYPE = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 LINUX_TYPE = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 # The identifiers stay the same from boot to boot: the firmware measures the partition table.
 DISK_ID = uuid.UUID("7f0a2a10-52c5-4b3e-8a4e-9d6a5f1c0001")
-PROGRAMS = ["/usr/bin/tpm2", "/usr/bin/bash", "/usr/bin/uname", "/usr/bin/id", "/usr/bin/openssl", "/usr/bin/sha256sum"]
+PROGRAMS = ["/usr/bin/bash", "/usr/bin/uname", "/usr/bin/id", "/usr/bin/openssl", "/usr/bin/sha256sum"]
+# Opened by name at run time.
 LIBRARIES = ["libtss2-tcti-device.so.0", "libtss2-tctildr.so.0", "libtss2-esys.so.0", "libtss2-mu.so.0"]
+TPM_TOOL = "/usr/bin/tpm2"
 UNSIGNED = "updates/dkms/dummy.ko"
 LIBRARY_DIR = "/usr/lib/x86_64-linux-gnu"
 
@@ -164,7 +166,7 @@ def root_image(cache, kernel, settings, ringfence=None):
     """The ext4 image for a kernel and the settings that are visible in it; kept in the cache under a digest of all inputs."""
     guest = [os.path.join(HERE, "guest", n) for n in ("init", "collect")]
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + kernel.release.encode())
-    for path in [*guest, os.path.join(HERE, "disk.py"), program("busybox"), *PROGRAMS, *([ringfence] if ringfence else [])]:
+    for path in [*guest, os.path.join(HERE, "disk.py"), program("busybox"), *PROGRAMS, ringfence or TPM_TOOL]:
         key.update(read(path))
     image = os.path.join(cache, "roots", key.hexdigest()[:24] + ".ext4")
     if os.path.exists(image):
@@ -198,9 +200,8 @@ def fill_root(root, cache, kernel, settings, ringfence):
     for path in PROGRAMS:
         root.program(path)
     for name in LIBRARIES:
-        root.add(f"{LIBRARY_DIR}/{name}")
-    if ringfence:
-        root.program(ringfence, "/usr/bin/ringfence")
+        root.program(f"{LIBRARY_DIR}/{name}")
+    root.program(ringfence or TPM_TOOL, "/usr/bin/ringfence" if ringfence else TPM_TOOL)
     modules = kernel.closure(["virtio_pci", "virtio_blk", "ext4", "virtio_console", "efivarfs"])
     for path in modules:
         root.add(path, "/usr/lib/modules/" + kernel.release + path[len(kernel.modules):])

@@ -110,8 +110,9 @@ def wait_for(path, process, seconds=20):
     raise BootFailed(f"{os.path.basename(process.args[0])} did not start (status {process.poll()})")
 
 
-def boot(code, variables, disk, tpm, nonce, timeout, console):
-    """Boots once. Returns ({name: bytes} as the guest's collector sent them, seconds). The console's text stays in `console`."""
+def boot(code, variables, disk, tpm, said, timeout, console):
+    """Boots once and tells the guest's collector `said`, one line. Returns ({name: bytes} as it sent them, seconds). The console's
+    text stays in `console`."""
     work = tempfile.mkdtemp(prefix="lab-")
     software_tpm = qemu = None
     began = time.monotonic()
@@ -123,7 +124,7 @@ def boot(code, variables, disk, tpm, nonce, timeout, console):
         with open(f"{work}/qemu", "wb") as messages:
             qemu = start(qemu_command(work, code, variables, disk, tpm), stdout=messages, stderr=messages)
             wait_for(f"{work}/port", qemu)
-            archive = collect(f"{work}/port", qemu, nonce, began + timeout)
+            archive = collect(f"{work}/port", qemu, said, began + timeout)
             qemu.wait(timeout=max(1, began + timeout - time.monotonic()))
         if software_tpm:
             software_tpm.wait(timeout=10)
@@ -140,8 +141,8 @@ def boot(code, variables, disk, tpm, nonce, timeout, console):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def collect(port, qemu, nonce, end):
-    """Speaks with the guest's collector: it says ready, gets the nonce, sends a tar archive and closes."""
+def collect(port, qemu, said, end):
+    """Speaks with the guest's collector: it says ready, gets its line, sends a tar archive and closes."""
     got = b""
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(port)
@@ -162,7 +163,7 @@ def collect(port, qemu, nonce, end):
                 break
             got += part
             if not asked and got.startswith(b"ready\n"):
-                s.sendall(nonce.encode() + b"\n")
+                s.sendall(said.encode() + b"\n")
                 got, asked = got[6:], True
     if not asked or not got:
         raise BootFailed("the host powered off before it sent its evidence")

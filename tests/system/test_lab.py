@@ -68,7 +68,7 @@ def lab(tmp_path_factory):
     if "/" in MODE:
         yield Lab(pathlib.Path(MODE), "")
         return
-    need("qemu-system-x86_64", "swtpm", "swtpm_setup", "mcopy", "mke2fs", "tpm2", "openssl")
+    need("qemu-system-x86_64", "swtpm", "swtpm_setup", "mcopy", "mke2fs", "openssl")
     if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.ms.fd"):
         pytest.skip("not on this machine: ovmf")
     folder = tmp_path_factory.mktemp("lab")
