@@ -31,6 +31,32 @@ def quoted_pcrs(section):
     return values
 
 
+def quote(data):
+    """(nonce, [(bank, [pcrs])], digest) of a TPMS_ATTEST of a quote. TPM 2.0 part 2, 10.12."""
+    assert data[:6] == b"\xffTCG\x80\x18"
+    at = 8 + struct.unpack_from(">H", data, 6)[0]
+    size = struct.unpack_from(">H", data, at)[0]
+    nonce, at = data[at + 2:at + 2 + size], at + 2 + size + 17 + 8
+    count, at, selected = struct.unpack_from(">I", data, at)[0], at + 4, []
+    for _ in range(count):
+        alg, size = struct.unpack_from(">HB", data, at)
+        bits = int.from_bytes(data[at + 3:at + 3 + size], "little")
+        selected.append((NAMES[alg], [p for p in range(24) if bits >> p & 1]))
+        at += 3 + size
+    return nonce, selected, data[at + 2:]
+
+
+def complete(values, quoted, ima):
+    """The quoted values with PCR 10, which a collector may leave out: the point of the list that the quote's digest proves."""
+    _, selected, digest = quoted
+    steps = {bank: ima_replay(ima, bank) for bank, _ in selected}
+    for n in range(min(map(len, steps.values()))):
+        full = {bank: {10: steps[bank][n], **values[bank]} for bank, _ in selected}
+        if hashlib.sha256(b"".join(full[bank][p] for bank, pcrs in selected for p in pcrs)).digest() == digest:
+            return full
+    raise AssertionError("no point of the IMA list gives the quoted digest")
+
+
 def boot_events(data):
     """(pcr, type, {bank: digest}, event data) of a crypto-agile log, after its first record."""
     at = 32 + struct.unpack_from("<I", data, 28)[0]
