@@ -25,15 +25,19 @@ static inline void fact_store_close_p(struct fact_store **store)
 /* A sink that inserts directly; host is copied. One sink at a time; valid until the next call. */
 struct fact_sink *fact_store_sink(struct fact_store *store, const char *host);
 
-/* Inserts a decoded row. A second row with the same natural key is not inserted; a fact_gap row
- * says so. Returns 0, RF_E_LIMIT when the store is full, RF_E_DATABASE. */
+/* Inserts a decoded row, which is copied: many go into the database at once. A second row with the
+ * same natural key is not inserted; a fact_gap row says so. Returns 0, RF_E_LIMIT when the store is
+ * full, -ENOMEM, RF_E_DATABASE. */
 int fact_store_insert(struct fact_store *store, const struct fact_table *table,
 		      const struct fact_value *values, struct rf_err *err) RF_MUST_CHECK;
 
-/* Ends the loading: runs derive.sql. No insert may follow. */
+/* Puts every row that waits into the database. 0, -ENOMEM or RF_E_DATABASE. */
+int fact_store_flush(struct fact_store *store, struct rf_err *err) RF_MUST_CHECK;
+
+/* Ends the loading: makes the indexes, runs derive.sql. No insert may follow. */
 int fact_store_finish(struct fact_store *store, struct rf_err *err) RF_MUST_CHECK;
 
-/* The database, for the judge. */
+/* The database, for the judge, with every row that was inserted. */
 sqlite3 *fact_store_db(struct fact_store *store);
 
 /* Rows inserted so far. */

@@ -10,6 +10,7 @@
 #include "sys/scrub.h"
 
 #define KEY_BYTES   128u
+#define MAX_KEYS    32u
 #define LOOK_BACK   512u
 #define URL_BYTES   1024u
 #define LABEL_BYTES 64u
@@ -92,9 +93,39 @@ static bool after_secret(const struct scrub_rule *rule, struct rf_slice in, size
 	return false;
 }
 
-/* Whether the key that ends before end is one of the rule's. */
-static bool is_secret_key(const struct scrub_rule *rule, struct rf_slice in, size_t end)
+/* A rule's keys, and which letters each cannot do without: a file has many keys, nearly all of
+ * which lack some letter of "password". */
+struct keys {
+	const struct scrub_rule *rule;
+	uint32_t letters[MAX_KEYS];
+};
+
+/* The letters in text, one bit each. */
+static uint32_t letters_of(const char *text)
 {
+	uint32_t letters = 0;
+
+	for (; *text; text++) {
+		if (*text >= 'a' && *text <= 'z')
+			letters |= 1u << (*text - 'a');
+	}
+	return letters;
+}
+
+static struct keys keys_of(const struct scrub_rule *rule)
+{
+	struct keys keys = {.rule = rule};
+
+	/* What stands in a set is not needed; and what has no room here is always compared. */
+	for (size_t i = 0; i < MAX_KEYS && rule->keys[i]; i++)
+		keys.letters[i] = strchr(rule->keys[i], '[') ? 0 : letters_of(rule->keys[i]);
+	return keys;
+}
+
+/* Whether the key that ends before end is one of the rule's. */
+static bool is_secret_key(const struct keys *keys, struct rf_slice in, size_t end)
+{
+	const struct scrub_rule *rule = keys->rule;
 	char key[KEY_BYTES];
 	size_t from = end;
 
@@ -108,9 +139,13 @@ static bool is_secret_key(const struct scrub_rule *rule, struct rf_slice in, siz
 	const char *last = strrchr(name, ':');
 
 	last = last ? last + 1 : name;
+	uint32_t missing = ~letters_of(name);
 
 	for (size_t i = 0; rule->keys[i]; i++) {
 		const char *want = rule->keys[i];
+
+		if (i < MAX_KEYS && keys->letters[i] & missing)
+			continue;
 
 		if (want[0] == '@' && strcmp(want + 1, name) == 0 && after_secret(rule, in, from))
 			return true;
@@ -189,8 +224,9 @@ static size_t quoted_end(const struct scrub_rule *rule, struct rf_slice in, size
 }
 
 /* Looks at the = or : at i. Returns where to go on. */
-static size_t assign_at(const struct scrub_rule *rule, struct scrub_edit *edit, size_t i)
+static size_t assign_at(const struct keys *keys, struct scrub_edit *edit, size_t i)
 {
+	const struct scrub_rule *rule = keys->rule;
 	struct rf_slice in = edit->in;
 	size_t key_end = i, value = i + 1;
 
@@ -200,7 +236,7 @@ static size_t assign_at(const struct scrub_rule *rule, struct scrub_edit *edit, 
 
 	if (in.data[i] == ':' && !key_quote && !rule->colon)
 		return value;
-	if (!is_secret_key(rule, in, key_end - (key_quote ? strlen(key_quote) : 0)))
+	if (!is_secret_key(keys, in, key_end - (key_quote ? strlen(key_quote) : 0)))
 		return value;
 	while (value < in.len && is_blank(in.data[value]))
 		value++;
@@ -221,11 +257,12 @@ static size_t assign_at(const struct scrub_rule *rule, struct scrub_edit *edit, 
 void scrub_assign(const struct scrub_rule *rule, struct rf_slice in, struct rf_buf *out)
 {
 	struct scrub_edit edit = {.in = in, .out = out};
+	struct keys keys = keys_of(rule);
 	size_t equals = find_end(in, 0, '='), colon = find_end(in, 0, ':');
 
 	for (size_t i = equals < colon ? equals : colon; i < in.len;
 	     i = equals < colon ? equals : colon) {
-		size_t next = assign_at(rule, &edit, i);
+		size_t next = assign_at(&keys, &edit, i);
 
 		if (equals < next)
 			equals = find_end(in, next, '=');

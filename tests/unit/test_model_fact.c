@@ -117,6 +117,34 @@ static void a_second_row_with_the_same_key_is_a_gap(void **state)
 		ask(store, "SELECT count(*) FROM fact_gap WHERE tbl='account' AND key='root'"), 1);
 }
 
+/* Rows go in many at a time; each that stands twice is told of, wherever in the pile it lies. */
+static void duplicates_among_many_are_found(void **state)
+{
+	FACT_AUTOSTORE struct fact_store *store = NULL;
+	char key[16];
+
+	(void)state;
+	assert_int_equal(fact_store_open(&store, NULL), 0);
+	struct fact_sink *sink = fact_store_sink(store, "h");
+
+	for (int i = 0; i < 1000; i++) {
+		rf_format(key, sizeof(key), "k%d", i % 7 == 3 ? i - 3 : i);
+		fact_put_sysctl(sink,
+				&(struct fact_sysctl){.key = key,
+						      .value = i % 7 == 3 ? "second" : "first"});
+	}
+	assert_int_equal(fact_sink_check(sink, NULL), 0);
+	/* Also before the end every row is there for whoever asks. */
+	assert_int_equal(ask(store, "SELECT count(*) FROM sysctl"), 857);
+	assert_int_equal(fact_store_finish(store, NULL), 0);
+	assert_int_equal(ask(store, "SELECT count(*) FROM sysctl WHERE value = 'first'"), 857);
+	assert_int_equal(ask(store, "SELECT count(*) FROM fact_gap WHERE tbl = 'sysctl'"), 143);
+	assert_int_equal(ask(store, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND "
+				    "name = 'vm_by_uuid'"),
+			 1);
+	assert_int_equal(fact_store_rows(store), 857 + 143);
+}
+
 static void functions_read_settings(void **state)
 {
 	FACT_AUTOSTORE struct fact_store *store = NULL;
@@ -155,6 +183,7 @@ int main(void)
 		cmocka_unit_test(broken_text_becomes_visible),
 		cmocka_unit_test(missing_key_is_refused),
 		cmocka_unit_test(a_second_row_with_the_same_key_is_a_gap),
+		cmocka_unit_test(duplicates_among_many_are_found),
 		cmocka_unit_test(functions_read_settings),
 		cmocka_unit_test(every_table_is_described),
 	};
