@@ -79,6 +79,8 @@ static int take_head(struct baseline_reader *r, struct rf_slice yaml)
 	int rc = yaml_parse_large(rf_slice_text(r->baseline->head), r->doc->name,
 				  BASELINE_MAX_BYTES, BASELINE_MAX_NODES, &rest, NULL);
 
+	if (rc == -ENOMEM)
+		return rf_fail(r->err, rc, "%s: no memory", r->doc->name);
 	if (rc < 0 || yaml_get(rest.root, "boots") ||
 	    rest.root->items_count + 1 != r->doc->root->items_count)
 		return yaml_fail(r->doc, boots, r->err,
