@@ -140,12 +140,15 @@ static int do_unload(char **args)
 
 static int do_attach(char **args)
 {
+	double begin = now_us();
+
 	for (; *args; args++) {
 		int rc = guard_attach(guard, link_of(*args), &err);
 
 		if (rc)
 			return rc;
 	}
+	printf("attached_us %.0f\n", now_us() - begin);
 	return 0;
 }
 
@@ -160,6 +163,25 @@ static int do_set(char **args)
 	int rc = policy_parse(args + 1, &port);
 
 	return rc ? rc : guard_port_set(guard, link_of(args[0]), &port, &err);
+}
+
+/* Policies from standard input, one a line: LINK KEY=VALUE... */
+static int do_load(char **args)
+{
+	char line[1024];
+	int rc = 0;
+
+	(void)args;
+	while (rc == 0 && fgets(line, sizeof(line), stdin)) {
+		char *words[32] = {NULL}, *cursor = line;
+		size_t count = 0;
+
+		while (count < RF_COUNT(words) - 1 && (words[count] = rf_word_next(&cursor)))
+			count++;
+		if (count)
+			rc = do_set(words);
+	}
+	return rc;
 }
 
 /* Reads a policy, prints it as hexadecimal; with a second argument puts that back. */
@@ -214,14 +236,19 @@ static int do_unblock(char **args)
 	return guard_port_unblock(guard, link_of(args[0]));
 }
 
+/* LINK...: the promises of the last one are shown. */
 static int do_probe(char **args)
 {
 	struct guard_proof proofs[GUARD_PROBES];
-	int rc = guard_probe(guard, link_of(args[0]), proofs, &err);
+	double begin = now_us();
+	int rc = 0;
 
+	for (; rc == 0 && *args; args++)
+		rc = guard_probe(guard, link_of(*args), proofs, &err);
 	for (size_t i = 0; rc == 0 && i < GUARD_PROBES; i++)
 		printf("%d %d %d %d %s: %s\n", proofs[i].honest, proofs[i].configured,
 		       proofs[i].enforced, proofs[i].proven, proofs[i].name, proofs[i].evidence);
+	fprintf(stderr, "probed_us %.0f\n", now_us() - begin);
 	return rc;
 }
 
@@ -394,13 +421,13 @@ static const struct {
 	int (*run)(char **args);
 	int least; /* arguments */
 } VERBS[] = {
-	{"open", do_open, 0},	  {"unload", do_unload, 0}, {"attach", do_attach, 1},
-	{"detach", do_detach, 1}, {"set", do_set, 1},	    {"raw", do_raw, 1},
-	{"counts", do_counts, 1}, {"state", do_state, 1},   {"unblock", do_unblock, 1},
-	{"probe", do_probe, 1},	  {"trace", do_trace, 3},   {"zones", do_zones, 0},
-	{"strict", do_strict, 1}, {"fence", do_fence, 1},   {"bridge", do_bridge, 1},
-	{"rule", do_rule, 0},	  {"events", do_events, 0}, {"watch", do_watch, 1},
-	{"flip", do_flip, 4},
+	{"open", do_open, 0},	    {"unload", do_unload, 0}, {"attach", do_attach, 1},
+	{"detach", do_detach, 1},   {"set", do_set, 1},	      {"raw", do_raw, 1},
+	{"load", do_load, 0},	    {"counts", do_counts, 1}, {"state", do_state, 1},
+	{"unblock", do_unblock, 1}, {"probe", do_probe, 1},   {"trace", do_trace, 3},
+	{"zones", do_zones, 0},	    {"strict", do_strict, 1}, {"fence", do_fence, 1},
+	{"bridge", do_bridge, 1},   {"rule", do_rule, 0},     {"events", do_events, 0},
+	{"watch", do_watch, 1},	    {"flip", do_flip, 4},
 };
 
 int main(int argc, char **argv)

@@ -8,8 +8,8 @@
 #include "isolate/guard/guard.h"
 
 /* Our place in a port's chain: first, and a handle that nobody takes by accident ("RF"). */
-#define FILTER_PRIORITY 1
-#define FILTER_HANDLE	0x5246
+#define FILTER_PRIORITY 1u
+#define FILTER_HANDLE	0x5246u
 /* An entry of g_by_index that once was used: look in g_collided. No link has this number. */
 #define ENTRY_LEFT     0xffffffff00000000ull
 #define CONFIG_NONE    0u /* configuration 0 is never used */
@@ -45,6 +45,7 @@ struct program {
 };
 
 struct ring_buffer;
+struct mnl_socket;
 
 struct guard {
 	int maps[MAP_COUNT];
@@ -58,6 +59,7 @@ struct guard {
 	struct guard_refused *refused;
 	struct guard_settings *settings;
 	struct ring_buffer *ring;
+	struct mnl_socket *nl; /* for filters; NULL until the first */
 	void (*take)(void *arg, const struct guard_event *event);
 	void *take_arg;
 };
@@ -94,7 +96,7 @@ bool guard_filter_parse(const struct nlmsghdr *message, struct filter *out);
 
 /* tc.c: the filters of a link. */
 int guard_filters_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_MUST_CHECK;
-int guard_filters_detach(uint32_t ifindex) RF_MUST_CHECK;
+int guard_filters_detach(struct guard *guard, uint32_t ifindex) RF_MUST_CHECK;
 /* The filter with our handle (program 0 when there is none), and whether it stands first. */
 int guard_filter_find(uint32_t ifindex, enum guard_direction direction, struct filter *out,
 		      bool *out_first) RF_MUST_CHECK;

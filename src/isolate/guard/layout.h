@@ -137,9 +137,9 @@ _Static_assert(sizeof(struct guard_port) == 17 * 64, "a port's policy is whole c
 /* One zone's row of the matrix: bit N allows frames to zone N. Zone 0 is what no port was put in:
  * the uplink and the host. */
 struct guard_zone {
-	__u64 to[GUARD_ZONES / 64];
 	__u32 restricted; /* 0: every zone is allowed, the table of MACs need not be asked */
 	__u32 reserved;
+	__u64 to[GUARD_ZONES / 64];
 };
 
 /* Written by the user side only. Marks carry the zone in their low half. */

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
@@ -315,6 +316,8 @@ void guard_close(struct guard *guard)
 	if (!guard)
 		return;
 	ring_buffer__free(guard->ring);
+	if (guard->nl)
+		mnl_socket_close(guard->nl);
 	views_close(guard);
 	for (int i = 0; i < MAP_COUNT; i++)
 		if (guard->maps[i] >= 0)
@@ -338,7 +341,7 @@ int guard_unload(struct guard *guard, struct rf_err *err)
 		if (!ifindex)
 			continue;
 
-		int rc = guard_filters_detach(ifindex);
+		int rc = guard_filters_detach(guard, ifindex);
 
 		if (rc && rc != -ENODEV && !first)
 			first = rf_fail(err, rc, "link %u: %s", ifindex, rf_code_text(rc));

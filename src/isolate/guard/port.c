@@ -67,7 +67,7 @@ int guard_detach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	uint32_t slot = guard_slot_find(guard, ifindex);
 
 	if (slot) {
-		rc = guard_filters_detach(ifindex);
+		rc = guard_filters_detach(guard, ifindex);
 		/* A link that is gone took its filters along. */
 		if (rc == 0 || rc == -ENODEV) {
 			guard_slot_release(guard, slot);

@@ -4,80 +4,205 @@
  * never removed; our filters have a priority and a handle of their own. Source: tc-bpf(8),
  * libbpf.h.
  */
-#include <bpf/libbpf.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/time.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "isolate/guard/internal.h"
 #include "sys/bpf.h"
 
+#define BATCH_BYTES    1024u /* three requests of some 120 bytes */
+#define ANSWER_BYTES   8192u
+#define ANSWER_SECONDS 2
+
 static const struct {
-	enum bpf_tc_attach_point point;
 	uint32_t parent;
 	const char *tcx; /* how sys/bpf.h calls the same direction */
 } HOOKS[] = {
-	[GUARD_FROM_VM] = {BPF_TC_INGRESS, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), "ingress "},
-	[GUARD_TO_VM] = {BPF_TC_EGRESS, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), "egress "},
+	[GUARD_FROM_VM] = {TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), "ingress "},
+	[GUARD_TO_VM] = {TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), "egress "},
 };
 
-static struct bpf_tc_hook hook_of(uint32_t ifindex, unsigned points)
+/* Requests that go to the kernel in one call, and what it says to each. */
+struct batch {
+	char bytes[BATCH_BYTES];
+	size_t len;
+	unsigned count;
+	int results[4];
+};
+
+static struct nlmsghdr *batch_add(struct batch *batch, uint16_t type, uint16_t flags,
+				  const struct tcmsg *tc, const char *kind)
 {
-	return (struct bpf_tc_hook){.sz = sizeof(struct bpf_tc_hook),
-				    .ifindex = (int)ifindex,
-				    .attach_point = (enum bpf_tc_attach_point)points};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(batch->bytes + batch->len);
+
+	request->nlmsg_type = type;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	request->nlmsg_seq = batch->count++;
+	memcpy(mnl_nlmsg_put_extra_header(request, sizeof(*tc)), tc, sizeof(*tc));
+	mnl_attr_put_strz(request, TCA_KIND, kind);
+	return request;
 }
 
-static int attach_one(struct guard *guard, uint32_t ifindex, enum guard_direction direction)
+static void batch_close(struct batch *batch, const struct nlmsghdr *request)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, HOOKS[direction].point);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
-		    .flags = BPF_TC_F_REPLACE, .prog_fd = guard->programs[direction].fd);
+	/* NLMSG_ALIGN without its signed constant. */
+	batch->len += (request->nlmsg_len + 3u) & ~3u;
+}
 
-	return bpf_tc_attach(&hook, &opts);
+static struct tcmsg filter_place(uint32_t ifindex, unsigned direction)
+{
+	return (struct tcmsg){.tcm_family = AF_UNSPEC,
+			      .tcm_ifindex = (int)ifindex,
+			      .tcm_handle = FILTER_HANDLE,
+			      .tcm_parent = HOOKS[direction].parent,
+			      .tcm_info = TC_H_MAKE(FILTER_PRIORITY << 16, htons(ETH_P_ALL))};
+}
+
+static void add_clsact(struct batch *batch, uint32_t ifindex)
+{
+	const struct tcmsg tc = {.tcm_family = AF_UNSPEC,
+				 .tcm_ifindex = (int)ifindex,
+				 .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+				 .tcm_parent = TC_H_CLSACT};
+
+	batch_close(batch,
+		    batch_add(batch, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &tc, "clsact"));
+}
+
+static void add_filter(struct batch *batch, const struct guard *guard, uint32_t ifindex,
+		       unsigned direction)
+{
+	const struct tcmsg tc = filter_place(ifindex, direction);
+	struct nlmsghdr *request =
+		batch_add(batch, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_REPLACE, &tc, "bpf");
+	struct nlattr *options = mnl_attr_nest_start(request, TCA_OPTIONS);
+
+	mnl_attr_put_u32(request, TCA_BPF_FD, (uint32_t)guard->programs[direction].fd);
+	mnl_attr_put_strz(request, TCA_BPF_NAME, guard_program_name(direction));
+	mnl_attr_put_u32(request, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+	mnl_attr_nest_end(request, options);
+	batch_close(batch, request);
+}
+
+static int socket_ready(struct guard *guard)
+{
+	struct timeval wait = {.tv_sec = ANSWER_SECONDS};
+
+	if (guard->nl)
+		return 0;
+	guard->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!guard->nl)
+		return -errno;
+	if (mnl_socket_bind(guard->nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    setsockopt(mnl_socket_get_fd(guard->nl), SOL_SOCKET, SO_RCVTIMEO, &wait,
+		       sizeof(wait)) == 0)
+		return 0;
+
+	int rc = -errno;
+
+	mnl_socket_close(guard->nl);
+	guard->nl = NULL;
+	return rc;
+}
+
+/* Takes the acknowledgements out of one answer; returns how many. */
+static unsigned results_take(struct batch *batch, const char *answer, size_t size)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
+	unsigned taken = 0;
+	int left = (int)size;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		const struct nlmsgerr *result = mnl_nlmsg_get_payload(message);
+
+		if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq >= batch->count ||
+		    mnl_nlmsg_get_payload_len(message) < sizeof(result->error))
+			continue;
+		batch->results[message->nlmsg_seq] = result->error;
+		taken++;
+	}
+	return taken;
+}
+
+static int batch_send(struct guard *guard, struct batch *batch)
+{
+	char answer[ANSWER_BYTES] __attribute__((aligned(8)));
+	unsigned taken = 0;
+	int rc = socket_ready(guard);
+
+	if (rc)
+		return rc;
+	if (mnl_socket_sendto(guard->nl, batch->bytes, batch->len) < 0)
+		return -errno;
+	while (taken < batch->count) {
+		ssize_t n = mnl_socket_recvfrom(guard->nl, answer, sizeof(answer));
+
+		if (n < 0) {
+			rc = -errno;
+			/* What comes late must not be taken for the next answer. */
+			mnl_socket_close(guard->nl);
+			guard->nl = NULL;
+			return rc;
+		}
+		taken += results_take(batch, answer, (size_t)n);
+	}
+	return 0;
 }
 
 int guard_filters_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
-	int rc = bpf_tc_hook_create(&hook);
-	bool shared = rc == -EEXIST;
+	struct batch batch = {.len = 0};
+	int rc;
 
-	if (rc && !shared)
-		return rf_fail(err, rc, "link %u: clsact: %s", ifindex, rf_code_text(rc));
-	rc = attach_one(guard, ifindex, GUARD_FROM_VM);
+	add_clsact(&batch, ifindex);
+	add_filter(&batch, guard, ifindex, GUARD_FROM_VM);
+	add_filter(&batch, guard, ifindex, GUARD_TO_VM);
+	rc = batch_send(guard, &batch);
 	if (rc)
-		return rf_fail(err, rc, "link %u: filter from the VM: %s", ifindex,
-			       rf_code_text(rc));
-	rc = attach_one(guard, ifindex, GUARD_TO_VM);
+		return rf_fail(err, rc, "link %u: rtnetlink: %s", ifindex, rf_code_text(rc));
+	if (batch.results[0] && batch.results[0] != -EEXIST)
+		return rf_fail(err, batch.results[0], "link %u: clsact: %s", ifindex,
+			       rf_code_text(batch.results[0]));
+	if (batch.results[1])
+		return rf_fail(err, batch.results[1], "link %u: filter from the VM: %s", ifindex,
+			       rf_code_text(batch.results[1]));
 	/* An old ingress qdisc (libvirt's <outbound> bandwidth makes one) has no egress. */
-	if (rc == -EINVAL && shared)
+	if (batch.results[2] == -EINVAL && batch.results[0] == -EEXIST)
 		return rf_fail(err, RF_E_UNSUPPORTED,
 			       "link %u: an ingress qdisc that is no clsact is in the way; remove "
 			       "the bandwidth limit that made it",
 			       ifindex);
+	rc = batch.results[2];
 	return rc ? rf_fail(err, rc, "link %u: filter to the VM: %s", ifindex, rf_code_text(rc))
 		  : 0;
 }
 
-int guard_filters_detach(uint32_t ifindex)
+int guard_filters_detach(struct guard *guard, uint32_t ifindex)
 {
-	int first = 0;
+	struct batch batch = {.len = 0};
 
-	for (int i = 0; i < 2; i++) {
-		struct bpf_tc_hook hook = hook_of(ifindex, HOOKS[i].point);
-		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
-			    .priority = FILTER_PRIORITY);
-		int rc = bpf_tc_detach(&hook, &opts);
+	for (unsigned i = 0; i < RF_COUNT(HOOKS); i++) {
+		const struct tcmsg tc = filter_place(ifindex, i);
 
-		/* -EINVAL: there is no clsact, so there is no filter either. */
-		if (rc && rc != -ENOENT && rc != -EINVAL && !first)
-			first = rc;
+		batch_close(&batch, batch_add(&batch, RTM_DELTFILTER, 0, &tc, "bpf"));
 	}
-	return first;
+
+	int rc = batch_send(guard, &batch);
+
+	/* -EINVAL: there is no clsact, so there is no filter either. */
+	for (unsigned i = 0; rc == 0 && i < batch.count; i++)
+		if (batch.results[i] != -ENOENT && batch.results[i] != -EINVAL)
+			rc = batch.results[i];
+	return rc;
 }
 
 struct search {
