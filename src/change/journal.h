@@ -73,7 +73,7 @@ int journal_seal(struct journal *journal, struct rf_err *err) RF_MUST_CHECK;
 int journal_log(struct journal *journal, enum journal_event event, uint32_t target, int64_t value,
 		struct rf_err *err) RF_MUST_CHECK;
 
-/* What is known of a plan. */
+/* What is known of a plan: its steps, its targets (neighbouring steps of one object). */
 size_t journal_steps(const struct journal *journal);
 const struct change_spec *journal_step(const struct journal *journal, size_t i);
 size_t journal_targets(const struct journal *journal);
@@ -85,8 +85,14 @@ int journal_saved(const struct journal *journal, size_t target, struct rf_buf *o
 enum journal_state journal_state(const struct journal *journal);
 /* Whether the target was announced (INTENT) and not yet put back. */
 bool journal_touched(const struct journal *journal, size_t target);
+/* Whether it was changed and read back, and no undoing of it was interrupted since. */
+bool journal_done(const struct journal *journal, size_t target);
 int64_t journal_deadline_ms(const struct journal *journal);
 const char *journal_id(const struct journal *journal);
+
+/* Takes the lock of who waits for a confirmation; RF_E_TIMEOUT when somebody holds it, so that
+ * somebody waits. Closing *out_fd gives it back. */
+int journal_watch(const struct journal *journal, int *out_fd) RF_MUST_CHECK;
 
 /* Calls visit with each plan's id, oldest first; stops at a negative answer. */
 int journal_each(struct journal_store *store, int (*visit)(void *arg, const char *id), void *arg,

@@ -443,13 +443,19 @@ static int make_aside(const struct place *place, const char *aside, const struct
 	return rc;
 }
 
+#define ASIDE_BYTES (256 + CHANGE_ID_BYTES + 16)
+
+static void aside_name(const struct verb_env *env, const struct place *place, char out[ASIDE_BYTES])
+{
+	rf_format(out, ASIDE_BYTES, ".%.160s.ringfence-%s", place->name, env->scratch);
+}
+
 static int replace(const struct verb_env *env, const struct place *place,
 		   const struct file_state *s)
 {
-	char aside[256 + CHANGE_ID_BYTES + 16];
+	char aside[ASIDE_BYTES];
 
-	rf_format(aside, sizeof(aside), ".%.160s.ringfence-%s", place->name,
-		  env->scratch ? env->scratch : "tmp");
+	aside_name(env, place, aside);
 	int rc = make_aside(place, aside, s);
 
 	if (!rc && renameat(place->folder, aside, place->folder, place->name) < 0)
@@ -468,9 +474,10 @@ static int remove_leaf(const struct place *place, enum file_type now)
 		       : 0;
 }
 
-static int folder_make(const struct place *place)
+/* With its mode at once: a folder is there as wanted or not at all (the umask is 0). */
+static int folder_make(const struct place *place, uint32_t mode)
 {
-	return mkdirat(place->folder, place->name, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	return mkdirat(place->folder, place->name, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* Changes mode, owner and labels of what is there. */
@@ -511,7 +518,7 @@ static int transform(const struct verb_env *env, const struct place *place,
 	if (s->type == FILE_ABSENT)
 		return remove_leaf(place, now->type);
 	if (s->type == FILE_FOLDER)
-		return folder_make(place);
+		return folder_make(place, s->mode);
 	if (now->type == FILE_FOLDER || now->type == FILE_OTHER)
 		return -EEXIST;
 	return replace(env, place, s);
@@ -522,8 +529,13 @@ static int file_put_at(const struct verb_env *env, const struct place *place, co
 {
 	RF_AUTOBUF struct rf_buf present = {0};
 	struct file_state s, now;
+	char aside[ASIDE_BYTES];
 	int rc = file_state_decode(state, &s, err);
 
+	/* What an interrupted put of this plan left behind. */
+	aside_name(env, place, aside);
+	if (!place->untrusted[0] && unlinkat(place->folder, aside, 0) < 0 && errno != ENOENT)
+		return rf_fail(err, -errno, "%s: %s", path, rf_code_text(-errno));
 	if (!rc)
 		rc = file_read(env, path, &present, err);
 	if (!rc)
@@ -595,5 +607,6 @@ const struct verb_kind kind_meta = {
 	.check = allow_path,
 	.read = meta_read,
 	.put = meta_put,
+	.partial = true,
 	.essence = file_essence,
 };

@@ -130,5 +130,7 @@ const struct verb_kind kind_value = {
 	.check = allow_value_path,
 	.read = value_read,
 	.put = value_put,
+	/* Where the host is a folder a write is not one act, as it is in the kernel. */
+	.partial = true,
 	.essence = value_essence,
 };

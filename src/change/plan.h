@@ -27,17 +27,15 @@ struct want {
 	bool secret;		 /* neither the old nor the new value may be shown */
 	const char *explanation; /* one sentence: why */
 	const char *origin;	 /* the control or policy that wants it; "" */
-	const char *after_hook;	 /* row of hook.h to run behind the last change; NULL */
 };
 
 struct change {
 	struct change_spec spec;
 	const char *old_value; /* what stands there now; NULL when nothing does */
-	const char *explanation, *origin, *hook;
+	const char *explanation, *origin;
 	enum change_needs needs;
 	enum change_risk risk;
 	bool could_cut_access, secret;
-	bool creates; /* the target is not there yet */
 };
 
 /* A want that cannot be had, and why. */

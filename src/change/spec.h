@@ -22,6 +22,7 @@ struct change_spec {
 	char op[16];	/* what the verb does: "set", "remove" ...; "" where it can do one thing */
 	char style[16]; /* "edit": the syntax of the file */
 	char target[512];  /* a path from the root, or the name of a kernel or libvirt object */
+	char hook[24];	   /* row of hook.h to run behind the last change; "" */
 	char section[128]; /* of an ini file; the element of a VM; "" */
 	char key[512];	   /* option, XPath */
 	uint32_t mode, uid, gid; /* permission bits and owner, or CHANGE_LEAVE */

@@ -25,7 +25,7 @@ struct verb_env {
 	const char *const
 		*given; /* files and folders outside the allow-lists that the caller named */
 	size_t given_count;
-	const char *scratch; /* suffix of temporary names: the plan's id */
+	char scratch[CHANGE_ID_BYTES]; /* suffix of temporary names: the plan's id */
 };
 
 /* What a change needs before it is in force. Worst last. */
@@ -55,6 +55,8 @@ struct verb_kind {
 	 * the same state again completes. */
 	int (*put)(const struct verb_env *env, const char *target, struct rf_slice state,
 		   struct rf_err *err);
+	/* A put that was interrupted may leave a state that is neither the old nor the new. */
+	bool partial;
 	/* What of a state counts: the slice whose digest is taken. NULL: all of it. Pure. */
 	struct rf_slice (*essence)(struct rf_slice state);
 };

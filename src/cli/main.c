@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/roles.h"
 
 static int usage_fail(const struct rf_err *err)
 {
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
 	static struct cli_args args; /* large: not on the stack */
 	struct rf_err err = {0};
 
+	if (argc > 2 && strcmp(argv[1], "--role") == 0)
+		return role_run(argc, argv);
 	setlocale(LC_CTYPE, "C.UTF-8");
 	/* Each control takes and gives back some memory: keep it, faulting pages in anew costs
 	 * more. */

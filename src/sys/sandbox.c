@@ -32,7 +32,8 @@
 #define FS_WRITE                                                                                   \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                             \
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE)
-#define MAX_CAPS     8
+#define FS_CHANGE    (LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REMOVE_DIR)
+#define MAX_CAPS     12
 #define LAST_FAMILY  64
 #define LAST_BPF     63
 #define LAST_NETLINK 32 /* MAX_LINKS of linux/netlink.h */
@@ -49,6 +50,7 @@ enum need {
 	NEED_BPF = 16,	    /* ask about BPF programs */
 	NEED_INET = 32,	    /* connect to a software TPM */
 	NEED_TPM = 64,	    /* open the TPM's device */
+	NEED_CHANGE = 128,  /* change modes, owners and links; lock children in further */
 };
 
 static const struct profile {
@@ -71,6 +73,10 @@ static const struct profile {
 				       {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, -1}},
 	/* A report may go to a directory of whoever called sudo. */
 	[SANDBOX_JUDGE] = {0, {CAP_DAC_OVERRIDE, -1}},
+	/* Some values of /proc/sys ask for the last three. */
+	[SANDBOX_CHANGE] = {NEED_READ | NEED_NETLINK | NEED_UNIX | NEED_CHANGE,
+			    {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_SETFCAP,
+			     CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RAWIO, -1}},
 };
 
 /* Never allowed. */
@@ -153,36 +159,19 @@ static const char *const denied[] = {
 	"setfsuid",
 	"setfsgid",
 	"setgroups",
-	"capset",
-	/* what Landlock does not see of files */
-	"mknod",
-	"mknodat",
-	"chmod",
-	"fchmod",
-	"fchmodat",
-	"fchmodat2",
-	"chown",
-	"fchown",
-	"lchown",
-	"fchownat",
-	"setxattr",
-	"lsetxattr",
-	"fsetxattr",
-	"removexattr",
-	"lremovexattr",
-	"fremovexattr",
-	"utime",
-	"utimes",
-	"utimensat",
-	"futimesat",
-	"link",
-	"linkat",
-	"symlink",
-	"symlinkat",
 	/* servers */
 	"listen",
 	"accept",
 	"accept4",
+};
+
+/* Not allowed to who only reads: what Landlock does not see of files. */
+static const char *const denied_changes[] = {
+	"capset",	"mknod",	"mknodat",   "chmod",	  "fchmod",
+	"fchmodat",	"fchmodat2",	"chown",     "fchown",	  "lchown",
+	"fchownat",	"setxattr",	"lsetxattr", "fsetxattr", "removexattr",
+	"lremovexattr", "fremovexattr", "utime",     "utimes",	  "utimensat",
+	"futimesat",	"link",		"linkat",    "symlink",	  "symlinkat",
 };
 
 /* Not allowed without a writable directory. */
@@ -253,12 +242,13 @@ static int landlock_enter(const struct profile *profile, const char *const *writ
 								   : rf_code_text(ruleset));
 		return 1;
 	}
+	uint64_t write = FS_WRITE | (profile->needs & NEED_CHANGE ? FS_CHANGE : 0);
 	int rc = profile->needs & NEED_READ
 			 ? allow_path(ruleset, "/", O_DIRECTORY, FS_READ & rights)
 			 : 0;
 
 	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = allow_path(ruleset, writable[i], O_DIRECTORY, (FS_READ | FS_WRITE) & rights);
+		rc = allow_path(ruleset, writable[i], O_DIRECTORY, (FS_READ | write) & rights);
 	for (size_t i = 0; i < RF_COUNT(tpms) && rc == 0 && (profile->needs & NEED_TPM); i++) {
 		rc = allow_path(ruleset, tpms[i], 0,
 				LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
@@ -409,6 +399,8 @@ static int seccomp_enter(const struct profile *profile, bool writes, bool landlo
 		return -ENOMEM;
 	int rc = deny_names(ctx, denied, RF_COUNT(denied));
 
+	if (rc == 0 && !(profile->needs & NEED_CHANGE))
+		rc = deny_names(ctx, denied_changes, RF_COUNT(denied_changes));
 	if (rc == 0 && !writes)
 		rc = deny_names(ctx, denied_writes, RF_COUNT(denied_writes));
 	if (rc == 0 && !writes)

@@ -35,6 +35,9 @@ enum sandbox_profile {
 	SANDBOX_EVIDENCE_SOFTWARE,
 	/* Opens no file and no socket. The time zone must have been read before (tzset). */
 	SANDBOX_JUDGE,
+	/* The privileged process (src/change): reads everything, changes modes, owners and links,
+	 * writes below the writable directories only; netlink and local sockets; runs nothing. */
+	SANDBOX_CHANGE,
 };
 
 #define SANDBOX_MISSING_BYTES 256

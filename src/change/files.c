@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files of our own state folder. See files.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "change/files.h"
+
+int files_write_all(int fd, struct rf_slice data)
+{
+	for (size_t at = 0; at < data.len;) {
+		ssize_t n = write(fd, data.data + at, data.len - at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int files_make(int folder, const char *name, unsigned mode, struct rf_slice data,
+	       struct rf_err *err)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
+	int rc = files_write_all(fd, data);
+
+	if (!rc && fsync(fd) < 0)
+		rc = -errno;
+	close(fd);
+	if (rc < 0)
+		unlinkat(folder, name, 0);
+	return rc < 0 ? rf_fail(err, rc, "%s: %s", name, rf_code_text(rc)) : 0;
+}
+
+static int read_all(int fd, size_t max_bytes, struct rf_buf *out)
+{
+	uint8_t block[16384];
+	size_t start = out->len;
+	ssize_t n;
+
+	while ((n = read(fd, block, sizeof(block))) > 0) {
+		if (out->len - start + (size_t)n > max_bytes)
+			return RF_E_LIMIT;
+		rf_buf_add(out, block, (size_t)n);
+	}
+	return n < 0 ? -errno : out->failed ? -ENOMEM : 0;
+}
+
+int files_read(int folder, const char *name, size_t max_bytes, struct rf_buf *out,
+	       struct rf_err *err)
+{
+	struct stat st;
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
+	int rc = fstat(fd, &st) < 0 ? -errno : !S_ISREG(st.st_mode) ? -EINVAL : 0;
+
+	if (!rc)
+		rc = read_all(fd, max_bytes, out);
+	close(fd);
+	return rc < 0 ? rf_fail(err, rc, "%s: %s", name, rf_code_text(rc)) : 0;
+}
