@@ -144,8 +144,10 @@ struct reason {
 	char detail[320];	 /* one sentence more, e.g. certificates added */
 	struct attest_digest was_digest, now_digest; /* alg 0 for none */
 	char allowed_by[96]; /* name of the baseline rule that allows it; then it has no effect */
-	bool demanded;	     /* the baseline expects the protection that is missing: it distrusts,
-				whatever its class does */
+	/* It distrusts, whatever its class does: the baseline expects the protection that is
+	 * missing, or where code is measured nothing proves that the change is as harmless as it
+	 * says. */
+	bool demanded;
 };
 
 /* A list of reasons; at most REASONS_MAX are kept, the rest is counted. Reused between verdicts. */

@@ -83,6 +83,11 @@ struct rf_slice verdict_section(const struct judge *j, enum evidence_kind kind)
 	return j->evidence.sections[kind];
 }
 
+bool verdict_has_log(const struct judge *j)
+{
+	return j->out->boot.firmware.bytes.data && !j->out->boot.firmware.ccel;
+}
+
 size_t verdict_bank(const struct attest_pcr_values *values, uint16_t alg)
 {
 	size_t i = 0;
@@ -166,6 +171,44 @@ static void say_no_quote(struct judge *j)
 				   : NULL);
 }
 
+/* Signed, or read by the caller himself. */
+static bool has_values(const struct verdict *v)
+{
+	return v->quote_proved || v->own_values;
+}
+
+/* PCRs that hold what ran: firmware, drivers, loaders, kernels, keys of shim, launches. */
+#define CODE_PCRS 0x007e7b15u
+
+static const struct boot_item *item_of(const struct boot *boot, const struct reason *reason)
+{
+	for (size_t i = 0; i < boot->count && reason->event != REASON_NOWHERE; i++) {
+		if (boot->items[i].event == reason->event && boot->items[i].pcr == reason->pcr)
+			return &boot->items[i];
+	}
+	return NULL;
+}
+
+/*
+ * Type and data of an event are not covered by its digest unless a rule proves them: a bootkit can
+ * be called microcode. So where code is measured, a change that nobody proved to be harmless is
+ * none, whatever its class says.
+ */
+static void raise_unproved(struct verdict *v)
+{
+	for (size_t i = 0; i < v->reasons.count; i++) {
+		struct reason *reason = &v->reasons.items[i];
+
+		if (reason->id < REASON_FIRMWARE_CHANGED || reason->id > REASON_EVENT_CHANGED ||
+		    reason->pcr >= ATTEST_PCRS || !(CODE_PCRS & 1u << reason->pcr))
+			continue;
+		const struct boot_item *item = item_of(&v->boot, reason);
+
+		if (item && item->proof != EVENTLOG_PROVED)
+			reason->demanded = true;
+	}
+}
+
 static int judge_baseline(struct judge *j, struct rf_err *err)
 {
 	const struct evidence_facts facts = {
@@ -177,7 +220,7 @@ static int judge_baseline(struct judge *j, struct rf_err *err)
 		return 0;
 	}
 	/* An unproved or empty story compared with a good one says nothing. */
-	if (!j->out->quote_proved || j->out->boot.count == 0)
+	if (!has_values(j->out) || j->out->boot.count == 0 || j->out->boot.firmware.ccel)
 		return 0;
 	int rc = baseline_judge(j->hasher, j->options->baseline, &j->out->boot, &facts,
 				&j->out->reasons, &why);
@@ -187,7 +230,20 @@ static int judge_baseline(struct judge *j, struct rf_err *err)
 	if (rc < 0)
 		verdict_reason(j, REASON_EVIDENCE_BROKEN, "comparison with the baseline",
 			       rf_err_text(&why));
+	raise_unproved(j->out);
 	return 0;
+}
+
+static int judge_values(struct judge *j, struct rf_err *err)
+{
+	if (!has_values(j->out))
+		return 0;
+	int rc = verdict_judge_ima(j, err);
+
+	if (rc == 0)
+		rc = verdict_judge_pcrs(j, err);
+	verdict_judge_protections(j);
+	return rc;
 }
 
 static int judge_quoted(struct judge *j, struct rf_err *err)
@@ -198,14 +254,17 @@ static int judge_quoted(struct judge *j, struct rf_err *err)
 		rc = verdict_judge_identity(j, err);
 	if (rc == 0 && j->signature_good)
 		rc = verdict_judge_digest(j, err);
-	if (rc == 0 && j->out->quote_proved) {
-		rc = verdict_judge_ima(j, err);
-		if (rc == 0)
-			rc = verdict_judge_pcrs(j, err);
-		verdict_judge_protections(j);
+	if (rc == 0)
+		rc = judge_values(j, err);
+	if (rc == 0 && j->out->quote_proved)
 		verdict_judge_memory(j);
-	}
 	return rc;
+}
+
+static int judge_own(struct judge *j, struct rf_err *err)
+{
+	verdict_take_own(j);
+	return judge_values(j, err);
 }
 
 static int judge_all(struct judge *j, struct rf_slice bytes, struct rf_err *err)
@@ -223,6 +282,8 @@ static int judge_all(struct judge *j, struct rf_slice bytes, struct rf_err *err)
 	verdict_judge_events(j);
 	if (verdict_section(j, EVIDENCE_QUOTE).data || verdict_section(j, EVIDENCE_QUOTE12).data)
 		rc = judge_quoted(j, err);
+	else if (j->options->own_values && verdict_section(j, EVIDENCE_PCRS).len)
+		rc = judge_own(j, err);
 	else
 		say_no_quote(j);
 	return rc == 0 ? judge_baseline(j, err) : rc;
@@ -298,7 +359,7 @@ static enum verdict_state state_of(const struct verdict *v)
 	if (seen[REASON_DISTRUSTS])
 		return VERDICT_UNTRUSTED;
 	/* A reason that found no room could have been the worst. */
-	if (seen[REASON_BLINDS] || v->reasons.dropped > 0 || !v->quote_proved)
+	if (seen[REASON_BLINDS] || v->reasons.dropped > 0 || !has_values(v))
 		return VERDICT_CANNOT_JUDGE;
 	return states[seen[REASON_WARNS] ? REASON_WARNS : REASON_NOTES];
 }
@@ -314,7 +375,7 @@ static void finish(struct judge *j)
 	struct verdict *out = j->out;
 
 	/* No check may end without a proof and without saying why. */
-	if (!out->quote_proved && out->reasons.count == 0)
+	if (!has_values(out) && out->reasons.count == 0)
 		verdict_reason(j, REASON_EVIDENCE_MISSING, NULL, "nothing was proved");
 	for (size_t i = 0; i < out->reasons.count; i++)
 		mark_pcrs(out, &out->reasons.items[i]);

@@ -33,6 +33,9 @@ struct verdict_options {
 	const struct verdict_memory *before; /* NULL: first time */
 	uint32_t required_pcrs; /* bit n: must be quoted; 0: 0-7, and those that the logs touch */
 	bool accept_tpm12;	/* the host is enrolled as one with a TPM 1.2 */
+	/* This machine judges itself: values that the caller read from its TPM count without a
+	 * quote, where the evidence holds none. Never for what came from elsewhere. */
+	bool own_values;
 };
 
 enum verdict_pcr_state {
@@ -65,6 +68,7 @@ struct verdict {
 	struct verdict_pcr pcrs[ATTEST_PCRS];
 	struct attest_quote quote;
 	bool quote_proved; /* signature, nonce where given, digest */
+	bool own_values;   /* judged by values that nobody signed (options) */
 	uint8_t ak_name[2 + ATTEST_MAX_DIGEST];
 	size_t ak_name_len; /* 0 when there is none; of a TPM 1.2, SHA-256 over its public key */
 	uint32_t ima_entries, ima_beyond, ima_violations;

@@ -38,7 +38,7 @@ static void begin_at_boot(const struct judge *j, struct ima_state *state)
 {
 	const struct attest_pcr_values *boot = &j->out->boot.replay.pcrs;
 
-	for (size_t i = 0; i < state->banks_count; i++) {
+	for (size_t i = 0; verdict_has_log(j) && i < state->banks_count; i++) {
 		size_t bank = verdict_bank(boot, state->algs[i]);
 
 		if (bank < boot->banks_count)
@@ -110,13 +110,15 @@ static void judge_aggregate(struct judge *j, const struct ima_entry *first)
 	struct attest_pcr_values boot = j->out->boot.replay.pcrs;
 	char how[64];
 
+	if (!verdict_has_log(j))
+		return; /* said elsewhere */
 	/* Where no event extended a PCR its start value counts. */
 	for (size_t i = 0; i < boot.banks_count; i++)
 		boot.present[i] = (1u << ATTEST_PCRS) - 1;
 	int rc = ima_boot_aggregate_check(j->hasher, first, &boot, how);
 
-	if (rc == 1 || (rc == RF_E_MISSING && boot.banks_count == 0))
-		return; /* no boot log: said elsewhere */
+	if (rc == 1)
+		return;
 	if (rc == 0)
 		verdict_reason(j, REASON_IMA_AGGREGATE, NULL, how);
 	else

@@ -62,7 +62,7 @@ void verdict_judge_events(struct judge *j)
 				  "event %u, and %u more of this kind", last[i]->event,
 				  counts[i] - SAME_MAX);
 	}
-	if (boot->firmware.bytes.data && !boot->firmware.ccel && !boot->state.exit_boot_services)
+	if (verdict_has_log(j) && !boot->state.exit_boot_services)
 		verdict_reason(j, REASON_EXIT_MISSING, NULL, NULL);
 }
 
@@ -245,7 +245,7 @@ static void judge_banks(struct judge *j)
 	for (size_t i = 0; i < j->proved.banks_count; i++)
 		judge_bank_used(j, i);
 	judge_strength(j, &known);
-	for (size_t i = 0; i < boot->firmware.algs_count; i++) {
+	for (size_t i = 0; verdict_has_log(j) && i < boot->firmware.algs_count; i++) {
 		if (log_has(boot, boot->firmware.algs[i]) ||
 		    attest_digest_size(boot->firmware.algs[i]) == 0)
 			judge_bank_quoted(j, boot->firmware.algs[i], "the boot log holds it");
@@ -287,7 +287,7 @@ static void gather_logs(struct judge *j, struct logs_say *say)
 	const struct boot *boot = &j->out->boot;
 	const struct eventlog none = {0};
 
-	say->firmware = boot->firmware.bytes.data && !boot->firmware.ccel;
+	say->firmware = verdict_has_log(j);
 	say->userspace = verdict_section(j, EVIDENCE_USERSPACE).len > 0 && !j->log_broken;
 	say->values.banks_count = j->proved.banks_count;
 	for (size_t i = 0; i < j->proved.banks_count; i++) {
@@ -578,7 +578,7 @@ void verdict_judge_protections(struct judge *j)
 {
 	const struct boot *boot = &j->out->boot;
 
-	if (!boot->firmware.bytes.data || boot->firmware.ccel)
+	if (!verdict_has_log(j))
 		return;
 	struct protections p = find_protections(boot);
 	bool on =

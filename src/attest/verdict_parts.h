@@ -37,6 +37,8 @@ struct reason *verdict_reason_item(struct judge *j, enum reason_id id,
 /* Section of that kind; data NULL when it is absent. */
 struct rf_slice verdict_section(const struct judge *j, enum evidence_kind kind);
 
+/* Is there a firmware log of this TPM? A confidential VM's registers are none. */
+bool verdict_has_log(const struct judge *j);
 /* Index of a bank among values; banks_count when it is not there. */
 size_t verdict_bank(const struct attest_pcr_values *values, uint16_t alg);
 /* PCRs that the quote selects in that bank. */
@@ -49,6 +51,8 @@ int verdict_judge_quote(struct judge *j, struct rf_err *err) RF_MUST_CHECK;
 /* The PCR values against the quoted digest (proved, quote_proved); through the IMA list where its
  * PCR did not come, or came from another moment. */
 int verdict_judge_digest(struct judge *j, struct rf_err *err) RF_MUST_CHECK;
+/* options.own_values: the values that came count as they are. */
+void verdict_take_own(struct judge *j);
 /* Against what was seen before: replay, restart, resume, other TPM firmware. */
 void verdict_judge_memory(struct judge *j);
 

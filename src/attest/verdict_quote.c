@@ -257,6 +257,29 @@ int verdict_judge_digest(struct judge *j, struct rf_err *err)
 	return 0;
 }
 
+void verdict_take_own(struct judge *j)
+{
+	struct attest_quote *quote = &j->out->quote;
+	struct rf_err why = {0};
+
+	if (evidence_pcrs_parse(verdict_section(j, EVIDENCE_PCRS), &j->sent, &why) < 0) {
+		verdict_reason(j, REASON_EVIDENCE_BROKEN, NULL, rf_err_text(&why));
+		return;
+	}
+	/* As if a quote had selected what came: the other checks ask it. */
+	quote->version = 2;
+	for (size_t i = 0; i < j->sent.banks_count; i++) {
+		if (attest_digest_size(j->sent.algs[i]) == 0)
+			continue;
+		quote->selections[quote->selections_count++] =
+			(struct attest_selection){j->sent.algs[i], j->sent.present[i]};
+	}
+	j->proved = j->sent;
+	for (size_t i = 0; i < j->proved.banks_count; i++)
+		j->proved.present[i] &= verdict_selected(quote, j->proved.algs[i]);
+	j->out->own_values = true;
+}
+
 /* ---- memory ---- */
 
 static void say_replayed(struct judge *j, const char *what, uint64_t was, uint64_t now)

@@ -42,6 +42,7 @@ enum cli_option_id {
 	OPT_PCR,
 	OPT_LIVE,
 	OPT_BASELINE,
+	OPT_REMEMBER,
 	OPT_EK_ROOTS,
 	OPT_COUNT
 };
@@ -104,8 +105,8 @@ void cli_completion(FILE *out);
 #define CLI_FINDINGS 2
 
 cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, cmd_controls_show,
-	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion, cmd_attest_log,
-	cmd_attest_evidence;
+	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion, cmd_attest_explain,
+	cmd_attest_verify, cmd_attest_log, cmd_attest_evidence;
 cli_command_fn cmd_attest_diff;
 
 #endif

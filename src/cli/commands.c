@@ -42,6 +42,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_PCR, "pcr", 0, "N", false, "this register alone, 0 to 23"},
 	{OPT_LIVE, "live", 0, NULL, false, "this machine as it is now"},
 	{OPT_BASELINE, "baseline", 0, "FILE", false, "what was approved"},
+	{OPT_REMEMBER, "remember", 0, NULL, false,
+	 "keep the TPM's clock and counters, and refuse older evidence from then on"},
 	{OPT_EK_ROOTS, "ek-roots", 0, "DIR", false,
 	 "certificates of TPM makers that you trust; without it nobody vouches for the chip"},
 };
@@ -125,6 +127,32 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest diff -o json old.bin "
 	 "/sys/kernel/security/tpm0/binary_bios_measurements",
 	 OPT_ALWAYS | OPT(OUTPUT), 2, 2, cmd_attest_diff},
+	{"attest verify", "FILE",
+	 "judge evidence of a host: is it the machine, and what did it boot",
+	 "Checks the TPM's signature, the nonce, every bank, the boot log against the signed values, the "
+	 "list of measured files, who the TPM is, and what differs from the approved baseline. Nothing in "
+	 "the file is believed before it is proved, and no rights are needed. Without --baseline nothing "
+	 "can be trusted, for nobody said what is good.\n\n"
+	 "Roots of TPM makers (--ek-roots) are not part of this program: Infineon, Nuvoton, ST, Intel and "
+	 "AMD publish theirs on their web pages; put the PEM or DER files into one folder.\n\n"
+	 "Exit status: 0 trusted (perhaps with warnings), 2 untrusted, 1 cannot judge, 64 wrong use.",
+	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --nonce 6a09e667f3bcc908b2fb1366ea957d3e\n"
+	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --ek-roots /etc/ringfence/ek-roots\n"
+	 "ringfence attest verify web-3.rfe -o json",
+	 OPT_ALWAYS | OPT(BASELINE) | OPT(NONCE) | OPT(EK_ROOTS) | OPT(REMEMBER) | OPT(STATE_DIR) |
+		 OPT(OUTPUT) | OPT(ALL),
+	 1, 1, cmd_attest_verify},
+	{"attest explain", "[FILE]",
+	 "each register in words: what it stands for, what changed, why, what next",
+	 "For evidence in FILE, or with --live for this machine: the verdict register by register, with the "
+	 "event that made it so, old and new, and the next step. --pcr shows one register with every event. "
+	 "Exit status as of `attest verify`.",
+	 "ringfence attest explain --live\n"
+	 "ringfence attest explain web-3.rfe --baseline web-3.yaml\n"
+	 "ringfence attest explain web-3.rfe --pcr 7",
+	 OPT_ALWAYS | OPT(LIVE) | OPT(PCR) | OPT(BASELINE) | OPT(NONCE) | OPT(EK_ROOTS) |
+		 OPT(REMEMBER) | OPT(TCTI) | OPT(AK) | OPT(STATE_DIR) | OPT(OUTPUT) | OPT(ALL),
+	 0, 1, cmd_attest_explain},
 	{"attest log", "FILE",
 	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",
 	 "Shows each event with what it means and whether its digest proves it, and the PCR values that the "

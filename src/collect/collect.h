@@ -43,6 +43,7 @@ enum collect_reach {
 	COLLECT_PROCESSES, /* /proc/PID/exe, fd, ns: Landlock would hide them; and sockets */
 	COLLECT_NETLINK,   /* links, the packet filter, audit */
 	COLLECT_BPF,	   /* netlink, names of BPF programs, net.core.bpf_jit_*: CAP_SYS_ADMIN */
+	COLLECT_TPM,	   /* the TPM */
 };
 
 struct collector {
@@ -68,8 +69,8 @@ bool collect_heartbeat(struct fact_sink *out, const char *path);
 bool collect_time_left(const struct fact_sink *out);
 
 /* The collectors' functions; one row each in collect.c. */
-collect_fn collect_boot, collect_kernel, collect_cpu, collect_memory, collect_accounts,
-	collect_auth, collect_sudo, collect_polkit, collect_ssh, collect_services,
+collect_fn collect_boot, collect_attest_verdict, collect_kernel, collect_cpu, collect_memory,
+	collect_accounts, collect_auth, collect_sudo, collect_polkit, collect_ssh, collect_services,
 	collect_processes, collect_listeners, collect_packages, collect_package_files,
 	collect_package_sources, collect_mounts, collect_modes, collect_special_files,
 	collect_logging, collect_audit, collect_time, collect_snmp, collect_firewall,

@@ -136,6 +136,7 @@ static int child_sandbox(const struct collector *c, const struct collect_options
 		[COLLECT_PROCESSES] = SANDBOX_COLLECT_PROCESSES,
 		[COLLECT_NETLINK] = SANDBOX_COLLECT_NET,
 		[COLLECT_BPF] = SANDBOX_COLLECT_BPF,
+		[COLLECT_TPM] = SANDBOX_COLLECT_TPM,
 	};
 	enum sandbox_profile profile = SANDBOX_COLLECT_FILES;
 

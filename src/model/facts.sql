@@ -1324,6 +1324,40 @@ CREATE TABLE pcr (
 	PRIMARY KEY (host, bank, pcr)
 );
 
+-- What this boot was judged to be, by this host itself: its TPM's values against its logs and its approved baseline.
+-- A host that was taken over can lie here: `ringfence attest verify` on another machine does not believe it. One row, where there is a TPM or a baseline.
+CREATE TABLE attest_verdict (
+	host TEXT NOT NULL, -- the host
+	state TEXT, -- trusted, warning, untrusted, cannot judge
+	baseline TEXT, -- none, unapproved, approved; NULL: there is one that cannot be read
+	pcrs_in_use INTEGER, -- registers that hold a measurement
+	pcrs_unexplained INTEGER, -- of those, whose value no log gives; NULL without a boot log
+	changes INTEGER, -- reasons for which this boot is not an approved one and that no rule allows; NULL without an approved baseline
+	reasons INTEGER, -- rows of attest_reason
+	worst TEXT, -- the worst of them in words; '' for none
+	ima_entries INTEGER, -- measured files that the TPM confirms
+	ima_violations INTEGER, -- of those, written while they were measured
+	source TEXT, -- the baseline, or where the values came from
+	PRIMARY KEY (host)
+);
+
+-- Why the verdict is as it is, worst first.
+CREATE TABLE attest_reason (
+	host TEXT NOT NULL, -- the host
+	number INTEGER NOT NULL, -- from 1, the worst
+	id TEXT, -- class: kernel-changed, pcr-not-explained-by-log ... (docs: ringfence attest explain)
+	severity TEXT, -- info, low, medium, high, critical
+	effect TEXT, -- note, warning, untrusted, cannot judge
+	pcr INTEGER, -- the register it is about; NULL for none
+	component TEXT, -- part of the machine: kernel, initrd, firmware ...; '' for none
+	subject TEXT, -- path, variable, key; ''
+	words TEXT, -- the reason as a sentence
+	next TEXT, -- the next step
+	allowed_by TEXT, -- rule of the baseline that allows it; '' for none
+	source TEXT, -- the log and event, or the baseline
+	PRIMARY KEY (host, number)
+);
+
 -- Data, not collected: the value that a missing .vmx key has, by product and hardware version (data/vmx-defaults.yaml).
 CREATE TABLE vmx_default (
 	key TEXT NOT NULL, -- lower case; N stands for a device number
