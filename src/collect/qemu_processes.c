@@ -239,10 +239,15 @@ static void read_label(struct run *r, struct found *f)
 			break;
 		f->label[0] = '\0';
 	}
-	/* Without a security module the kernel answers EINVAL, or has no such file. */
-	if (rc < 0 && rc != -EINVAL && rc != -ENOENT) {
-		gap(r, f, "label", "its security label cannot be read");
-		gap(r, f, "label_enforced", "its security label cannot be read");
+	/* Without a security module the kernel answers EINVAL. That there is no such file says
+	 * nothing: the process may have ended, or a capture may not have it. */
+	if (rc < 0 && rc != -EINVAL) {
+		const char *why = rc == -ENOENT ? "its security label cannot be read: the process "
+						  "has no attr/current (any more)"
+						: "its security label cannot be read";
+
+		gap(r, f, "label", why);
+		gap(r, f, "label_enforced", why);
 		return;
 	}
 	f->row.label = f->label;

@@ -2,7 +2,8 @@
 -- Columns that follow from several collectors' rows. Run once, after every collector, in this order.
 -- Each statement fills only what is NULL, so that a collector that knows better wins.
 
-UPDATE host SET os_support_days = CAST(julianday(os_support_end) - julianday(clock_ms / 1000, 'unixepoch') AS INTEGER) WHERE os_support_days IS NULL;
+-- Days since 1970-01-01 of YYYY-MM-DD, with years that begin in March; by whole numbers, since no function for it is in both SQLite and PostgreSQL.
+UPDATE host SET os_support_days = (SELECT 365 * e.y + e.y / 4 - e.y / 100 + e.y / 400 + (153 * e.m + 2) / 5 + e.d - 719469 - host.clock_ms / 86400000 FROM (SELECT CAST(substr(host.os_support_end, 1, 4) AS INTEGER) - CASE WHEN substr(host.os_support_end, 6, 2) < '03' THEN 1 ELSE 0 END AS y, (CAST(substr(host.os_support_end, 6, 2) AS INTEGER) + 9) % 12 AS m, CAST(substr(host.os_support_end, 9, 2) AS INTEGER) AS d) e) WHERE os_support_days IS NULL;
 
 -- libvirt and QEMU ---------------------------------------------------------------------------------------------------
 

@@ -145,6 +145,34 @@ static void duplicates_among_many_are_found(void **state)
 	assert_int_equal(fact_store_rows(store), 857 + 143);
 }
 
+/* Whole days, counted to the last one; by SQL that PostgreSQL understands too. */
+static void days_of_support_are_counted(void **state)
+{
+	static const struct {
+		const char *end;
+		int64_t day; /* of the clock, since 1970-01-01 */
+		int64_t want;
+	} cases[] = {
+		{"1970-01-01", 0, 0},	     {"2024-02-29", 19781, 1},
+		{"2024-03-01", 19783, 0},    {"2000-02-28", 11017, -2},
+		{"2100-03-01", 47540, 1},    {"2026-01-31", 20453, 31},
+		{"2030-12-31", 20453, 1826}, {"2019-06-30", 20453, -2376},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		FACT_AUTOSTORE struct fact_store *store = NULL;
+
+		assert_int_equal(fact_store_open(&store, NULL), 0);
+		fact_put_host(fact_store_sink(store, "h"),
+			      &(struct fact_host){
+				      .os_support_end = cases[i].end,
+				      .clock_ms = FACT_INT(cases[i].day * 86400000 + 86399999)});
+		assert_int_equal(fact_store_finish(store, NULL), 0);
+		assert_int_equal(ask(store, "SELECT os_support_days FROM host"), cases[i].want);
+	}
+}
+
 static void functions_read_settings(void **state)
 {
 	FACT_AUTOSTORE struct fact_store *store = NULL;
@@ -184,6 +212,7 @@ int main(void)
 		cmocka_unit_test(missing_key_is_refused),
 		cmocka_unit_test(a_second_row_with_the_same_key_is_a_gap),
 		cmocka_unit_test(duplicates_among_many_are_found),
+		cmocka_unit_test(days_of_support_are_counted),
 		cmocka_unit_test(functions_read_settings),
 		cmocka_unit_test(every_table_is_described),
 	};

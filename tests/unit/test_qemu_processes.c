@@ -4,6 +4,7 @@
 #include "virt_test.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -287,6 +288,29 @@ static void test_unreadable(void **state)
 	host_done(&h);
 }
 
+/* No security module says so itself; that a file is not there says nothing. */
+static void test_missing_label(void **state)
+{
+	struct test_host h;
+	char path[128];
+
+	(void)state;
+	make_qemu(&h);
+	snprintf(path, sizeof(path), "%s/proc/42/attr/current", h.dir);
+	assert_int_equal(unlink(path), 0);
+	host_collect(&h, collect_qemu_processes);
+	assert_fact(&h, "SELECT (label IS NULL)||(label_enforced IS NULL) FROM vm_process", "11");
+	assert_fact(&h,
+		    "SELECT group_concat(col) FROM (SELECT col FROM fact_gap WHERE key = '42' AND "
+		    "reason LIKE '%no attr/current%' ORDER BY col)",
+		    "label,label_enforced");
+	host_meta(&h, "/proc/42/attr/current\tf\t0444\t0\t0\t\t\terror\tEINVAL");
+	host_collect(&h, collect_qemu_processes);
+	assert_fact(&h, "SELECT label||label_enforced FROM vm_process", "0");
+	assert_fact(&h, "SELECT count(*) FROM fact_gap WHERE col = 'label'", "0");
+	host_done(&h);
+}
+
 static const struct {
 	const char *name;
 	const char *files[12][2];
@@ -488,12 +512,19 @@ static void test_joins_without_libvirt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cmdline),	      cmocka_unit_test(test_hostile_cmdline),
-		cmocka_unit_test(test_swtpm_cmdline), cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_process),	      cmocka_unit_test(test_bad_process),
-		cmocka_unit_test(test_others),	      cmocka_unit_test(test_unreadable),
-		cmocka_unit_test(test_groups),	      cmocka_unit_test(test_swtpm),
-		cmocka_unit_test(test_joins),	      cmocka_unit_test(test_joins_without_libvirt),
+		cmocka_unit_test(test_cmdline),
+		cmocka_unit_test(test_hostile_cmdline),
+		cmocka_unit_test(test_swtpm_cmdline),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_bad_process),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_missing_label),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_swtpm),
+		cmocka_unit_test(test_joins),
+		cmocka_unit_test(test_joins_without_libvirt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
