@@ -196,9 +196,9 @@ class Lab:
     def tool(self, *args):
         return self.run(TOOL, self.pins, *args).stdout
 
-    def guard(self, **keys):
+    def guard(self, hook=None, **keys):
         """Every port guarded, each with its own addresses, all in a zone of their own."""
-        self.tool("open")
+        self.tool("open", *([hook] if hook else []))
         self.tool("zones", "0:0", "1:1")
         self.tool("attach", *[p.name for p in self.ports])
         for p in self.ports:

@@ -226,8 +226,9 @@ static int do_state(char **args)
 
 	if (rc == 0)
 		printf("known %d\nin %d\nout %d\nfirst_in %d\nfirst_out %d\nblocked %d\nmode %u\n"
-		       "tag_in %s\n",
-		       s.known, s.in, s.out, s.first_in, s.first_out, s.blocked, s.mode, s.tag_in);
+		       "tag_in %s\nhook %s\n",
+		       s.known, s.in, s.out, s.first_in, s.first_out, s.blocked, s.mode, s.tag_in,
+		       s.hook == GUARD_HOOK_TCX ? "tcx" : "clsact");
 	return rc;
 }
 
@@ -440,6 +441,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[2], VERBS[i].name) != 0 || argc - 3 < VERBS[i].least)
 			continue;
 		options.existing = VERBS[i].run != do_open;
+		if (argc > 3 && strcmp(argv[3], "clsact") == 0)
+			options.hook = GUARD_HOOK_CLSACT;
 		rc = guard_open(&options, &guard, &err);
 		if (rc == 0)
 			rc = VERBS[i].run(argv + 3);

@@ -24,8 +24,9 @@ struct guard;
 
 /* How guard_open looks for the guard. */
 struct guard_options {
-	const char *pin_dir; /* on a bpffs; NULL: GUARD_PIN_DIR */
-	bool existing;	     /* never load: -ENOENT where no guard is pinned */
+	const char *pin_dir;  /* on a bpffs; NULL: GUARD_PIN_DIR */
+	bool existing;	      /* never load: -ENOENT where no guard is pinned */
+	enum guard_hook hook; /* only for a guard that is not there yet */
 };
 
 /*
@@ -91,6 +92,7 @@ struct guard_state {
 	bool first_out;
 	bool blocked;
 	uint32_t mode;
+	enum guard_hook hook;
 	uint64_t heals;
 	char tag_in[17], tag_out[17]; /* hexadecimal, "" */
 };

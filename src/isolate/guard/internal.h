@@ -101,6 +101,20 @@ int guard_filters_detach(struct guard *guard, uint32_t ifindex) RF_MUST_CHECK;
 int guard_filter_find(uint32_t ifindex, enum guard_direction direction, struct filter *out,
 		      bool *out_first) RF_MUST_CHECK;
 
+/* tcx.c: the same where the kernel has tcx. */
+bool guard_tcx_works(void);
+int guard_tcx_find(uint32_t ifindex, enum guard_direction direction, struct filter *out,
+		   bool *out_first) RF_MUST_CHECK;
+int guard_tcx_attach(struct guard *guard, uint32_t ifindex,
+		     enum guard_direction direction) RF_MUST_CHECK;
+int guard_tcx_detach(uint32_t ifindex, enum guard_direction direction) RF_MUST_CHECK;
+
+/* hook.c: by tcx or clsact, as the guard was loaded. Attaching mends what is missing. */
+int guard_hook_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_MUST_CHECK;
+int guard_hook_detach(struct guard *guard, uint32_t ifindex) RF_MUST_CHECK;
+int guard_hook_find(const struct guard *guard, uint32_t ifindex, enum guard_direction direction,
+		    struct filter *out, bool *out_first) RF_MUST_CHECK;
+
 /* slot.c: which port has which slot and configuration. The caller holds the lock. */
 uint32_t guard_slot_find(const struct guard *guard, uint32_t ifindex);
 uint32_t guard_slot_config(const struct guard *guard, uint32_t slot);

@@ -67,6 +67,9 @@ enum guard_verdict {
 		GUARD_VERDICT_COUNT
 };
 
+/* How the programs hang on links. BEST: tcx where the kernel has it (6.6), else clsact. */
+enum guard_hook { GUARD_HOOK_BEST, GUARD_HOOK_CLSACT, GUARD_HOOK_TCX };
+
 enum guard_mode {
 	GUARD_MODE_DENY = 0, /* the default: nothing passes */
 	GUARD_MODE_ENFORCE = 1,
@@ -145,10 +148,12 @@ struct guard_zone {
 /* Written by the user side only. Marks carry the zone in their low half. */
 struct guard_settings {
 	__u32 layout;
-	__u32 secret;	/* high half of the mark on frames that passed a guard */
-	__u32 probe;	/* high half of the mark on test frames: judged, never counted */
-	__u32 strict;	/* 1: a frame that no guard marked is refused at each egress */
-	__u32 cursor;	/* where the next free configuration is looked for */
+	__u32 secret; /* high half of the mark on frames that passed a guard */
+	__u32 probe;  /* high half of the mark on test frames: judged, never counted */
+	__u32 strict; /* 1: a frame that no guard marked is refused at each egress */
+	__u32 cursor; /* where the next free configuration is looked for */
+	__u32 hook;   /* enum guard_hook */
+	__u32 reserved;
 	__u32 event_ns; /* least time between two events of a port on a CPU */
 };
 
@@ -181,8 +186,7 @@ struct guard_event {
 
 /* Who owns a MAC address on this host. */
 struct guard_owner {
-	__u32 ifindex;
-	__u32 zone;
+	__u32 ifindex, zone;
 };
 
 /* Test frames only: what the program found, in skb->cb. */

@@ -88,7 +88,7 @@ static void views_close(struct guard *guard)
 }
 
 /* Two halves of a mark that nobody guesses, and that differ. */
-static int settings_init(struct guard *guard, struct rf_err *err)
+static int settings_init(struct guard *guard, enum guard_hook hook, struct rf_err *err)
 {
 	struct guard_settings *s = guard->settings;
 	uint16_t random[2] = {0, 0};
@@ -106,6 +106,9 @@ static int settings_init(struct guard *guard, struct rf_err *err)
 	s->probe = (uint32_t)random[1] << 16;
 	s->event_ns = 1000000000u / EVENTS_PER_SECOND;
 	s->cursor = 1;
+	if (hook == GUARD_HOOK_BEST)
+		hook = guard_tcx_works() ? GUARD_HOOK_TCX : GUARD_HOOK_CLSACT;
+	s->hook = hook;
 	guard->zones[0].to[0] = 1;
 	guard->zones[0].restricted = 1;
 	for (uint32_t i = 1; i < GUARD_ZONES; i++)
@@ -208,13 +211,13 @@ static int programs_settle(struct guard *guard, struct program fresh[], struct r
 		uint32_t ifindex = (uint32_t)(guard->slots[slot] >> 32);
 
 		/* A link that is gone meanwhile is no reason to leave the others. */
-		if (ifindex && guard_filters_attach(guard, ifindex, NULL) != 0)
+		if (ifindex && guard_hook_attach(guard, ifindex, NULL) != 0)
 			continue;
 	}
 	return guard_pins_write(guard, replace, err);
 }
 
-static int load(struct guard *guard, bool reuse, struct rf_err *err)
+static int load(struct guard *guard, bool reuse, enum guard_hook hook, struct rf_err *err)
 {
 	struct program fresh[PROG_COUNT] = {{.fd = -1}, {.fd = -1}};
 	struct guard_bpf *skeleton = guard_bpf__open();
@@ -234,7 +237,7 @@ static int load(struct guard *guard, bool reuse, struct rf_err *err)
 	if (rc == 0)
 		rc = views_open(guard, err);
 	if (rc == 0)
-		rc = settings_init(guard, err);
+		rc = settings_init(guard, hook, err);
 	if (rc == 0)
 		rc = programs_settle(guard, fresh, err);
 	for (int i = 0; i < PROG_COUNT; i++)
@@ -257,13 +260,13 @@ static int open_existing(struct guard *guard, struct rf_err *err)
 	return rc;
 }
 
-static int open_or_load(struct guard *guard, struct rf_err *err)
+static int open_or_load(struct guard *guard, enum guard_hook hook, struct rf_err *err)
 {
 	int found = guard_pins_open(guard);
 
 	if (found == 0)
 		found = guard_pins_recover(guard);
-	return load(guard, found > 0, err);
+	return load(guard, found > 0, hook, err);
 }
 
 static int guard_begin(struct guard *guard, const struct guard_options *options, struct rf_err *err)
@@ -283,7 +286,8 @@ static int guard_begin(struct guard *guard, const struct guard_options *options,
 			       existing && errno == ENOENT ? "no guard is loaded"
 							   : rf_code_text(-errno));
 	guard_lock(guard);
-	rc = existing ? open_existing(guard, err) : open_or_load(guard, err);
+	rc = existing ? open_existing(guard, err)
+		      : open_or_load(guard, options ? options->hook : GUARD_HOOK_BEST, err);
 	guard_unlock(guard);
 	return rc;
 }
@@ -341,7 +345,7 @@ int guard_unload(struct guard *guard, struct rf_err *err)
 		if (!ifindex)
 			continue;
 
-		int rc = guard_filters_detach(guard, ifindex);
+		int rc = guard_hook_detach(guard, ifindex);
 
 		if (rc && rc != -ENODEV && !first)
 			first = rf_fail(err, rc, "link %u: %s", ifindex, rf_code_text(rc));

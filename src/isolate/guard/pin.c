@@ -180,8 +180,11 @@ static int recover_one(struct guard *guard, uint32_t ifindex, int which)
 	bool first;
 	int fd = -1;
 
-	if (guard_filter_find(ifindex, (enum guard_direction)which, &filter, &first) == 0 &&
-	    filter.program)
+	if (guard_tcx_find(ifindex, (enum guard_direction)which, &filter, &first) != 0 ||
+	    !filter.program)
+		if (guard_filter_find(ifindex, (enum guard_direction)which, &filter, &first) != 0)
+			return 0;
+	if (filter.program)
 		fd = bpf_prog_get_fd_by_id(filter.program);
 
 	if (fd < 0)

@@ -51,7 +51,7 @@ int guard_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	if (!slot)
 		rc = guard_slot_take(guard, ifindex, &fresh, err);
 	if (rc == 0)
-		rc = guard_filters_attach(guard, ifindex, err);
+		rc = guard_hook_attach(guard, ifindex, err);
 	if (rc && fresh)
 		guard_slot_release(guard, fresh);
 	guard_unlock(guard);
@@ -67,7 +67,7 @@ int guard_detach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	uint32_t slot = guard_slot_find(guard, ifindex);
 
 	if (slot) {
-		rc = guard_filters_detach(guard, ifindex);
+		rc = guard_hook_detach(guard, ifindex);
 		/* A link that is gone took its filters along. */
 		if (rc == 0 || rc == -ENODEV) {
 			guard_slot_release(guard, slot);
@@ -193,7 +193,8 @@ int guard_state(struct guard *guard, uint32_t ifindex, struct guard_state *out, 
 	char *const tags[] = {state.tag_in, state.tag_out};
 
 	for (unsigned i = 0; i < 2; i++) {
-		int rc = guard_filter_find(ifindex, (enum guard_direction)i, &filters[i], first[i]);
+		int rc = guard_hook_find(guard, ifindex, (enum guard_direction)i, &filters[i],
+					 first[i]);
 
 		if (rc)
 			return rf_fail(err, rc, "link %u: the filters cannot be read: %s", ifindex,
@@ -204,6 +205,7 @@ int guard_state(struct guard *guard, uint32_t ifindex, struct guard_state *out, 
 		*there[i] = filters[i].program == guard->programs[i].id;
 	}
 	state.known = slot != 0;
+	state.hook = (enum guard_hook)guard->settings->hook;
 	if (slot) {
 		state.blocked = guard->refused[slot].blocked != 0;
 		state.heals = guard->refused[slot].heals;

@@ -19,7 +19,7 @@
 #include "isolate/guard/internal.h"
 #include "sys/bpf.h"
 
-#define BATCH_BYTES    1024u /* three requests of some 120 bytes */
+#define BATCH_BYTES    1024u /* two requests of some 120 bytes */
 #define ANSWER_BYTES   8192u
 #define ANSWER_SECONDS 2
 
@@ -74,8 +74,7 @@ static void add_clsact(struct batch *batch, uint32_t ifindex)
 				 .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
 				 .tcm_parent = TC_H_CLSACT};
 
-	batch_close(batch,
-		    batch_add(batch, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &tc, "clsact"));
+	batch_close(batch, batch_add(batch, RTM_NEWQDISC, NLM_F_CREATE, &tc, "clsact"));
 }
 
 static void add_filter(struct batch *batch, const struct guard *guard, uint32_t ifindex,
@@ -158,32 +157,42 @@ static int batch_send(struct guard *guard, struct batch *batch)
 	return 0;
 }
 
-int guard_filters_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
+/*
+ * An ingress qdisc that is no clsact (libvirt's <outbound> bandwidth makes one) has the same
+ * handle, and would take the filter for egress too, at its ingress: so the kind is settled first.
+ * Without NLM_F_EXCL the kernel says yes where clsact is there, and -EINVAL where the other kind
+ * is.
+ */
+static int clsact_ensure(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 {
 	struct batch batch = {.len = 0};
 	int rc;
 
 	add_clsact(&batch, ifindex);
-	add_filter(&batch, guard, ifindex, GUARD_FROM_VM);
-	add_filter(&batch, guard, ifindex, GUARD_TO_VM);
 	rc = batch_send(guard, &batch);
-	if (rc)
-		return rf_fail(err, rc, "link %u: rtnetlink: %s", ifindex, rf_code_text(rc));
-	if (batch.results[0] && batch.results[0] != -EEXIST)
-		return rf_fail(err, batch.results[0], "link %u: clsact: %s", ifindex,
-			       rf_code_text(batch.results[0]));
-	if (batch.results[1])
-		return rf_fail(err, batch.results[1], "link %u: filter from the VM: %s", ifindex,
-			       rf_code_text(batch.results[1]));
-	/* An old ingress qdisc (libvirt's <outbound> bandwidth makes one) has no egress. */
-	if (batch.results[2] == -EINVAL && batch.results[0] == -EEXIST)
+	if (rc == 0)
+		rc = batch.results[0];
+	if (rc == -EINVAL)
 		return rf_fail(err, RF_E_UNSUPPORTED,
 			       "link %u: an ingress qdisc that is no clsact is in the way; remove "
 			       "the bandwidth limit that made it",
 			       ifindex);
-	rc = batch.results[2];
-	return rc ? rf_fail(err, rc, "link %u: filter to the VM: %s", ifindex, rf_code_text(rc))
-		  : 0;
+	return rc ? rf_fail(err, rc, "link %u: clsact: %s", ifindex, rf_code_text(rc)) : 0;
+}
+
+int guard_filters_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
+{
+	struct batch batch = {.len = 0};
+	int rc = clsact_ensure(guard, ifindex, err);
+
+	if (rc)
+		return rc;
+	add_filter(&batch, guard, ifindex, GUARD_FROM_VM);
+	add_filter(&batch, guard, ifindex, GUARD_TO_VM);
+	rc = batch_send(guard, &batch);
+	for (unsigned i = 0; rc == 0 && i < batch.count; i++)
+		rc = batch.results[i];
+	return rc ? rf_fail(err, rc, "link %u: filters: %s", ifindex, rf_code_text(rc)) : 0;
 }
 
 int guard_filters_detach(struct guard *guard, uint32_t ifindex)

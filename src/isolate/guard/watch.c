@@ -80,7 +80,7 @@ static bool intact(const struct guard_watch *w, uint32_t ifindex)
 		struct filter f;
 		bool first;
 
-		if (guard_filter_find(ifindex, (enum guard_direction)i, &f, &first) != 0 ||
+		if (guard_hook_find(w->guard, ifindex, (enum guard_direction)i, &f, &first) != 0 ||
 		    f.program != w->guard->programs[i].id)
 			return false;
 	}
@@ -144,7 +144,8 @@ static void qdisc_told(struct guard_watch *w, const struct nlmsghdr *message)
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc) || tc->tcm_parent != TC_H_CLSACT)
 		return;
 	link.ifindex = (uint32_t)tc->tcm_ifindex;
-	if (guard_slot_find(w->guard, link.ifindex) == 0)
+	if (w->guard->settings->hook != GUARD_HOOK_CLSACT ||
+	    guard_slot_find(w->guard, link.ifindex) == 0)
 		return;
 	/* No look first: frames pass unjudged by now, and attaching twice does no harm. */
 	name_fill(&link);
@@ -157,7 +158,8 @@ static void filter_told(struct guard_watch *w, const struct nlmsghdr *message)
 	struct filter f;
 	struct link link = {.ifindex = 0};
 
-	if (!guard_filter_parse(message, &f) || guard_slot_find(w->guard, f.ifindex) == 0)
+	if (w->guard->settings->hook != GUARD_HOOK_CLSACT || !guard_filter_parse(message, &f) ||
+	    guard_slot_find(w->guard, f.ifindex) == 0)
 		return;
 	/* Our own program, put there by whomever, is as it should be. */
 	if (message->nlmsg_type == RTM_NEWTFILTER &&
