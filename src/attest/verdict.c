@@ -157,7 +157,7 @@ static void say_no_quote(struct judge *j)
 {
 	bool parts = verdict_section(j, EVIDENCE_SIGNATURE).data ||
 		     verdict_section(j, EVIDENCE_AK_PUBLIC).data ||
-		     verdict_section(j, EVIDENCE_PCRS).data;
+		     verdict_section(j, EVIDENCE_PCRS).len > 0;
 	const struct baseline *baseline = j->options->baseline;
 	bool had = baseline &&
 		   (baseline_ak_name(baseline).len > 0 || baseline_ek_name(baseline).len > 0);
@@ -215,10 +215,11 @@ static int judge_baseline(struct judge *j, struct rf_err *err)
 		.now_ms = j->options->now_ms, .ima = j->ima_covered, .ima_alg = j->ima_alg};
 	struct rf_err why = {0};
 
-	if (!j->options->baseline) {
+	/* Where nothing is proved, a baseline would not help. */
+	if (!j->options->baseline && has_values(j->out))
 		verdict_reason(j, REASON_NO_BASELINE, NULL, NULL);
+	if (!j->options->baseline)
 		return 0;
-	}
 	/* An unproved or empty story compared with a good one says nothing. */
 	if (!has_values(j->out) || j->out->boot.count == 0 || j->out->boot.firmware.ccel)
 		return 0;

@@ -192,6 +192,20 @@ static bool is_about(const struct reason *reason, uint32_t pcr)
 	return reason->pcr == pcr || reason->pcrs & 1u << pcr;
 }
 
+/* The register under which a reason is told in full. */
+static uint32_t home_of(const struct reason *reason)
+{
+	if (reason->pcr < ATTEST_PCRS)
+		return reason->pcr;
+	return reason->pcrs ? (uint32_t)__builtin_ctz(reason->pcrs) : REASON_NOWHERE;
+}
+
+/* One that tells of a difference to what was approved. */
+static bool is_change(const struct reason *reason)
+{
+	return reason->id >= REASON_FIRMWARE_CHANGED && reason->id <= REASON_EVENT_REORDERED;
+}
+
 /* The worst reason about a register (reasons stand worst first); NULL for none. */
 static const struct reason *worst_about(const struct verdict *v, uint32_t pcr)
 {
@@ -210,7 +224,8 @@ static void put_pcr_word(const struct verdict_view *view, uint32_t pcr, const st
 	if (p->state == PCR_UNEXPLAINED)
 		put_styled(view, &effect_styles[REASON_DISTRUSTS], "not explained by the log");
 	else if (worst && !in_passing(worst))
-		put_styled(view, style_of(worst), style_of(worst)->word);
+		put_styled(view, style_of(worst),
+			   is_change(worst) ? "changed" : style_of(worst)->word);
 	else if (p->state == PCR_NOT_QUOTED)
 		put_styled(view, &effect_styles[REASON_BLINDS], "not signed");
 	else if (p->state == PCR_NO_LOG)
@@ -252,11 +267,18 @@ static void put_event(const struct verdict_view *view, const char *head,
 	put_wrapped(view, head, text);
 }
 
-static void put_pcr_reason(const struct verdict_view *view, const struct reason *reason)
+static void put_pcr_reason(const struct verdict_view *view, const struct reason *reason,
+			   uint32_t pcr)
 {
 	const struct boot_item *item = find_item(view->verdict, reason);
 	char text[1400];
 
+	if (view->pcr == VERDICT_ANY_PCR && home_of(reason) != pcr) {
+		rf_format(text, sizeof(text), "%s: see PCR %u", reason_class_of(reason->id)->title,
+			  home_of(reason));
+		put_wrapped(view, "        cause  ", text);
+		return;
+	}
 	reason_words(reason, text, sizeof(text));
 	put_wrapped(view, "        cause  ", text);
 	if (reason->component)
@@ -305,7 +327,7 @@ static void put_pcr(const struct verdict_view *view, uint32_t pcr)
 	fputs("\n", view->out);
 	for (size_t i = 0; i < v->reasons.count; i++) {
 		if (is_about(&v->reasons.items[i], pcr))
-			put_pcr_reason(view, &v->reasons.items[i]);
+			put_pcr_reason(view, &v->reasons.items[i], pcr);
 	}
 	if (view->pcr != pcr)
 		return;
@@ -316,8 +338,10 @@ static void put_pcr(const struct verdict_view *view, uint32_t pcr)
 /* Registers about which nothing must be said. */
 static bool is_quiet(const struct verdict_view *view, uint32_t pcr)
 {
-	return !view->all && view->verdict->pcrs[pcr].state == PCR_UNUSED &&
-	       !worst_about(view->verdict, pcr);
+	const struct verdict_pcr *p = &view->verdict->pcrs[pcr];
+	bool silent = p->state == PCR_UNUSED || (p->state == PCR_NOT_QUOTED && p->events == 0);
+
+	return !view->all && silent && !worst_about(view->verdict, pcr);
 }
 
 /* Reasons about no register: key, nonce, missing parts. */
@@ -350,7 +374,8 @@ void verdict_view_explain(const struct verdict_view *view)
 			put_pcr(view, pcr);
 	}
 	if (quiet)
-		fprintf(view->out, "%u registers are not used (--all shows them)\n", quiet);
+		fprintf(view->out, "%u registers are not in use or not signed (--all shows them)\n",
+			quiet);
 	if (view->pcr == VERDICT_ANY_PCR)
 		put_notes(view);
 }

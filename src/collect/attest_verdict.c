@@ -49,6 +49,16 @@ static void add_values(struct own *o)
 	o->has_tpm = evidence_add(&o->evidence, EVIDENCE_PCRS, rf_buf_slice(&bytes)) == 0;
 }
 
+/* A log in bytes; one that is not there is no gap. False when there is none to be had. */
+static bool read_log(struct own *o, const char *path, size_t max_bytes, struct rf_buf *out)
+{
+	int rc = sys_read(o->sys, path, max_bytes, out, NULL);
+
+	if (rc < 0 && rc != -ENOENT)
+		util_gap(o->out, FACT_T_ATTEST_VERDICT, "", path, rc);
+	return rc == 0 && out->len > 0;
+}
+
 static const struct {
 	enum evidence_kind kind;
 	const char *path;
@@ -63,10 +73,8 @@ static void add_logs(struct own *o)
 {
 	for (size_t i = 0; i < RF_COUNT(logs); i++) {
 		RF_AUTOBUF struct rf_buf log = {0};
-		int rc = util_read(o->sys, o->out, FACT_T_ATTEST_VERDICT, "", logs[i].path,
-				   logs[i].max_bytes, &log);
 
-		if (rc <= 0 || !log.len)
+		if (!read_log(o, logs[i].path, logs[i].max_bytes, &log))
 			continue;
 		if (evidence_add(&o->evidence, logs[i].kind, rf_buf_slice(&log)) == 0 &&
 		    logs[i].kind == EVIDENCE_BOOT_LOG)
@@ -79,9 +87,7 @@ static void add_ima(struct own *o)
 	static const char *const path = SECURITY "ima/binary_runtime_measurements";
 	RF_AUTOBUF struct rf_buf list = {0}, section = {0};
 
-	if (util_read(o->sys, o->out, FACT_T_ATTEST_VERDICT, "", path, LIST_MAX_BYTES, &list) <=
-		    0 ||
-	    !list.len)
+	if (!read_log(o, path, LIST_MAX_BYTES, &list))
 		return;
 	rf_buf_add(&section, "\x04\0", 2); /* SHA-1 template digests */
 	rf_buf_add(&section, list.data, list.len);

@@ -719,6 +719,40 @@ static void elliptic_keys_sign_as_well(void **state)
 	forge_end(&f);
 }
 
+/* A machine that judges itself takes its own values, and only where it was asked to. */
+static void own_values_count_only_where_they_are_asked_for(void **state)
+{
+	struct forge f;
+
+	(void)state;
+	forge_begin(&f);
+	f.options.baseline = forge_baseline;
+	f.leave_out[EVIDENCE_QUOTE] = true;
+	f.leave_out[EVIDENCE_SIGNATURE] = true;
+	f.leave_out[EVIDENCE_AK_PUBLIC] = true;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_CANNOT_JUDGE);
+	assert_true(forge_says(REASON_EVIDENCE_MISSING));
+	f.options.own_values = true;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_TRUSTED);
+	assert_true(forge_verdict.own_values);
+	assert_false(forge_verdict.quote_proved);
+	assert_false(forge_verdict.memory.known);
+	assert_int_equal(forge_verdict.pcrs[10].state, PCR_EXPLAINED);
+	f.sent = f.pcrs;
+	f.sent.values[0][7].bytes[0] ^= 1;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_UNTRUSTED);
+	assert_int_equal(forge_reason(REASON_PCR_UNEXPLAINED)->pcr, 7);
+	/* A quote that came is judged as a quote, whatever was asked for. */
+	f.sent.banks_count = 0;
+	f.leave_out[EVIDENCE_QUOTE] = f.leave_out[EVIDENCE_AK_PUBLIC] = false;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_CANNOT_JUDGE);
+	forge_end(&f);
+}
+
 /* The second verdict over a host of that size needs no memory of ours. */
 static void the_second_verdict_allocates_nothing(void **state)
 {
@@ -787,6 +821,7 @@ int main(void)
 		cmocka_unit_test(the_worst_reason_comes_first),
 		cmocka_unit_test(a_verdict_forgets_the_last_evidence),
 		cmocka_unit_test(elliptic_keys_sign_as_well),
+		cmocka_unit_test(own_values_count_only_where_they_are_asked_for),
 		cmocka_unit_test(the_second_verdict_allocates_nothing),
 		cmocka_unit_test(without_memory_nothing_is_trusted),
 	};
