@@ -117,6 +117,18 @@ static int words_check(const struct cli_args *args, struct rf_err *err)
 	return 0;
 }
 
+/* A word that begins no command may still name a group of them. */
+static int group_parse(const char *word, struct cli_args *out, struct rf_err *err)
+{
+	if (out->group || !cli_is_group(word))
+		return rf_fail(err, RF_E_USAGE,
+			       "there is no command %s%s%s; see: ringfence %s%s--help",
+			       out->group ? out->group : "", out->group ? " " : "", word,
+			       out->group ? out->group : "", out->group ? " " : "");
+	out->group = word;
+	return 0;
+}
+
 int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err)
 {
 	bool only_words = false;
@@ -132,8 +144,7 @@ int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err)
 		else if (!only_words && argv[at][0] == '-' && argv[at][1])
 			rc = option_parse(argc, argv, &at, out, err);
 		else if (!out->command)
-			return rf_fail(err, RF_E_USAGE,
-				       "there is no command %s; see: ringfence --help", argv[at]);
+			rc = group_parse(argv[at], out, err);
 		else if (out->words_count == CLI_MAX_WORDS)
 			return rf_fail(err, RF_E_USAGE, "too many words");
 		else

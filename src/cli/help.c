@@ -76,6 +76,40 @@ static void help_command(FILE *out, const struct cli_command *c)
 	put_options(out, c->options);
 }
 
+/* Characters of the group's name ("controls" of "controls test"); 0 for a command of one word. */
+static size_t group_len(const char *name)
+{
+	const char *space = strchr(name, ' ');
+
+	return space ? (size_t)(space - name) : 0;
+}
+
+static bool in_group(const struct cli_command *c, const char *group)
+{
+	size_t len = group_len(c->name);
+
+	return len && len == strlen(group) && memcmp(c->name, group, len) == 0;
+}
+
+bool cli_is_group(const char *word)
+{
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		if (in_group(&cli_commands[i], word))
+			return true;
+	}
+	return false;
+}
+
+void cli_help_group(FILE *out, const char *group)
+{
+	fprintf(out, "ringfence %s ...\n\nCommands:\n", group);
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		if (in_group(&cli_commands[i], group))
+			fprintf(out, "  %-26s %s\n", cli_commands[i].name, cli_commands[i].summary);
+	}
+	fprintf(out, "\nEach has its own help with examples: ringfence %s ... --help\n", group);
+}
+
 void cli_help(FILE *out, const struct cli_command *command)
 {
 	if (command) {
@@ -90,7 +124,7 @@ void cli_help(FILE *out, const struct cli_command *command)
 		"  ringfence doctor                      what this machine can and cannot do\n\n"
 		"Commands:\n");
 	for (size_t i = 0; i < cli_commands_count; i++)
-		fprintf(out, "  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
+		fprintf(out, "  %-26s %s\n", cli_commands[i].name, cli_commands[i].summary);
 	fprintf(out, "\nEach command has its own help: ringfence check --help\n"
 		     "Exit status: 0 clean, 1 could not do it, 2 findings, 64 wrong use\n");
 }
@@ -182,14 +216,6 @@ static void completion_words(FILE *out, const struct cli_command *c)
 		if (c->options >> i & 1)
 			fprintf(out, " --%s", cli_options[i].name);
 	}
-}
-
-/* Characters of the group's name ("controls" of "controls test"); 0 for a command of one word. */
-static size_t group_len(const char *name)
-{
-	const char *space = strchr(name, ' ');
-
-	return space ? (size_t)(space - name) : 0;
 }
 
 /* Whether row i is the first of its group. */

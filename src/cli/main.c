@@ -52,6 +52,10 @@ int main(int argc, char **argv)
 		printf("ringfence %s\n", RF_VERSION);
 		return 0;
 	}
+	if (args.group) {
+		cli_help_group(args.counts[OPT_HELP] ? stdout : stderr, args.group);
+		return args.counts[OPT_HELP] ? 0 : rf_code_exit(RF_E_USAGE);
+	}
 	if (!args.command || args.counts[OPT_HELP]) {
 		cli_help(args.command || args.counts[OPT_HELP] ? stdout : stderr, args.command);
 		return args.command || args.counts[OPT_HELP] ? 0 : rf_code_exit(RF_E_USAGE);

@@ -40,6 +40,11 @@ def test_help_starts_with_examples(rf):
         assert f"ringfence {command.split()[0]}" in r.out.split("\n")[3]
 
 
+def test_a_group_has_its_own_help(rf):
+    r = rf("controls", "--help")
+    assert r.code == 0 and "controls list " in r.out and "  check " not in r.out
+
+
 def test_every_command_has_a_man_page_that_formats(rf):
     text = rf("--help").out.split("Commands:")[1]
     commands = re.findall(r"^  (\w+(?: \w+)?) {2,}", text, re.M)
@@ -60,6 +65,8 @@ def test_completion_is_bash(rf):
 @pytest.mark.parametrize("args,code,words", [
     ([], 64, "ringfence"),
     (["nothing"], 64, "there is no command nothing"),
+    (["controls"], 64, "controls test"),
+    (["controls", "nothing"], 64, "there is no command controls nothing; see: ringfence controls --help"),
     (["check", "--nothing"], 64, "there is no option --nothing"),
     (["check", "--vmx"], 64, "--vmx needs PATH"),
     (["check", "-o", "pdf"], 64, "there is no format pdf"),
