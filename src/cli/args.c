@@ -36,20 +36,32 @@ static const struct cli_option *option_find(const struct cli_command *command, c
 	return of_others;
 }
 
+/* How many words of argv are the command's name; 0 when they are another. */
+static size_t name_words(int argc, char **argv, const char *name)
+{
+	int at = 1;
+
+	while (*name) {
+		size_t len = strcspn(name, " ");
+
+		if (at >= argc || strlen(argv[at]) != len || memcmp(argv[at], name, len) != 0)
+			return 0;
+		name += len + (name[len] == ' ');
+		at++;
+	}
+	return (size_t)at - 1;
+}
+
 /* "controls" "test" is one command; "check" another. Returns the words it took. */
 static size_t command_find(int argc, char **argv, const struct cli_command **out)
 {
 	for (size_t i = 0; i < cli_commands_count; i++) {
-		const char *name = cli_commands[i].name;
-		const char *space = strchr(name, ' ');
-		size_t first = space ? (size_t)(space - name) : strlen(name);
+		size_t words = name_words(argc, argv, cli_commands[i].name);
 
-		if (argc < 2 || strlen(argv[1]) != first || memcmp(argv[1], name, first) != 0)
-			continue;
-		if (space && (argc < 3 || strcmp(argv[2], space + 1) != 0))
+		if (words == 0)
 			continue;
 		*out = &cli_commands[i];
-		return space ? 2 : 1;
+		return words;
 	}
 	*out = NULL;
 	return 0;

@@ -46,6 +46,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	 "keep the TPM's clock and counters, and refuse older evidence from then on"},
 	{OPT_EK_ROOTS, "ek-roots", 0, "DIR", false,
 	 "certificates of TPM makers that you trust; without it nobody vouches for the chip"},
+	{OPT_BY, "by", 0, "WHO", false, "the name of the person who answers for it"},
+	{OPT_NAME, "name", 0, "NAME", false, "what to call this boot; default first, or next"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -116,6 +118,25 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest evidence -o try.rfe --tcti swtpm:port=2321 --state-dir /tmp/state",
 	 OPT_ALWAYS | OPT(FILE) | OPT(TCTI) | OPT(NONCE) | OPT(AK) | OPT(STATE_DIR) | OPT(FROM), 0,
 	 0, cmd_attest_evidence},
+	{"attest baseline create", "EVIDENCE", "remember what a host booted while you trust it",
+	 "Verifies the evidence and writes its boot, what it is made of in readable lines, and the identity of "
+	 "its TPM to FILE (YAML). Evidence that does not prove itself is refused. If FILE is there, the "
+	 "boot is added to it: any approved boot of a baseline is good. Nothing counts until a person "
+	 "approves it by name, with --by here or with `attest baseline approve`.\n\n"
+	 "Exit status: 0 written, 2 the evidence is untrusted, 1 it could not be done.",
+	 "ringfence attest baseline create web-3.rfe -o web-3.baseline.yaml --nonce 6a09e667f3bcc908\n"
+	 "ringfence attest baseline create new.rfe -o web-3.baseline.yaml --name after-update",
+	 OPT_ALWAYS | OPT(FILE) | OPT(NONCE) | OPT(BY) | OPT(NAME), 1, 1,
+	 cmd_attest_baseline_create},
+	{"attest baseline show", "BASELINE", "what is approved, by whom, and what may change",
+	 "For the person who is to approve it: the TPM that it belongs to, each boot, each rule with what it "
+	 "allows and how far that is proof. The file is refused where a rule could never match.",
+	 "ringfence attest baseline show web-3.baseline.yaml", OPT_ALWAYS, 1, 1,
+	 cmd_attest_baseline_show},
+	{"attest baseline approve", "BASELINE BOOT", "answer for a boot by name",
+	 "Writes your name and the time to that boot of the file; from then on it counts.",
+	 "ringfence attest baseline approve web-3.baseline.yaml first --by \"Ada Lovelace\"",
+	 OPT_ALWAYS | OPT(BY), 2, 2, cmd_attest_baseline_approve},
 	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",
 	 "OLD and NEW are evidence of `ringfence attest evidence`, raw boot logs, raw IMA lists or baselines "
 	 "(then the nearest of its boots counts). One part that changed is one line, however many "
@@ -163,7 +184,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest log -o json /sys/kernel/security/ima/binary_runtime_measurements",
 	 OPT_ALWAYS | OPT(OUTPUT) | OPT(FORMAT) | OPT(PCR), 1, 1, cmd_attest_log},
 	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
-	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 2, cmd_man},
+	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 3, cmd_man},
 	{"completion", "", "print the completion script for bash", "",
 	 "source <(ringfence completion)", OPT_ALWAYS, 0, 0, cmd_completion},
 };

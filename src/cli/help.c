@@ -232,22 +232,73 @@ static bool group_first(size_t i)
 	return len > 0;
 }
 
-/* The second words of a group. */
-static void completion_group(FILE *out, const char *first)
+/* Does name stand in the group that has the first len characters of first ("attest baseline")? */
+static bool in_group(const char *name, const char *first, size_t len)
 {
-	size_t len = group_len(first);
-	const char *between = "";
+	return strncmp(name, first, len) == 0 && name[len] == ' ';
+}
 
-	fprintf(out, "\t%.*s*) words=\"", (int)len, first);
-	for (size_t i = 0; i < cli_commands_count; i++) {
-		const char *name = cli_commands[i].name;
+/* The words that may follow the first len characters of row i's name, each once. */
+static void completion_group(FILE *out, size_t i, size_t len)
+{
+	const char *first = cli_commands[i].name, *last = "", *between = "";
+	size_t last_len = 0;
 
-		if (group_len(name) != len || memcmp(name, first, len) != 0)
+	fprintf(out, "\t\"%.*s\"*) words=\"", (int)len, first);
+	for (; i < cli_commands_count; i++) {
+		const char *word = cli_commands[i].name + len + 1;
+
+		if (!in_group(cli_commands[i].name, first, len))
 			continue;
-		fprintf(out, "%s%s", between, name + len + 1);
+		size_t word_len = strcspn(word, " ");
+
+		if (word_len == last_len && memcmp(word, last, word_len) == 0)
+			continue;
+		fprintf(out, "%s%.*s", between, (int)word_len, word);
+		last = word;
+		last_len = word_len;
 		between = " ";
 	}
 	fprintf(out, "\" ;;\n");
+}
+
+/* Characters of the first two words of a name of three; 0 for shorter ones. */
+static size_t inner_len(const char *name)
+{
+	const char *space = strchr(name, ' ');
+
+	space = space ? strchr(space + 1, ' ') : NULL;
+	return space ? (size_t)(space - name) : 0;
+}
+
+/* Whether row i is the first of its group of three words. */
+static bool inner_first(size_t i)
+{
+	size_t len = inner_len(cli_commands[i].name);
+
+	for (size_t k = 0; len && k < i; k++) {
+		if (in_group(cli_commands[k].name, cli_commands[i].name, len))
+			return false;
+	}
+	return len > 0;
+}
+
+/* Commands of three words: their first two are the group. */
+static void completion_inner(FILE *out, bool groups)
+{
+	for (size_t i = 0; i < cli_commands_count; i++) {
+		size_t len = inner_len(cli_commands[i].name);
+
+		if (!inner_first(i))
+			continue;
+		if (groups)
+			completion_group(out, i, len);
+		else
+			fprintf(out,
+				"\t\"%.*s\") [ $COMP_CWORD -gt 2 ] && "
+				"command=\"$command ${COMP_WORDS[3]}\" ;;\n",
+				(int)len, cli_commands[i].name);
+	}
 }
 
 /* The names of all groups. */
@@ -286,14 +337,18 @@ void cli_completion(FILE *out)
 	fprintf(out, ") [ $COMP_CWORD -gt 1 ] && command=\"$command ${COMP_WORDS[2]}\" ;;\n"
 		     "\tesac\n"
 		     "\tcase \"$command\" in\n");
+	completion_inner(out, false);
+	fprintf(out, "\tesac\n"
+		     "\tcase \"$command\" in\n");
 	for (size_t i = 0; i < cli_commands_count; i++) {
 		fprintf(out, "\t\"%s\") words=\"", cli_commands[i].name);
 		completion_words(out, &cli_commands[i]);
 		fprintf(out, "\" ;;\n");
 	}
+	completion_inner(out, true);
 	for (size_t i = 0; i < cli_commands_count; i++) {
 		if (group_first(i))
-			completion_group(out, cli_commands[i].name);
+			completion_group(out, i, group_len(cli_commands[i].name));
 	}
 	fprintf(out, "\t*) words=\"");
 	for (size_t i = 0; i < cli_commands_count; i++) {
