@@ -8,6 +8,7 @@
 
 #include "attest/diff_parts.h"
 #include "attest/eventlog_types.h"
+#include "attest/sbdiff.h"
 #include "attest/words.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -167,6 +168,25 @@ static void describe_text(const struct part *part, struct reason *r, struct word
 		rf_copy(r->subject, sizeof(r->subject), item_of(part->lead)->name);
 	}
 	add_presence(part, detail);
+}
+
+/* A list of keys: certificates and hashes that came and went, by name. */
+static void describe_database(const struct part *part, struct reason *r, struct words *detail)
+{
+	const struct diff_change *lead = part->lead;
+	RF_AUTOFREE struct sbdiff *diff = rf_alloc(1, sizeof(*diff));
+
+	describe_text(part, r, detail);
+	if (!diff || sbdiff_compare(sbdiff_list_of_name(item_of(lead)->name),
+				    lead->was ? lead->was->value : (struct rf_slice){0},
+				    lead->now ? lead->now->value : (struct rf_slice){0}, diff,
+				    NULL) < 0)
+		return;
+	/* The counts of before and after say less than what came and went. */
+	r->was[0] = r->now[0] = '\0';
+	rf_copy(r->subject, sizeof(r->subject), item_of(lead)->name);
+	detail->len = 0;
+	sbdiff_words(detail, diff);
 }
 
 /* The names of what changed: contents are not in the log. */
@@ -436,6 +456,10 @@ static describe_fn *describer_of(enum eventlog_component role)
 		[COMPONENT_LOADER_FILE] = describe_loader_file,
 		[COMPONENT_LOADER_COMMAND] = describe_commands,
 		[COMPONENT_CMDLINE] = describe_cmdline,
+		[COMPONENT_SECURE_BOOT_PK] = describe_database,
+		[COMPONENT_SECURE_BOOT_KEK] = describe_database,
+		[COMPONENT_SECURE_BOOT_DB] = describe_database,
+		[COMPONENT_SECURE_BOOT_DBX] = describe_database,
 		[COMPONENT_SECURE_BOOT_STATE] = describe_secure_boot,
 		[COMPONENT_MOK_LIST] = describe_names,
 		[COMPONENT_SHIM_VARIABLE] = describe_shim,

@@ -12,8 +12,10 @@
 #include "base/str.h"
 
 /* The one way to say "this was me". */
-#define APPROVE "approve this boot: ringfence attest baseline approve NAME --by YOU; otherwise "
-#define APART	"keep this machine apart"
+#define APPROVE                                                                                    \
+	"approve this boot: ringfence attest baseline create EVIDENCE -o BASELINE --by YOU; "      \
+	"otherwise "
+#define APART "keep this machine apart"
 
 /* What the header's table says of each class, by its name. */
 #define REASON_PARTS(name, id, severity, effect)                                                   \
@@ -213,7 +215,7 @@ static const struct reason_class classes[REASON_COUNT] = {
 	ROW(REASON_NO_BASELINE, "There is no baseline to compare this boot with",
 	    "Make one while you trust the host: ringfence attest baseline create"),
 	ROW(REASON_NOT_APPROVED, "Nobody has approved the baseline yet",
-	    "Look at it and approve it: ringfence attest baseline approve NAME "
+	    "Look at it and approve it: ringfence attest baseline approve BASELINE BOOT "
 	    "--by YOU"),
 	ROW(REASON_RULE_UNUSED, "A rule of the baseline has no effect",
 	    "Correct or remove it: ringfence attest baseline show"),

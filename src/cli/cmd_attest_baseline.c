@@ -137,22 +137,42 @@ static int add_to(struct creation *c, struct attest_hasher *hasher, const char *
 	return rc;
 }
 
+/* "first", then "boot-2" and so on: the first that is not taken. */
+static const char *free_name(const struct baseline *baseline, char *out, size_t size)
+{
+	const struct baseline_boot *boot = NULL;
+	size_t number = 0;
+
+	do {
+		number++;
+		rf_format(out, size, "boot-%zu", number);
+		if (number == 1)
+			rf_copy(out, size, "first");
+		for (size_t i = 0; baseline && (boot = baseline_boot_at(baseline, i)); i++) {
+			if (strcmp(boot->name, out) == 0)
+				break;
+		}
+	} while (boot);
+	return out;
+}
+
 /* 0: written; above 0: an exit status, and what was found is printed. */
 static int create(const struct cli_args *args, struct attest_hasher *hasher, struct creation *c,
 		  struct rf_err *err)
 {
 	const char *path = cli_value(args, OPT_FILE), *by = cli_value(args, OPT_BY);
 	const char *name = cli_value(args, OPT_NAME), *nonce = cli_value(args, OPT_NONCE);
+	char number[32];
 	bool there = path && access(path, F_OK) == 0;
 	int rc = path ? 0 : rf_fail(err, RF_E_USAGE, "where to? -o FILE");
 
-	name = name ? name : "first";
 	if (rc == 0 && nonce && rf_hex_decode(nonce, c->nonce, sizeof(c->nonce), &c->nonce_len) < 0)
 		rc = rf_fail(err, RF_E_USAGE, "--nonce %s: not hexadecimal", nonce);
 	if (rc == 0)
 		rc = common_read_file(args->words[0], EVIDENCE_MAX_BYTES, &c->file, err);
 	if (rc == 0 && there)
 		rc = story_baseline(path, &c->baseline, err);
+	name = name ? name : free_name(c->baseline, number, sizeof(number));
 	if (rc == 0)
 		rc = baseline_file_lock_in(path, cli_has(args, OPT_QUIET), err);
 	if (rc == 0)
@@ -169,8 +189,8 @@ static int create(const struct cli_args *args, struct attest_hasher *hasher, str
 		rc = baseline_file_write(c->baseline, path, err);
 	if (rc < 0)
 		return rc;
-	printf("%s: boot \"%s\" %s, %zu measurements, as the TPM proved them%s\n", path, name,
-	       there ? "added" : "written", c->verdict.boot.count,
+	printf("%s: boot \"%s\" %s, as the TPM proved it%s\n", path, name,
+	       there ? "added" : "written",
 	       c->nonce_len ? "" : " (at an unknown time: no --nonce)");
 	if (by)
 		printf("approved by %s\n", by);
