@@ -53,17 +53,28 @@ def read(path):
         return f.read()
 
 
+def parents(names):
+    """All folders above some files, outer ones first."""
+    out = set()
+    for name in names:
+        while name := os.path.dirname(name):
+            out.add(name)
+    return sorted(out)
+
+
 def initramfs(kernel, note=None):
     """busybox, the modules that the root needs, our init. A note is a second archive that replaces init: tampering."""
     modules = kernel.closure(["virtio_pci", "virtio_blk", "ext4"])
     init = read(os.path.join(HERE, "guest/initramfs-init"))
-    entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "proc", "sys", "root", "modules")]
+    entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "proc", "sys", "root")]
     entries += [("bin/busybox", stat.S_IFREG | 0o755, read(program("busybox"))),
                 ("bin/sh", stat.S_IFLNK | 0o777, b"busybox"),
                 ("init", stat.S_IFREG | 0o755, init)]
-    names = [os.path.basename(m) for m in modules]
-    entries += [("modules/" + n, stat.S_IFREG | 0o644, read(m)) for n, m in zip(names, modules)]
-    entries.append(("modules/order", stat.S_IFREG | 0o644, "".join(n + "\n" for n in names).encode()))
+    names = [f"usr/lib/modules/{kernel.release}{m[len(kernel.modules):]}" for m in modules]
+    entries += [(d, stat.S_IFDIR | 0o755, b"") for d in parents(names)]
+    entries += [(n, stat.S_IFREG | 0o644, read(m)) for n, m in zip(names, modules)]
+    order = "".join(f"/{n}\n" for n in names)
+    entries.append(("modules", stat.S_IFREG | 0o644, order.encode()))
     image = gzip.compress(cpio(entries), 6, mtime=0)
     if note:
         changed = init.replace(b"exec switch_root", f"echo '{note}' > /dev/kmsg\nexec switch_root".encode())
@@ -115,7 +126,7 @@ def usr_merged(path):
     return "/usr" + path if re.match(r"/(bin|sbin|lib|lib64)/", path) else path
 
 
-def dpkg_database(root, kernel, cache):
+def dpkg_database(root, kernel, cache, settings):
     """What dpkg knows of the packages whose files are in the image, so that a path has a package there as well."""
     names = set()
     for path in list(root.installed):
@@ -138,6 +149,11 @@ def dpkg_database(root, kernel, cache):
         root.text(f"/var/lib/dpkg/info/{kernel.package}.md5sums", control["md5sums"])
         paths = ["/" + line.split(None, 1)[1] for line in control["md5sums"].splitlines() if " " in line]
         root.text(f"/var/lib/dpkg/info/{kernel.package}.list", "/.\n" + "".join(p + "\n" for p in paths))
+    status += ("Package: lab-agent\nStatus: install ok installed\nMaintainer: nobody <nobody@localhost>\nArchitecture: all\n"
+               f"Version: {settings['release']}\nDescription: a package of the lab's own\n\n")
+    root.text("/var/lib/dpkg/info/lab-agent.list", "/.\n/usr\n/usr/sbin\n/usr/sbin/lab-agent\n")
+    agent = hashlib.md5(read(root.path("/usr/sbin/lab-agent"))).hexdigest()
+    root.text("/var/lib/dpkg/info/lab-agent.md5sums", f"{agent}  usr/sbin/lab-agent\n")
     root.text("/var/lib/dpkg/status", status)
 
 
@@ -210,11 +226,10 @@ def fill_root(root, cache, kernel, settings, ringfence):
             root.add(os.path.join(kernel.modules, name), f"/usr/lib/modules/{kernel.release}/{name}")
     inside = [path[len(kernel.modules) + 1:] for path in modules]
     if settings["module"]:
-        inside.append(UNSIGNED)
         with open(root.path(f"/usr/lib/modules/{kernel.release}/{UNSIGNED}"), "wb") as f:
             f.write(unsigned_module(kernel))
-    root.text(f"/usr/lib/modules/{kernel.release}/modules.dep", "".join(m + ":\n" for m in inside))
-    root.text("/etc/modules", "".join(f"{kernel.release}/{m}\n" for m in inside))
+    root.text(f"/usr/lib/modules/{kernel.release}/modules.dep", "".join(m + ":\n" for m in inside + ([UNSIGNED] if settings["module"] else [])))
+    root.text("/etc/modules", "".join(m + "\n" for m in inside))
     root.text("/etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n'
               'VERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n')
     root.text("/etc/hostname", "lab-host\n")
@@ -222,10 +237,10 @@ def fill_root(root, cache, kernel, settings, ringfence):
     root.text("/etc/group", "root:x:0:\n")
     root.text("/etc/ld.so.conf", LIBRARY_DIR + "\n")
     root.text("/etc/ima/ima-policy", settings["ima_policy"])
-    root.text("/etc/lab-release", settings["release"] + "\n")
+    root.text("/usr/sbin/lab-agent", f"#!/usr/bin/bash\necho 'lab-agent {settings['release']}'\n", 0o755)
     for name in ("init", "collect"):
         root.text("/usr/sbin/" + name, read(os.path.join(HERE, "guest", name)).decode(), 0o755)
-    dpkg_database(root, kernel, cache)
+    dpkg_database(root, kernel, cache, settings)
 
 
 def esp_image(path, files):

@@ -35,7 +35,7 @@ class Settings:
     initrd_note: str = ""
     module: bool = False
     ima_policy: str = IMA_POLICY
-    release: str = "1.0"
+    release: str = "1.0"   # of the package lab-agent
     firmware: tuple = ()   # names of edits of the variable store
     tpm: str = "tpm"       # folder of the TPM's state; empty for none
 
@@ -74,7 +74,7 @@ VARIANTS = [
     variant("dbx", "the list of revoked programs has one more entry", (7,), firmware=("dbx_add",)),
     variant("no-tpm", "the chip is missing", (), tpm=""),
     variant("other-tpm", "another TPM: the same boot, another identity", (), tpm="other-tpm"),
-    variant("update", "a package update: kernel, initramfs, grub.cfg and a file of the system", (4, 8, 9),
+    variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9),
             newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
 ]
 BY_NAME = {v.name: v for v in VARIANTS}
