@@ -73,7 +73,7 @@ def initramfs(kernel, note=None):
     names = [f"usr/lib/modules/{kernel.release}{m[len(kernel.modules):]}" for m in modules]
     entries += [(d, stat.S_IFDIR | 0o755, b"") for d in parents(names)]
     entries += [(n, stat.S_IFREG | 0o644, read(m)) for n, m in zip(names, modules)]
-    order = "".join(f"/{n}\n" for n in names)
+    order = "".join(m[len(kernel.modules) + 1:] + "\n" for m in modules)
     entries.append(("modules", stat.S_IFREG | 0o644, order.encode()))
     image = gzip.compress(cpio(entries), 6, mtime=0)
     if note:
