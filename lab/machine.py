@@ -141,11 +141,23 @@ def boot(code, variables, disk, tpm, said, timeout, console):
         shutil.rmtree(work, ignore_errors=True)
 
 
+def connect(s, port, qemu):
+    """The socket is there a moment before QEMU listens on it."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return s.connect(port)
+        except ConnectionRefusedError as error:
+            if time.monotonic() > end or qemu.poll() is not None:
+                raise BootFailed("QEMU does not listen for the guest's collector") from error
+            time.sleep(0.05)
+
+
 def collect(port, qemu, said, end):
     """Speaks with the guest's collector: it says ready, gets its line, sends a tar archive and closes."""
     got = b""
     with socket.socket(socket.AF_UNIX) as s:
-        s.connect(port)
+        connect(s, port, qemu)
         s.settimeout(1)
         asked = False
         while True:
