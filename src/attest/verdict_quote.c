@@ -282,14 +282,22 @@ void verdict_take_own(struct judge *j)
 
 /* ---- memory ---- */
 
-static void say_replayed(struct judge *j, const char *what, uint64_t was, uint64_t now)
+static void say_replayed(struct judge *j, const char *what, uint64_t behind)
 {
-	struct reason *reason = verdict_reason(j, REASON_REPLAYED, what, NULL);
+	struct reason *reason = verdict_reason(j, REASON_REPLAYED, NULL, NULL);
 
-	if (!reason)
-		return;
-	rf_format(reason->was, sizeof(reason->was), "%llu", (unsigned long long)was);
-	rf_format(reason->now, sizeof(reason->now), "%llu", (unsigned long long)now);
+	if (reason)
+		rf_format(reason->detail, sizeof(reason->detail), "its %s is %llu behind", what,
+			  (unsigned long long)behind);
+}
+
+/*
+ * For keys below the owner a TPM adds a secret constant to its counters (Part 1, 36.7), so that
+ * they wrap around anywhere: only how far they are apart means something. Negative: now is older.
+ */
+static int32_t step_of(uint32_t before, uint32_t now)
+{
+	return (int32_t)(now - before);
 }
 
 /* After a reset the clock goes on from what was saved; without an orderly stop a little is lost. */
@@ -304,20 +312,20 @@ static bool clock_went_back(const struct attest_quote *quote, const struct verdi
 static void judge_counters(struct judge *j, const struct verdict_memory *before)
 {
 	const struct attest_quote *quote = &j->out->quote;
-	bool same_boot = quote->reset_count == before->reset_count;
+	int32_t resets = step_of(before->reset_count, quote->reset_count);
+	int32_t resumes = step_of(before->restart_count, quote->restart_count);
 
-	if (quote->reset_count < before->reset_count)
-		say_replayed(j, "number of restarts", before->reset_count, quote->reset_count);
-	else if (same_boot && quote->restart_count < before->restart_count)
-		say_replayed(j, "number of resumes", before->restart_count, quote->restart_count);
+	if (resets < 0)
+		say_replayed(j, "number of restarts", (uint64_t) - (int64_t)resets);
+	else if (resets == 0 && resumes < 0)
+		say_replayed(j, "number of resumes", (uint64_t) - (int64_t)resumes);
 	else if (clock_went_back(quote, before))
-		say_replayed(j, "clock of the TPM in milliseconds", before->clock_ms,
-			     quote->clock_ms);
-	else if (same_boot && j->ima_found && j->ima.entries < before->ima_entries)
-		say_replayed(j, "measured files", before->ima_entries, j->ima.entries);
-	else if (!same_boot)
+		say_replayed(j, "clock (ms)", before->clock_ms - quote->clock_ms);
+	else if (resets == 0 && j->ima_found && j->ima.entries < before->ima_entries)
+		say_replayed(j, "number of measured files", before->ima_entries - j->ima.entries);
+	else if (resets > 0)
 		verdict_reason(j, REASON_REBOOTED, NULL, NULL);
-	else if (quote->restart_count > before->restart_count)
+	else if (resumes > 0)
 		verdict_reason(j, REASON_RESUMED, NULL, NULL);
 }
 

@@ -615,6 +615,31 @@ static void older_evidence_is_refused(void **state)
 	}
 }
 
+/* TPMs add a constant to their counters for keys of the owner: they wrap around. */
+static void counters_wrap_around(void **state)
+{
+	static const struct {
+		uint32_t before, now;
+		enum reason_id reason;
+	} cases[] = {{0xfffffffe, 3, REASON_REBOOTED},
+		     {3, 0xfffffffe, REASON_REPLAYED},
+		     {0xffffffff, 1, REASON_REBOOTED}};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		struct forge f;
+
+		forge_begin(&f);
+		f.before = (struct verdict_memory){
+			.known = true, .reset_count = cases[i].before, .restart_count = 9};
+		f.quote.reset = cases[i].now;
+		forge_judge(&f);
+		forge_reason(cases[i].reason);
+		assert_int_equal(forge_says(REASON_REPLAYED), cases[i].reason == REASON_REPLAYED);
+		forge_end(&f);
+	}
+}
+
 /* ---- the verdict itself ---- */
 
 static void states_have_names_and_exit_codes(void **state)
@@ -816,6 +841,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_of_another_ek_is_refused),
 		cmocka_unit_test(a_program_that_plays_tpm_is_named),
 		cmocka_unit_test(older_evidence_is_refused),
+		cmocka_unit_test(counters_wrap_around),
 		cmocka_unit_test(states_have_names_and_exit_codes),
 		cmocka_unit_test(without_a_baseline_nothing_is_trusted),
 		cmocka_unit_test(the_worst_reason_comes_first),
