@@ -262,11 +262,21 @@ static void move_to(struct diff_change *change, enum eventlog_component role, co
 	rf_copy(change->key, sizeof(change->key), key);
 }
 
+/* Shim's first list of revoked versions, to which it goes back where Secure Boot is off
+ * (SBAT_VAR_ORIGINAL). */
+static bool is_first_sbat(const struct boot_item *item)
+{
+	return item && strcmp(item->name, "SbatLevel") == 0 &&
+	       strcmp(item->text, "sbat,1,2021030218") == 0;
+}
+
 /* With Secure Boot off nobody asks who signed, and shim checks no image. */
 static bool follows_secure_boot(const struct diff_change *change)
 {
 	const struct boot_item *item = change->now ? change->now : change->was;
 
+	if (is_first_sbat(change->was) || is_first_sbat(change->now))
+		return true;
 	if (change->was && change->now)
 		return false;
 	return change->role == COMPONENT_AUTHORITY || is_nameless_image(item) ||

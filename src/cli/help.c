@@ -233,7 +233,7 @@ static bool group_first(size_t i)
 }
 
 /* Does name stand in the group that has the first len characters of first ("attest baseline")? */
-static bool in_group(const char *name, const char *first, size_t len)
+static bool continues(const char *name, const char *first, size_t len)
 {
 	return strncmp(name, first, len) == 0 && name[len] == ' ';
 }
@@ -248,7 +248,7 @@ static void completion_group(FILE *out, size_t i, size_t len)
 	for (; i < cli_commands_count; i++) {
 		const char *word = cli_commands[i].name + len + 1;
 
-		if (!in_group(cli_commands[i].name, first, len))
+		if (!continues(cli_commands[i].name, first, len))
 			continue;
 		size_t word_len = strcspn(word, " ");
 
@@ -277,7 +277,7 @@ static bool inner_first(size_t i)
 	size_t len = inner_len(cli_commands[i].name);
 
 	for (size_t k = 0; len && k < i; k++) {
-		if (in_group(cli_commands[k].name, cli_commands[i].name, len))
+		if (continues(cli_commands[k].name, cli_commands[i].name, len))
 			return false;
 	}
 	return len > 0;

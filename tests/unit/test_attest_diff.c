@@ -128,6 +128,7 @@ static void typed_command(struct machine *m)
 static void no_secure_boot(struct machine *m)
 {
 	m->secure_boot = false;
+	m->sbat = "sbat,1,2021030218\n"; /* shim goes back to its first list */
 }
 
 static void new_mok(struct machine *m)

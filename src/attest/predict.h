@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the next boot will measure: the story of the last one with what changed on disk in its
+ * place. Only what can be worked out is changed; the rest is said in words and stays as it was.
+ */
+#ifndef RF_ATTEST_PREDICT_H
+#define RF_ATTEST_PREDICT_H
+
+#include "attest/boot.h"
+
+#define PREDICT_MAX_FILES 4096u
+#define PREDICT_MAX_NOTES 32u
+
+/* A file on disk now. */
+struct predict_file {
+	char path[512]; /* as the running system names it: "/boot/vmlinuz-6.1.0-56-amd64" */
+	struct attest_digest flat[4]; /* of the whole file, as boot loaders measure it */
+	size_t flat_count;
+	struct attest_digest image[4]; /* Authenticode, of a PE file; none where not known */
+	size_t image_count;
+};
+
+struct predict_input {
+	const struct predict_file *files;
+	size_t files_count;
+	/* Contents of the boot loader's configuration (grub.cfg) that will be read; empty when
+	 * nobody could read it. */
+	struct rf_slice config;
+	/* "6.1.0-56-amd64"; NULL: the newest kernel on disk of the old one's kind. */
+	const char *version;
+};
+
+struct predict_notes {
+	char lines[PREDICT_MAX_NOTES][256];
+	size_t count, dropped;
+};
+
+/*
+ * Predicts. out is a boot that owns its items (values borrow from last and from arena); notes: what
+ * was assumed, and what could not be predicted. Returns how many items are others than in the last
+ * boot (0: the next boot is the same as far as can be seen), or negative: RF_E_MISSING when files
+ * do not say enough to predict at all (the error says which), -ENOMEM.
+ */
+struct rf_arena;
+int predict_boot(struct attest_hasher *hasher, const struct boot *last,
+		 const struct predict_input *input, struct rf_arena *arena, struct boot *out,
+		 struct predict_notes *notes, struct rf_err *err) RF_MUST_CHECK;
+
+/* Compares versions as people order them: numbers by value ("6.1.0-9" before "6.1.0-10"). Below,
+ * at or above 0. */
+int predict_version_compare(const char *a, const char *b);
+
+#endif
