@@ -131,11 +131,33 @@ static size_t sequence_at(struct rf_slice text, uint32_t *out)
 	return len;
 }
 
+/* Adds the visible ASCII at the start of text in one piece; returns how much there was. */
+static size_t add_ascii(struct words *w, struct rf_slice text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.data[len] >= 0x20 && text.data[len] < 0x7f)
+		len++;
+	size_t room = w->size - w->len - sizeof(ELLIPSIS);
+
+	if (len <= room) {
+		add_piece(w, (const char *)text.data, len);
+		return len;
+	}
+	/* As much as fits, then the end is marked. */
+	add_piece(w, (const char *)text.data, room);
+	add_piece(w, (const char *)text.data, len);
+	return len;
+}
+
 void words_add_utf8(struct words *w, struct rf_slice text)
 {
 	uint32_t c = 0;
 
 	for (size_t i = 0; i < text.len && !w->cut;) {
+		i += add_ascii(w, (struct rf_slice){text.data + i, text.len - i});
+		if (i == text.len || w->cut)
+			return;
 		size_t len = sequence_at((struct rf_slice){text.data + i, text.len - i}, &c);
 
 		if (len == 0) {
