@@ -21,13 +21,16 @@ enum evidence_kind {
 	EVIDENCE_EK_CERT = 6,	/* DER; may stand several times (chain) */
 	EVIDENCE_PCRS = 7,	/* u16 alg, u8 pcr, u8 length, bytes; repeated (big endian alg) */
 	EVIDENCE_BOOT_LOG = 8,	/* binary_bios_measurements */
-	EVIDENCE_IMA = 9, /* u16 alg of the template digests (0x0004 usual), then the binary list */
+	EVIDENCE_IMA = 9, /* u16 (little endian) alg of the template digests (0x0004 usual), then
+			     the binary list */
 	EVIDENCE_USERSPACE = 10, /* systemd's tpm2-measure.log */
 	EVIDENCE_TXT_LOG = 11,
 	EVIDENCE_QUOTE12 = 12, /* TPM 1.2: TPM_QUOTE_INFO or TPM_QUOTE_INFO2 as signed; with it
 				  SIGNATURE is the bare RSA number and AK_PUBLIC a TPM_PUBKEY */
-	EVIDENCE_FILES = 13,   /* JSON: boot files on disk with their Authenticode and flat digests,
-				  so that a digest gets a path (hints) */
+	/* JSON: boot files on disk, so that a digest gets a path (hints): [{"path": "/boot/...",
+	   "size": N, "sha1": HEX, "sha256": HEX, "sha384": HEX, and for a boot program
+	   "authenticode": {"sha1": HEX, ...}, "signers": ["name", ...]}] */
+	EVIDENCE_FILES = 13,
 	EVIDENCE_MODULES = 14, /* JSON: loaded modules (hints) */
 	EVIDENCE_NONCE = 15,   /* the nonce as the collector got it */
 };

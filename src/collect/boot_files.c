@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "attest/pe.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -20,6 +21,7 @@
 
 struct walk {
 	struct sys *sys;
+	struct attest_hasher *hasher;
 	json_t *files;
 	size_t files_count;
 	int64_t bytes;
@@ -42,6 +44,54 @@ static void take_digests(char *text, json_t *object)
 	}
 }
 
+static void add_signers(struct walk *w, const struct pe *pe, json_t *object)
+{
+	json_t *signers = json_array();
+	struct pe_signature signature;
+	size_t at = 0;
+
+	while (pe_signature_next(w->hasher, pe, &at, &signature, NULL) > 0)
+		json_array_append_new(signers, json_string(signature.signer));
+	json_object_set_new(object, "signers", signers);
+}
+
+/* For a boot program: what firmware measures of it, and who signed. Others get nothing. */
+static void add_program(struct walk *w, const char *path, json_t *object)
+{
+	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384};
+	RF_AUTOBUF struct rf_buf bytes = {0};
+	struct pe pe;
+
+	if (sys_probe(w->sys, "boot-image", path, &bytes, NULL) < 0 ||
+	    pe_open(rf_buf_slice(&bytes), &pe, NULL) < 0)
+		return;
+	json_t *digests = json_object();
+
+	for (size_t i = 0; i < RF_COUNT(algs); i++) {
+		RF_AUTOBUF struct rf_buf hex = {0};
+		struct attest_digest digest;
+		char name[16];
+
+		if (pe_digest(w->hasher, &pe, algs[i], PE_AS_MEASURED, &digest) < 0)
+			continue;
+		rf_buf_add_hex(&hex, digest.bytes, digest.len);
+		json_object_set_new(digests, attest_alg_name(algs[i], name),
+				    json_string(rf_buf_text(&hex)));
+	}
+	json_object_set_new(object, "authenticode", digests);
+	add_signers(w, &pe, object);
+}
+
+/* Programs by the names that they have below /boot; reading all else whole would be for nothing. */
+static bool may_be_program(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t len = strlen(name);
+
+	return (len > 4 && rf_equal_nocase(name + len - 4, ".efi")) || rf_starts(name, "vmlinu") ||
+	       rf_starts(name, "kernel") || rf_starts(name, "linux") || rf_starts(name, "Image");
+}
+
 static void add_file(struct walk *w, const char *path, const struct sys_stat *st)
 {
 	RF_AUTOBUF struct rf_buf answer = {0};
@@ -57,6 +107,8 @@ static void add_file(struct walk *w, const char *path, const struct sys_stat *st
 
 	json_object_set_new(file, "path", json_string(path));
 	take_digests((char *)answer.data, file);
+	if (may_be_program(path))
+		add_program(w, path, file);
 	json_array_append_new(w->files, file);
 }
 
@@ -85,9 +137,12 @@ json_t *boot_files_json(struct sys *sys)
 {
 	struct walk w = {.sys = sys, .files = json_array()};
 
-	if (!w.files)
+	if (!w.files || attest_hasher_new(&w.hasher, NULL) < 0) {
+		json_decref(w.files);
 		return NULL;
+	}
 	walk_dir(&w, "/boot", 0);
 	walk_dir(&w, "/efi", 0);
+	attest_hasher_free(w.hasher);
 	return w.files;
 }
