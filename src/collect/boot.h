@@ -15,7 +15,10 @@ struct boot_row {
 	bool has_securityfs; /* /sys/kernel/security holds something */
 };
 
-/* Fills the TPM's columns and the table pcr. */
+/* 2, 1 (for 1.2), 0 for none; unknown where there is one that does not tell. */
+struct fact_int boot_tpm_version(struct sys *sys);
+
+/* Fills the TPM's columns. */
 void boot_tpm_fill(struct sys *sys, struct fact_sink *out, struct boot_row *b);
 
 /* Fills loader, loader_password, rescue_password and ctrl_alt_del_masked. */

@@ -42,8 +42,8 @@ enum collect_reach {
 	COLLECT_FILES_ONLY,
 	COLLECT_PROCESSES, /* /proc/PID/exe, fd, ns: Landlock would hide them; and sockets */
 	COLLECT_NETLINK,   /* links, the packet filter, audit */
+	COLLECT_TPM,	   /* the TPM's device */
 	COLLECT_BPF,	   /* netlink, names of BPF programs, net.core.bpf_jit_*: CAP_SYS_ADMIN */
-	COLLECT_TPM,	   /* the TPM */
 };
 
 struct collector {
@@ -77,6 +77,6 @@ collect_fn collect_boot, collect_attest_verdict, collect_kernel, collect_cpu, co
 	collect_certificates, collect_links, collect_bridges, collect_tc, collect_config,
 	collect_storage_targets, collect_libvirt_conf, collect_qemu_conf, collect_libvirt,
 	collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files, collect_xml_files,
-	collect_host;
+	collect_host, collect_tpm;
 
 #endif

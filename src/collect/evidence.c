@@ -19,13 +19,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/evidence.h"
+#include "collect/ima_list.h"
 #include "collect/tpm_text.h"
 #include "sys/state.h"
 
 #define MIN_NONCE    8
 #define AK_MAX_BYTES 8192u
 #define QUOTE_TRIES  5
-#define IMA_DIR	     "/sys/kernel/security/ima/"
 /* What is quoted: 16 and 23 can be reset by anyone and prove nothing. */
 #define QUOTED_PCRS 0x7effffu
 
@@ -345,33 +345,20 @@ static int add_logs(struct builder *b)
 /* Read after the quote, so that it is at least as long as what was quoted. */
 static int add_ima(struct builder *b)
 {
-	/* One file for each bank since Linux 6.10; the one without a name is SHA-1's. */
-	static const struct {
-		const char *path;
-		uint8_t alg;
-	} lists[] = {
-		{IMA_DIR "binary_runtime_measurements", ATTEST_SHA1},
-		{IMA_DIR "binary_runtime_measurements_sha256", ATTEST_SHA256},
-		{"/sys/kernel/security/integrity/ima/binary_runtime_measurements", ATTEST_SHA1}};
-	struct rf_err why = {0};
-	int rc = -ENOENT;
+	IMA_FILE_AUTO struct ima_file file = {0};
+	RF_AUTOBUF struct rf_buf section = {0};
+	int rc = ima_file_read(b->sys, &file);
 
-	for (size_t i = 0; rc == -ENOENT && i < RF_COUNT(lists); i++) {
-		RF_AUTOBUF struct rf_buf section = {0}, list = {0};
-
-		rc = sys_read(b->sys, lists[i].path, IMA_MAX_BYTES, &list, &why);
-		if (rc < 0 || !list.len)
-			continue;
-		rf_buf_add_byte(&section, lists[i].alg);
-		rf_buf_add_byte(&section, 0);
-		rf_buf_add(&section, list.data, list.len);
-		b->has_ima = true;
-		return section.failed ? rf_fail(b->err, -ENOMEM, "IMA list")
-				      : add(b, EVIDENCE_IMA, rf_buf_slice(&section));
+	if (rc < 0) {
+		note(b, "no IMA list: what ran since the boot is not known (%s)", rf_code_text(rc));
+		return 0;
 	}
-	note(b, "no IMA list: what ran since the boot is not known%s%s",
-	     rc < 0 && rc != -ENOENT ? "; " : "", rc < 0 && rc != -ENOENT ? rf_err_text(&why) : "");
-	return 0;
+	rf_buf_add_byte(&section, (uint8_t)file.alg);
+	rf_buf_add_byte(&section, (uint8_t)(file.alg >> 8));
+	rf_buf_add(&section, file.list.data, file.list.len);
+	b->has_ima = true;
+	return section.failed ? rf_fail(b->err, -ENOMEM, "IMA list")
+			      : add(b, EVIDENCE_IMA, rf_buf_slice(&section));
 }
 
 static void fill_meta(struct builder *b)

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "collect/ima_list.h"
 #include "collect/kernel_modules.h"
 #include "collect/util.h"
 
@@ -124,13 +125,13 @@ static void files_done(struct module_files *files)
 	rf_map_done(&files->loaded);
 }
 
-/* What the file tells of its signature; -1 when it was not read (why is written as a gap). */
+/* What the file tells of its signature: 1 it has one, 0 none; -1 when it was not read (why is
+ * written as a gap). */
 static int file_signature(struct sys *sys, struct fact_sink *out, const char *name,
-			  const char *path, char *signer, size_t size)
+			  const char *path, struct modsig *sig)
 {
 	RF_AUTOBUF struct rf_buf tail = {0};
 	struct rf_err err = {0};
-	struct modsig sig;
 	int rc = sys_probe(sys, "module-tail", path, &tail, &err);
 
 	if (rc < 0) {
@@ -138,9 +139,7 @@ static int file_signature(struct sys *sys, struct fact_sink *out, const char *na
 			 "The module's file cannot be read: %s.", rf_err_text(&err));
 		return -1;
 	}
-	rc = modsig_parse(rf_buf_slice(&tail), &sig, NULL);
-	if (rc == 1)
-		rf_copy(signer, size, sig.signer[0] ? sig.signer : sig.key_id);
+	rc = modsig_parse(rf_buf_slice(&tail), sig, NULL);
 	if (rc < 0)
 		fact_gap(out, FACT_T_MODULE, name, "has_signature", path,
 			 "The bytes behind the module are marked as a signature but cannot be "
@@ -168,45 +167,131 @@ struct module_context {
 	const struct kconfig *config;
 	struct fact_sink *out;
 	struct module_files *files;
+	struct ima_index ima;
+	int ima_rc;
 };
+
+/*
+ * The kernel's own verdict, the only one there is: which certificates it has built in cannot be
+ * read from outside. It marks with E what it could not verify, if it checks at all.
+ */
+static const char *signature_state(const struct module_context *c, const char *name,
+				   const char *taint)
+{
+	char checks = kconfig_get(c->config, "CONFIG_MODULE_SIG");
+
+	if (taint && strchr(taint, 'E'))
+		return "unverified";
+	if (taint && checks)
+		return checks == 'y' ? "verified" : "unchecked";
+	fact_gap(c->out, FACT_T_MODULE, name, "signature_state", "/proc/config.gz",
+		 "Whether this kernel checks signatures (CONFIG_MODULE_SIG) is not known: its "
+		 "configuration is neither in /proc nor in /boot.");
+	return NULL;
+}
+
+/* A line of the probe file-digest for that algorithm; NULL when there is none. */
+static const char *digest_line(char *answer, uint16_t alg)
+{
+	char name[16];
+	size_t len = strlen(attest_alg_name(alg, name));
+
+	for (char *cursor = answer, *line; (line = rf_line_next(&cursor));) {
+		if (strncmp(line, name, len) == 0 && line[len] == ' ')
+			return line + len + 1;
+	}
+	return NULL;
+}
+
+/* Is the file on disk the one that was measured when the module was loaded? */
+static const char *on_disk(const struct module_context *c, const char *name, const char *path)
+{
+	const struct attest_digest *measured = path[0] ? ima_index_find(&c->ima, path) : NULL;
+	RF_AUTOBUF struct rf_buf answer = {0}, hex = {0};
+
+	if (c->ima_rc < 0 && c->ima_rc != -ENOENT) {
+		fact_gap(c->out, FACT_T_MODULE, name, "on_disk", c->ima.file.path,
+			 "IMA's list cannot be read (%s); run as root.", rf_code_text(c->ima_rc));
+		return NULL;
+	}
+	if (!measured)
+		return "not measured";
+	int rc = sys_probe(c->sys, "file-digest", path, &answer, NULL);
+	const char *now =
+		rc == 0 && answer.len ? digest_line((char *)answer.data, measured->alg) : NULL;
+
+	if (rc == -ENOENT)
+		return "missing";
+	if (!now || !measured->alg) {
+		fact_gap(
+			c->out, FACT_T_MODULE, name, "on_disk", path,
+			"The file, or what was measured of it, is not known, so that they cannot be "
+			"compared.");
+		return NULL;
+	}
+	rf_buf_add_hex(&hex, measured->bytes, measured->len);
+	return strcmp(rf_buf_text(&hex), now) == 0 ? "same" : "changed";
+}
+
+/* Where its file is; "" when no list tells. depmod writes absolute paths for modules outside. */
+static void module_path(const struct module_context *c, const char *name, char *out, size_t size)
+{
+	const char *below = rf_map_get(&c->files->paths, name);
+
+	out[0] = '\0';
+	if (below)
+		rf_format(out, size, "%s%s%s", below[0] == '/' ? "" : c->files->dir,
+			  below[0] == '/' ? "" : "/", below);
+}
+
+/* Fills in what the signature says, where the file could be read. */
+static void fill_signature(struct module_context *c, struct fact_module *row, struct modsig *sig)
+{
+	bool plain = rf_ends(row->path, ".ko");
+	int has = plain ? file_signature(c->sys, c->out, row->name, row->path, sig)
+			: kernel_signature(c->config, c->out, row->name, row->path, row->taint);
+
+	row->has_signature = (struct fact_int){has >= 0, has};
+	row->signature_state = signature_state(c, row->name, row->taint);
+	if (plain) {
+		row->signer = sig->signer[0] ? sig->signer : sig->key_id;
+		row->signature_hash = sig->hash;
+		return;
+	}
+	static const char *const columns[] = {"signer", "signature_hash"};
+
+	for (size_t i = 0; i < RF_COUNT(columns); i++)
+		fact_gap(c->out, FACT_T_MODULE, row->name, columns[i], row->path,
+			 "It stands in the module's file, which was not read because it is "
+			 "compressed or not below the kernel's module folder; modinfo shows it.");
+}
 
 /* One line of /proc/modules: name size uses deps state address (taints). */
 static void put_module(struct module_context *c, char *line)
 {
-	char *cursor = line, signer[256] = "", path[RF_MAX_PATH_BYTES] = "", file[256], taint[32];
+	char *cursor = line, path[RF_MAX_PATH_BYTES], file[256], taint[32];
 	const char *name = rf_word_next(&cursor), *size = rf_word_next(&cursor);
+	struct modsig sig = {0};
 	int64_t bytes;
 
 	if (!size || rf_num(size, 10, 0, INT64_MAX, &bytes) < 0 || strchr(name, '/'))
 		return;
-	const char *below = rf_map_get(&c->files->paths, name);
-
-	/* depmod writes absolute paths for modules outside the folder. */
-	if (below)
-		rf_format(path, sizeof(path), "%s%s%s", below[0] == '/' ? "" : c->files->dir,
-			  below[0] == '/' ? "" : "/", below);
+	module_path(c, name, path, sizeof(path));
 	rf_format(file, sizeof(file), "/sys/module/%s/taint", name);
 	bool has_taint = sys_read_line(c->sys, file, taint, sizeof(taint)) == 0;
 
 	if (!has_taint)
 		fact_gap(c->out, FACT_T_MODULE, name, "taint", file,
 			 "The kernel does not tell what the module taints.");
-	int sig =
-		rf_ends(path, ".ko")
-			? file_signature(c->sys, c->out, name, path, signer, sizeof(signer))
-			: kernel_signature(c->config, c->out, name, path, has_taint ? taint : NULL);
-	fact_put_module(c->out,
-			&(struct fact_module){.name = name,
-					      .size_bytes = FACT_INT(bytes),
-					      .taint = has_taint ? taint : NULL,
-					      .has_signature = {sig >= 0, sig},
-					      .signer = rf_ends(path, ".ko") ? signer : NULL,
-					      .path = path,
-					      .source = "/proc/modules"});
-	if (!rf_ends(path, ".ko"))
-		fact_gap(c->out, FACT_T_MODULE, name, "signer", path,
-			 "The signer stands in the module's file, which was not read because it is "
-			 "compressed or not below the kernel's module folder; modinfo shows it.");
+	struct fact_module row = {.name = name,
+				  .size_bytes = FACT_INT(bytes),
+				  .taint = has_taint ? taint : NULL,
+				  .path = path,
+				  .source = "/proc/modules"};
+
+	fill_signature(c, &row, &sig);
+	row.on_disk = on_disk(c, name, path);
+	fact_put_module(c->out, &row);
 	if (rf_map_set(&c->files->loaded, name, c) < 0)
 		rf_fail(&c->out->err, -ENOMEM, "modules");
 }
@@ -215,7 +300,7 @@ static void put_modules(struct sys *sys, const struct kconfig *config, struct fa
 			struct module_files *files)
 {
 	RF_AUTOBUF struct rf_buf buf = {0};
-	struct module_context c = {sys, config, out, files};
+	struct module_context c = {.sys = sys, .config = config, .out = out, .files = files};
 	/* No such file: a kernel without loadable modules, which therefore has none loaded. */
 	int rc = util_read(sys, out, FACT_T_MODULE, "", "/proc/modules", RF_MAX_PROC_BYTES, &buf);
 
@@ -227,8 +312,10 @@ static void put_modules(struct sys *sys, const struct kconfig *config, struct fa
 	}
 	char *cursor = rc > 0 && buf.len ? (char *)buf.data : NULL;
 
+	c.ima_rc = cursor ? ima_index_read(sys, ".ko", &c.ima) : 0;
 	for (char *line; (line = rf_line_next(&cursor));)
 		put_module(&c, line);
+	ima_index_done(&c.ima);
 }
 
 /* Lines that end with a backslash go on in the next one; joins them in place. */

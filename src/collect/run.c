@@ -135,8 +135,8 @@ static int child_sandbox(const struct collector *c, const struct collect_options
 		[COLLECT_FILES_ONLY] = SANDBOX_COLLECT_FILES,
 		[COLLECT_PROCESSES] = SANDBOX_COLLECT_PROCESSES,
 		[COLLECT_NETLINK] = SANDBOX_COLLECT_NET,
-		[COLLECT_BPF] = SANDBOX_COLLECT_BPF,
 		[COLLECT_TPM] = SANDBOX_COLLECT_TPM,
+		[COLLECT_BPF] = SANDBOX_COLLECT_BPF,
 	};
 	enum sandbox_profile profile = SANDBOX_COLLECT_FILES;
 

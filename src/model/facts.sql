@@ -132,6 +132,9 @@ CREATE TABLE module (
 	taint TEXT, -- letters of /sys/module/M/taint: O out of tree, E unsigned, F forced, P proprietary; '' for none
 	has_signature INTEGER, -- 1 when the file carries an appended signature
 	signer TEXT, -- name of the signer
+	signature_hash TEXT, -- hash of the signature: sha256, sha512 ...; '' when there is no signature
+	signature_state TEXT, -- the kernel's own verdict: verified (it checks signatures and did not mark the module), unverified (it marked it with E), unchecked (it checks none)
+	on_disk TEXT, -- file and IMA's list: same (as it was measured), changed (since it was measured), missing (was measured, is gone), not measured
 	path TEXT, -- the .ko file
 	source TEXT, -- /proc/modules
 	PRIMARY KEY (host, name)
@@ -1320,6 +1323,7 @@ CREATE TABLE pcr (
 	bank TEXT NOT NULL, -- sha1, sha256, sha384 ...
 	pcr INTEGER NOT NULL, -- 0 to 23
 	value TEXT, -- hexadecimal
+	state TEXT, -- explained (the logs give this value), unexplained (they give another, or do not speak of it though they must), unused (as after a start), unlogged (extended by software that keeps no log that we know)
 	source TEXT, -- /sys/class/tpm/...
 	PRIMARY KEY (host, bank, pcr)
 );
@@ -1356,6 +1360,59 @@ CREATE TABLE attest_reason (
 	allowed_by TEXT, -- rule of the baseline that allows it; '' for none
 	source TEXT, -- the log and event, or the baseline
 	PRIMARY KEY (host, number)
+);
+
+-- The TPM, and what it and the logs say of how this host was booted.
+CREATE TABLE tpm (
+	host TEXT NOT NULL, -- the host
+	version INTEGER, -- 2, 1 (for 1.2) or 0 for none
+	manufacturer TEXT, -- letters that the TPM gives: IFX, STM, INTC, AMD, NTC, IBM ...; '' when there is none
+	vendor TEXT, -- its model, as it says
+	firmware TEXT, -- version of its firmware
+	software INTEGER, -- 1 for an emulator or simulator, also where a hypervisor gives it to a VM
+	resource_manager INTEGER, -- 1 when /dev/tpmrm0 is there, so that programs can share it
+	locked_out INTEGER, -- 1 after too many wrong passwords
+	owner_auth INTEGER, -- 1 when the owner has a password
+	lockout_auth INTEGER, -- 1 when the lockout hierarchy has one
+	ek_certificate INTEGER, -- 1 when the maker left a certificate for its endorsement key
+	banks TEXT, -- banks that are switched on: sha1,sha256
+	empty_banks TEXT, -- those of them in which PCR 0 to 7 were never extended; anyone may fill them as he likes
+	measured_boot TEXT, -- how the boot was measured: none, firmware (nothing after it), static (firmware and boot loader, PCR 8, 9, 11 or 12), dynamic (TXT or another late launch, PCR 17 to 19)
+	log_events INTEGER, -- events in the firmware's log; 0 when there is none
+	log_explains INTEGER, -- 1 when the logs give the value of every PCR that they must, in every bank
+	log_problem TEXT, -- what they do not explain; '' for nothing
+	source TEXT, -- /sys/class/tpm, /dev/tpmrm0
+	PRIMARY KEY (host)
+);
+
+-- What was measured at this boot: the firmware's log, that of a dynamic launch, systemd's.
+CREATE TABLE boot_event (
+	host TEXT NOT NULL, -- the host
+	log TEXT NOT NULL, -- firmware, txt, userspace
+	event INTEGER NOT NULL, -- its number in that log, from 0
+	pcr INTEGER, -- 0 to 23
+	type TEXT, -- EV_EFI_BOOT_SERVICES_APPLICATION ...; '' in the userspace log
+	part TEXT, -- what part of the machine it is about: firmware, boot application, kernel command line ...
+	proof TEXT, -- whether its digest proves the words: proved, hint (the words are no part of it) ...
+	name TEXT, -- variable, path, command
+	text TEXT, -- in words; believe them only where they are proved
+	digest TEXT, -- in the strongest bank: sha256:HEX
+	source TEXT, -- the log
+	PRIMARY KEY (host, log, event)
+);
+
+-- IMA: what the kernel measured since it started.
+CREATE TABLE ima_summary (
+	host TEXT NOT NULL, -- the host
+	entries INTEGER, -- in the list; 0 when IMA measures nothing
+	violations INTEGER, -- of them those whose content is not known, because the file was open for writing
+	first_violation TEXT, -- the file of the first; '' for none
+	signed_entries INTEGER, -- that came with a signature
+	explains INTEGER, -- 1 when the list gives the value of PCR 10 in every bank; 0 when not
+	weak_banks INTEGER, -- 1 when a bank got SHA-1 digests filled up with zeros (kernels before 5.8)
+	boot_aggregate INTEGER, -- 1 when its first entry fits the PCRs of the boot
+	source TEXT, -- the list
+	PRIMARY KEY (host)
 );
 
 -- Data, not collected: the value that a missing .vmx key has, by product and hardware version (data/vmx-defaults.yaml).

@@ -251,8 +251,6 @@ static void a_tpm_is_described(void **state)
 	host_collect(&h, collect_boot);
 	assert_fact(&h, "SELECT tpm_version||tpm_sha256_live||'/'||event_log_bytes FROM boot",
 		    "21/10");
-	assert_fact(&h, "SELECT count(*) FROM pcr", "48");
-	assert_fact(&h, "SELECT value FROM pcr WHERE bank='sha256' AND pcr=7", "ab01");
 	/* One register that nobody extended: this bank is not fed. */
 	host_file(&h, "/sys/class/tpm/tpm0/pcr-sha256/7", "0000\n");
 	host_collect(&h, collect_boot);
@@ -274,8 +272,8 @@ static void other_tpms(void **state)
 		 "000"},
 		{{{"/sys/class/tpm/tpm0/tpm_version_major", "1\n"},
 		  {"/sys/class/tpm/tpm0/device/pcrs", "PCR-00: 3A 3F \nPCR-xx: 1\nPCR-24: 1\n"}},
-		 "SELECT bank||pcr||value FROM pcr",
-		 "sha103a3f"},
+		 "SELECT tpm_version||tpm_sha256_live FROM boot",
+		 "10"},
 		{{{"/sys/class/tpm/tpm0/device/caps", "x"}},
 		 "SELECT tpm_version||tpm_sha256_live FROM boot",
 		 "10"},
