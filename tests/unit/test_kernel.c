@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collector kernel: command line, settings, modules and their signatures, access control. */
 #include "machine_test.h"
+
+#include "ima_test.h"
 #include "modsig_test.h"
 
 #include <zlib.h>
@@ -180,6 +182,81 @@ static void probe_of(struct test_host *h, const char *path, const void *data, si
 	host_bytes(h, name, data, len);
 }
 
+/* A probe's answer for a file. */
+static void digest_of(struct test_host *h, const char *path, const char *sha256)
+{
+	char name[512] = "/.ringfence/probe/file-digest/", text[256];
+
+	for (const char *p = path; *p; p++) {
+		size_t n = strlen(name);
+
+		snprintf(name + n, sizeof(name) - n, *p == '/' ? "%%2F" : "%c", *p);
+	}
+	snprintf(text, sizeof(text), "size 3\nsha1 00\nsha256 %s\n", sha256);
+	host_file(h, name, text);
+}
+
+static void modules_are_held_against_what_was_measured(void **state)
+{
+#define DIR "/lib/modules/" TEST_RELEASE "/kernel/"
+	static const struct ask cases[] = {
+		{"SELECT on_disk FROM module WHERE name='good'", "same"},
+		{"SELECT on_disk FROM module WHERE name='bad'", "changed"},
+		/* Measured twice: the last one counts. */
+		{"SELECT on_disk FROM module WHERE name='twice'", "same"},
+		{"SELECT on_disk FROM module WHERE name='lost'", "missing"},
+		{"SELECT on_disk FROM module WHERE name='unseen'", "not measured"},
+		{"SELECT COALESCE(on_disk, '?') FROM module WHERE name='open'", "?"},
+		{"SELECT count(*) FROM fact_gap WHERE col='on_disk'", "1"},
+		{"SELECT DISTINCT signature_state FROM module", "unchecked"},
+	};
+	struct maker ima = {0};
+	struct test_host h;
+	/* The list's maker begins each digest with a byte of ours, then 2, 3 and zeros. */
+	static const char tail[] = "0203"
+				   "0000000000000000000000000000000000000000000000000000000000";
+	char digest[80];
+
+	(void)state;
+	host_make(&h);
+	host_uname(&h);
+	host_file(&h, "/boot/config-" TEST_RELEASE, "# CONFIG_MODULE_SIG is not set\n");
+	host_file(&h, "/lib/modules/" TEST_RELEASE "/modules.dep",
+		  "kernel/good.ko:\nkernel/bad.ko:\nkernel/twice.ko:\nkernel/lost.ko:\n"
+		  "kernel/unseen.ko:\nkernel/open.ko:\n");
+	host_file(&h, "/proc/modules",
+		  "good 1 0 - Live 0\nbad 1 0 - Live 0\ntwice 1 0 - Live 0\nlost 1 0 - Live 0\n"
+		  "unseen 1 0 - Live 0\nopen 1 0 - Live 0\n");
+	static const char *const names[] = {"good", "bad", "twice", "lost", "unseen", "open"};
+
+	for (size_t i = 0; i < RF_COUNT(names); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "/sys/module/%s/taint", names[i]);
+		host_file(&h, path, "\n");
+	}
+	ima_add(&ima, "boot_aggregate", 1);
+	ima_add(&ima, DIR "good.ko", 0x11);
+	ima_add(&ima, DIR "bad.ko", 0x22);
+	ima_add(&ima, DIR "twice.ko", 0x33);
+	ima_add(&ima, DIR "twice.ko", 0x44);
+	ima_add(&ima, DIR "lost.ko", 0x55);
+	ima_add_violation(&ima, DIR "open.ko");
+	host_bytes(&h, "/sys/kernel/security/ima/binary_runtime_measurements", ima.list.data,
+		   ima.list.len);
+	snprintf(digest, sizeof(digest), "11%s", tail);
+	digest_of(&h, DIR "good.ko", digest);
+	snprintf(digest, sizeof(digest), "23%s", tail);
+	digest_of(&h, DIR "bad.ko", digest);
+	snprintf(digest, sizeof(digest), "44%s", tail);
+	digest_of(&h, DIR "twice.ko", digest);
+	digest_of(&h, DIR "open.ko", digest);
+	host_collect(&h, collect_kernel);
+	ask_all(&h, cases);
+	rf_buf_done(&ima.list);
+	host_done(&h);
+}
+
 static void loaded_modules_are_described(void **state)
 {
 	static const struct ask cases[] = {
@@ -198,6 +275,11 @@ static void loaded_modules_are_described(void **state)
 		 "col='has_signature'",
 		 "1"},
 		{"SELECT has_signature FROM module WHERE name='gone'", "NULL"},
+		{"SELECT signature_hash FROM module WHERE name='evil'", ""},
+		{"SELECT group_concat(name||' '||signature_state) FROM (SELECT * FROM module "
+		 "WHERE name IN ('x_tables', 'evil', 'stray') ORDER BY name)",
+		 "evil unverified,stray unverified,x_tables verified"},
+		{"SELECT DISTINCT on_disk FROM module", "not measured"},
 	};
 	RF_AUTOBUF struct rf_buf file = {0};
 	struct test_host h;
@@ -437,6 +519,7 @@ int main(void)
 		cmocka_unit_test(without_proc_there_is_one_gap),
 		cmocka_unit_test(module_parameters_are_read),
 		cmocka_unit_test(loaded_modules_are_described),
+		cmocka_unit_test(modules_are_held_against_what_was_measured),
 		cmocka_unit_test(modprobe_configuration_blocks),
 		cmocka_unit_test(what_a_kernel_has_may_be_unknown),
 		cmocka_unit_test(access_control_is_told),
