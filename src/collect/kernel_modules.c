@@ -203,10 +203,21 @@ static const char *digest_line(char *answer, uint16_t alg)
 	return NULL;
 }
 
+/* IMA names a file by where it really is: on most hosts /lib is a link to /usr/lib. */
+static const struct attest_digest *measured_of(const struct module_context *c, const char *path)
+{
+	char real[RF_MAX_PATH_BYTES];
+	const struct attest_digest *found = path[0] ? ima_index_find(&c->ima, path) : NULL;
+
+	if (!found && rf_starts(path, "/lib/") && rf_format(real, sizeof(real), "/usr%s", path))
+		found = ima_index_find(&c->ima, real);
+	return found;
+}
+
 /* Is the file on disk the one that was measured when the module was loaded? */
 static const char *on_disk(const struct module_context *c, const char *name, const char *path)
 {
-	const struct attest_digest *measured = path[0] ? ima_index_find(&c->ima, path) : NULL;
+	const struct attest_digest *measured = measured_of(c, path);
 	RF_AUTOBUF struct rf_buf answer = {0}, hex = {0};
 
 	if (c->ima_rc < 0 && c->ima_rc != -ENOENT) {

@@ -1562,6 +1562,10 @@ CREATE VIEW virt_host AS SELECT * FROM host WHERE is_virt_host = 1;
 -- key:
 CREATE VIEW boot_host AS SELECT b.*, h.arch, h.init, h.is_guest, h.cpu_vendor FROM boot b JOIN host h ON h.host = b.host;
 
+-- The TPM with what matters of its host.
+-- key:
+CREATE VIEW tpm_host AS SELECT t.*, h.init, h.is_guest FROM tpm t JOIN host h ON h.host = t.host;
+
 -- Hosts with what confines programs: mac_active and apparmor_active are 1 or 0; vm_profiles counts the AppArmor profiles that
 -- libvirt needs to make one for each VM. NULL where the tables could not be read.
 -- key:

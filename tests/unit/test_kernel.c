@@ -236,7 +236,7 @@ static void modules_are_held_against_what_was_measured(void **state)
 		host_file(&h, path, "\n");
 	}
 	ima_add(&ima, "boot_aggregate", 1);
-	ima_add(&ima, DIR "good.ko", 0x11);
+	ima_add(&ima, "/usr" DIR "good.ko", 0x11);
 	ima_add(&ima, DIR "bad.ko", 0x22);
 	ima_add(&ima, DIR "twice.ko", 0x33);
 	ima_add(&ima, DIR "twice.ko", 0x44);
