@@ -43,6 +43,18 @@ void verdict_input_done(struct verdict_input *in)
 
 /* ---- roots ---- */
 
+static bool may_hold_certificates(struct rf_slice file)
+{
+	static const char *const marks[] = {"-----BEGIN CERTIFICATE", "-----BEGIN TRUSTED CERT",
+					    "-----BEGIN X509"};
+
+	for (size_t i = 0; i < RF_COUNT(marks); i++) {
+		if (memmem(file.data, file.len, marks[i], strlen(marks[i])))
+			return true;
+	}
+	return file.len && file.data[0] == 0x30; /* DER: a SEQUENCE */
+}
+
 static int read_root(struct verdict_input *in, const char *dir, const char *name,
 		     struct rf_err *err)
 {
@@ -53,7 +65,16 @@ static int read_root(struct verdict_input *in, const char *dir, const char *name
 		return rf_fail(err, -ENOMEM, "no memory for root certificates");
 	in->root_files = files;
 	files[in->root_files_count] = (struct rf_buf){0};
-	return common_read_file(path, RF_MAX_FILE_BYTES, &files[in->root_files_count++], err);
+	struct rf_buf *file = &files[in->root_files_count++];
+	int rc = common_read_file(path, RF_MAX_FILE_BYTES, file, err);
+
+	/* The folder of an authority holds its private key too. */
+	if (rc == 0 && !may_hold_certificates(rf_buf_slice(file))) {
+		rf_wipe(file->data, file->len);
+		rf_buf_done(file);
+		in->root_files_count--;
+	}
+	return rc;
 }
 
 /* Every certificate file of the folder; others are passed over. */
@@ -79,8 +100,10 @@ static int read_roots(struct verdict_input *in, const char *dir, struct rf_err *
 	}
 	rf_free(names);
 	if (rc == 0 && in->root_files_count == 0)
-		rc = rf_fail(err, RF_E_MISSING,
-			     "--ek-roots %s: no file that ends in .pem, .crt, .cer or .der", dir);
+		rc = rf_fail(
+			err, RF_E_MISSING,
+			"--ek-roots %s: no certificate in a file that ends in .pem, .crt, .cer or .der",
+			dir);
 	return rc;
 }
 

@@ -177,8 +177,9 @@ def test_files_measured_that_the_tpm_did_not_see(tmp_path):
 def test_makers_roots(tpm, evidence, tmp_path):
     roots = tmp_path / "roots"
     roots.mkdir()
+    (roots / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     r = ringfence("attest", "verify", evidence, "--ek-roots", roots)
-    assert r.code == 1 and "no file that ends in .pem" in r.err
+    assert r.code == 1 and "no certificate in a file that ends in .pem" in r.err
     for name in ("swtpm-localca-rootca-cert.pem", "issuercert.pem"):
         shutil.copy(tpm.folder / "ca" / name, roots)
     doc, _ = verdict(evidence, "--nonce", NONCE, "--ek-roots", roots)
