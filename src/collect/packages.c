@@ -233,7 +233,7 @@ static void put_package(struct lists *lists, const struct wanted *w)
 		.arch = p->arch,
 		.version = p->version,
 		.source_name = p->source,
-		.state = p->state ? p->state : "unknown",
+		.state = p->state,
 		.source = DPKG_STATUS,
 	};
 
@@ -247,6 +247,12 @@ static void put_package(struct lists *lists, const struct wanted *w)
 	if (w->origin || !lists->incomplete)
 		row.origin = w->origin ? w->origin : "";
 	fact_put_package(lists->out, &row);
+	if (p->state)
+		return;
+	RF_AUTOFREE char *key = rf_asprintf("%s/%s", p->name, p->arch ? p->arch : "");
+
+	fact_gap(lists->out, FACT_T_PACKAGE, key ? key : p->name, "state", DPKG_STATUS,
+		 "its paragraph in %s has no Status that can be read", DPKG_STATUS);
 }
 
 /* Makes the table of what is looked for; packages that are gone for good are left out. */
