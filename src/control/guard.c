@@ -51,13 +51,18 @@ static int guard_authorize(void *arg, int action, const char *a, const char *b, 
 		return function_allowed(b) ? SQLITE_OK : guard_deny(guard, "the function", b);
 	if (action != SQLITE_READ)
 		return guard_deny(guard, "anything but SELECT, such as", a);
-	const struct fact_table *table = fact_table_find(a);
+	const struct fact_table *table = guard ? guard->last : NULL;
 
+	/* SQLite asks for each column of a table in turn. */
+	if (!table || strcmp(table->name, a) != 0)
+		table = fact_table_find(a);
 	if (table) {
 		size_t id = (size_t)fact_table_id(table);
 
-		if (guard)
+		if (guard) {
+			guard->last = table;
 			guard->tables[id / 64] |= (uint64_t)1 << id % 64;
+		}
 		return SQLITE_OK;
 	}
 	/* SQLite never asks about the columns of a subquery or of WITH x AS (...). */

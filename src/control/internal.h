@@ -9,8 +9,9 @@
 /* ---- guard.c: SQL of strangers runs read-only, on facts alone, and not for ever ---- */
 
 struct sql_guard {
-	uint64_t tables[2]; /* out: fact tables that were read */
-	char denied[96];    /* out: what was refused; "" when nothing */
+	uint64_t tables[2];	       /* out: fact tables that were read */
+	char denied[96];	       /* out: what was refused; "" when nothing */
+	const struct fact_table *last; /* the one asked about before */
 };
 
 /* From here on the connection prepares only SELECTs over fact tables. guard may be NULL to only
