@@ -198,7 +198,10 @@ class Lab:
 
     def guard(self, hook=None, **keys):
         """Every port guarded, each with its own addresses, all in a zone of their own."""
-        self.tool("open", *([hook] if hook else []))
+        p = self.run(TOOL, self.pins, "open", *([hook] if hook else []), check=False)
+        if p.returncode and "no tcx" in p.stderr:
+            pytest.skip("no tcx in this kernel (6.6)")
+        assert p.returncode == 0, p.stderr
         self.tool("zones", "0:0", "1:1")
         self.tool("attach", *[p.name for p in self.ports])
         for p in self.ports:

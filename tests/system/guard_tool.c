@@ -441,8 +441,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[2], VERBS[i].name) != 0 || argc - 3 < VERBS[i].least)
 			continue;
 		options.existing = VERBS[i].run != do_open;
-		if (argc > 3 && strcmp(argv[3], "clsact") == 0)
-			options.hook = GUARD_HOOK_CLSACT;
+		if (argc > 3 && strcmp(argv[3], "tcx") == 0)
+			options.hook = GUARD_HOOK_TCX;
 		rc = guard_open(&options, &guard, &err);
 		if (rc == 0)
 			rc = VERBS[i].run(argv + 3);

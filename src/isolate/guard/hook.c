@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the guard's programs hang on a link: by tcx where the kernel has it, else by clsact. What the
+/* How the guard's programs hang on a link: by clsact, or by tcx where that was chosen. What the
  * first process chose stands in the settings, and holds for every other. */
 #include <errno.h>
 

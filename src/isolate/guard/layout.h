@@ -67,8 +67,8 @@ enum guard_verdict {
 		GUARD_VERDICT_COUNT
 };
 
-/* How the programs hang on links. BEST: tcx where the kernel has it (6.6), else clsact. */
-enum guard_hook { GUARD_HOOK_BEST, GUARD_HOOK_CLSACT, GUARD_HOOK_TCX };
+/* How the programs hang on links: docs/adr/0010. tcx needs kernel 6.6. */
+enum guard_hook { GUARD_HOOK_CLSACT, GUARD_HOOK_TCX };
 
 enum guard_mode {
 	GUARD_MODE_DENY = 0, /* the default: nothing passes */

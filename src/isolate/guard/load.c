@@ -106,8 +106,8 @@ static int settings_init(struct guard *guard, enum guard_hook hook, struct rf_er
 	s->probe = (uint32_t)random[1] << 16;
 	s->event_ns = 1000000000u / EVENTS_PER_SECOND;
 	s->cursor = 1;
-	if (hook == GUARD_HOOK_BEST)
-		hook = guard_tcx_works() ? GUARD_HOOK_TCX : GUARD_HOOK_CLSACT;
+	if (hook == GUARD_HOOK_TCX && !guard_tcx_works())
+		return rf_fail(err, RF_E_UNSUPPORTED, "this kernel has no tcx (6.6)");
 	s->hook = hook;
 	guard->zones[0].to[0] = 1;
 	guard->zones[0].restricted = 1;
@@ -287,7 +287,7 @@ static int guard_begin(struct guard *guard, const struct guard_options *options,
 							   : rf_code_text(-errno));
 	guard_lock(guard);
 	rc = existing ? open_existing(guard, err)
-		      : open_or_load(guard, options ? options->hook : GUARD_HOOK_BEST, err);
+		      : open_or_load(guard, options ? options->hook : GUARD_HOOK_CLSACT, err);
 	guard_unlock(guard);
 	return rc;
 }
