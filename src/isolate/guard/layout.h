@@ -126,7 +126,7 @@ struct guard_port {
 	__u32 pps, pps_burst;	/* 0: no limit */
 	__u32 flood_pps, flood_burst;
 	__u32 revision; /* the policy's own number, shown with events */
-	__u32 reserved;
+	__u32 reserved[2];
 	struct guard_v4 v4[GUARD_V4];
 	struct guard_v6 v6[GUARD_V6];
 	__u8 macs[GUARD_MACS][8];     /* 6 bytes each, padded with 0 */
