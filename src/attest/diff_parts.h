@@ -78,7 +78,7 @@ bool diff_names_kernel(struct rf_slice word, size_t place);
 /* The next word of rest, which moves on; false at the end. */
 bool diff_next_word(struct rf_slice *rest, struct rf_slice *out);
 
-/* The whole text of an item: its value where that is longer than the text kept. */
+/* The whole text of an item, as it was measured where it is a command. */
 struct rf_slice diff_text(const struct boot_item *item);
 
 #endif

@@ -171,6 +171,13 @@ static inline void add_grub_run(struct log_build *b, const struct machine *m)
 	add_grub(b, "grub_cmd: ", "set timeout=0");
 	if (m->extra_command)
 		add_grub(b, "grub_cmd: ", m->extra_command);
+	/* An entry of the menu is one command, with all that stands in it. */
+	rf_format(text, sizeof(text),
+		  "menuentry Debian {\n\tlinux /boot/vmlinuz-%s %s\n\tinitrd "
+		  "/boot/initrd.img-%s\n}",
+		  m->version, m->options, m->version);
+	add_grub(b, "grub_cmd: ", text);
+	add_grub(b, "grub_cmd: ", "setparams Debian");
 	rf_format(path, sizeof(path), "/boot/vmlinuz-%s", m->version);
 	rf_format(text, sizeof(text), "linux %s %s", path, m->options);
 	add_grub(b, "grub_cmd: ", text);
