@@ -92,13 +92,13 @@ bool diff_is_config(const char *name)
 
 struct rf_slice diff_text(const struct boot_item *item)
 {
-	size_t len = strlen(item->text);
+	bool text = item->component == COMPONENT_CMDLINE ||
+		    item->component == COMPONENT_LOADER_COMMAND;
 
-	/* Only texts have values that may be shown in place of the text. */
-	if ((item->component == COMPONENT_CMDLINE || item->component == COMPONENT_LOADER_COMMAND) &&
-	    item->value.len > len && event_is_text(item->value))
+	/* What is shown is cut, and its line ends are spelt out. */
+	if (text && item->value.len > 0 && event_is_text(item->value))
 		return item->value;
-	return (struct rf_slice){(const uint8_t *)item->text, len};
+	return rf_slice_text(item->text);
 }
 
 /* ---- roles ---- */
