@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/esx.h"
 #include "attest/imasig.h"
 #include "attest/pe.h"
 #include "base/mem.h"
@@ -135,11 +136,31 @@ static int imasig(struct attest_hasher *hasher, char **argv, struct rf_err *err)
 	return rc;
 }
 
+/* esx FILE: a line for each PCR */
+static int esx(struct attest_hasher *hasher, char **argv, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf file = {0};
+	const struct esx_pcr *rows = NULL;
+	struct esx_log *log = NULL;
+	char name[16];
+	int rc = file_read(argv[0], &file);
+
+	if (rc == 0)
+		rc = esx_open(hasher, rf_buf_slice(&file), &log, err);
+	int count = rc ? rc : esx_compare(hasher, log, &rows, err);
+
+	for (int i = 0; i < count; i++)
+		printf("%s %u %s\n", attest_alg_name(rows[i].alg, name), rows[i].pcr,
+		       esx_verdict_name(rows[i].verdict));
+	esx_free(log);
+	return count < 0 ? count : 0;
+}
+
 static const struct {
 	const char *name;
 	int args;
 	int (*run)(struct attest_hasher *hasher, char **argv, struct rf_err *err);
-} commands[] = {{"pe", 1, show}, {"signed", 2, signed_by}, {"imasig", 2, imasig}};
+} commands[] = {{"pe", 1, show}, {"signed", 2, signed_by}, {"imasig", 2, imasig}, {"esx", 1, esx}};
 
 int main(int argc, char **argv)
 {
