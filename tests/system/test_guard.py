@@ -181,6 +181,25 @@ def test_the_egress_of_others_is_a_second_layer(lab):
     assert a.state()["in"].strip() == "0"
 
 
+def test_a_locked_port_forwards_its_own_addresses_only(lab):
+    """The bridge alone, with the guard off: what was learned before, and what an older policy had, is forgotten."""
+    a, b, _ = lab.ports
+    old, learned = mac(60), mac(61)
+    a.send(BROADCAST + learned + udp(a.ip, b.ip))
+    lab.guard()
+    a.policy(zone=1, more=colons(old))
+    lab.tool("fence", "vnet0")
+    table = lab.run("bridge", "fdb", "show", "br", "br0", "brport", "vnet0").stdout
+    assert colons(old) in table and colons(a.mac) in table and colons(learned) not in table
+    a.policy(zone=1)
+    lab.tool("fence", "vnet0")
+    lab.tool("unload")
+    for source, data in ((old, "bad030"), (learned, "bad031"), (b.mac, "bad032"), (a.mac, "600d30")):
+        a.send(BROADCAST + source + udp(a.ip, b.ip, data=data))
+    frames = b.received()
+    assert [f for f in frames if "bad03" in f] == [] and len(only(frames, "600d30")) == 1
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_enforcement_outlives_the_agent(lab, hook):
     a, b, _ = lab.ports

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "isolate/guard/internal.h"
 
+#define STRANGERS_MAX 256
+
 static const struct {
 	uint16_t attribute;
 	size_t offset;
@@ -155,6 +157,67 @@ int guard_bridge_address(uint32_t ifindex, const uint8_t mac[6], bool add, struc
 	return rf_fail(err, rc, "link %u: address table: %s", ifindex, rf_code_text(rc));
 }
 
+static bool port_has(const struct guard_port *port, const uint8_t mac[6])
+{
+	if (memcmp(port->mac, mac, 6) == 0)
+		return true;
+	for (unsigned i = 0; i < port->n_macs; i++)
+		if (memcmp(port->macs[i], mac, 6) == 0)
+			return true;
+	return false;
+}
+
+/* Static entries of a port that its policy does not have (any more). */
+struct strangers {
+	const struct guard_port *port;
+	uint8_t macs[STRANGERS_MAX][6];
+	size_t count;
+};
+
+static int mac_take(const struct nlattr *attr, void *arg)
+{
+	if (mnl_attr_get_type(attr) == NDA_LLADDR && mnl_attr_get_payload_len(attr) == 6)
+		memcpy(arg, mnl_attr_get_payload(attr), 6);
+	return MNL_CB_OK;
+}
+
+static int entry_take(const struct nlmsghdr *answer, void *arg)
+{
+	const struct ndmsg *entry = mnl_nlmsg_get_payload(answer);
+	struct strangers *s = arg;
+	uint8_t mac[6] = {0};
+
+	if (answer->nlmsg_type != RTM_NEWNEIGH ||
+	    mnl_nlmsg_get_payload_len(answer) < sizeof(*entry) ||
+	    entry->ndm_ifindex != (int)s->port->ifindex || entry->ndm_state != NUD_NOARP)
+		return MNL_CB_OK;
+	(void)mnl_attr_parse(answer, sizeof(*entry), mac_take, mac);
+	if (!port_has(s->port, mac) && s->count < STRANGERS_MAX)
+		memcpy(s->macs[s->count++], mac, 6);
+	return MNL_CB_OK;
+}
+
+/* Flushing leaves static entries, and one of an older policy would pass the lock. */
+static int strangers_remove(const struct guard_port *port, struct rf_err *err)
+{
+	char buffer[256] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct ndmsg *entry = mnl_nlmsg_put_extra_header(request, sizeof(*entry));
+	struct strangers s = {.port = port};
+	int rc;
+
+	request->nlmsg_type = RTM_GETNEIGH;
+	request->nlmsg_flags = NLM_F_DUMP;
+	entry->ndm_family = AF_BRIDGE;
+	rc = guard_nl_talk(request, entry_take, &s);
+	if (rc)
+		return rf_fail(err, rc, "link %u: address table: %s", port->ifindex,
+			       rf_code_text(rc));
+	for (size_t i = 0; rc == 0 && i < s.count; i++)
+		rc = guard_bridge_address(port->ifindex, s.macs[i], false, err);
+	return rc;
+}
+
 int guard_fence(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 {
 	struct guard_bridge_port fence;
@@ -169,6 +232,8 @@ int guard_fence(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 		rc = guard_bridge_address(ifindex, port.mac, true, err);
 	for (unsigned i = 0; rc == 0 && i < port.n_macs; i++)
 		rc = guard_bridge_address(ifindex, port.macs[i], true, err);
+	if (rc == 0)
+		rc = strangers_remove(&port, err);
 	if (rc)
 		return rc;
 	fence.locked = true;

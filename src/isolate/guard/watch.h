@@ -32,7 +32,7 @@ int guard_bridge_set(uint32_t ifindex, const struct guard_bridge_port *port,
 int guard_bridge_address(uint32_t ifindex, const uint8_t mac[6], bool add,
 			 struct rf_err *err) RF_MUST_CHECK;
 /* Locks a guarded port to the addresses of its policy: static entries, no learning, no flooding,
- * what was learned forgotten. */
+ * what was learned, or stood there for an older policy, forgotten. */
 int guard_fence(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_MUST_CHECK;
 
 /* The nft rule that drops what comes in by links of these names ("vnet*") without a guard's mark:
