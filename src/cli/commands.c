@@ -107,6 +107,25 @@ const struct cli_command cli_commands[] = {
 	{"doctor", "", "what this machine can and cannot do",
 	 "TPM, IMA, Secure Boot, KVM, libvirt, BPF, BTF, cgroups, Landlock ... each with the line that mends it.",
 	 "ringfence doctor", OPT_ALWAYS | OPT(OUTPUT), 0, 0, cmd_doctor},
+	{"modules", "",
+	 "loaded kernel modules: who signed them, and what changed since the last boot",
+	 "Each loaded module with its signature, its signer, what it taints, and whether its file is still "
+	 "the one that IMA measured. The kernel's own verdict is shown: which certificates it has built in "
+	 "cannot be read from outside. As root the list of each boot is kept in --state-dir, so that the "
+	 "next boot can be held against it.\n\n"
+	 "Exit status: 0, or 2 when a module is unsigned, not verified or changed on disk.",
+	 "ringfence modules\n"
+	 "ringfence modules -a\n"
+	 "ringfence modules --from web-3.tar.gz -o json",
+	 OPT_ALWAYS | OPT(FROM) | OPT(OUTPUT) | OPT(STATE_DIR) | OPT(ALL), 0, 0, cmd_modules},
+	{"attest status", "", "does this host prove what it booted, and what is missing",
+	 "Whether there is a TPM, whether firmware, boot loader and kernel measure into it, whether the logs "
+	 "explain the measurements, and whether only signed code runs. Each part that is missing comes with "
+	 "the next step. Run it as root to see all.",
+	 "ringfence attest status\n"
+	 "ringfence attest status --from web-3.tar.gz\n"
+	 "ringfence attest status -o json",
+	 OPT_ALWAYS | OPT(FROM) | OPT(OUTPUT), 0, 0, cmd_attest_status},
 	{"attest evidence", "", "what this host booted, in one file, signed by its TPM",
 	 "Asks the TPM to sign the values of its registers (a quote over every bank) with a key that never "
 	 "leaves it, and adds the boot log, the IMA list and the certificates that a verifier needs. The "

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/common.h"
 #include "collect/run.h"
@@ -167,6 +168,40 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	util_paths_done(&paths.vmx);
 	util_paths_done(&paths.xml);
 	util_paths_done(&paths.approved);
+	if (rc < 0) {
+		fact_store_close(store);
+		return rc;
+	}
+	*out = store;
+	return 0;
+}
+
+int common_some_facts(const struct cli_args *args, const char *const *names,
+		      struct fact_store **out, struct rf_err *err)
+{
+	struct collector table[16];
+	const struct collect_request req = {.host = true};
+	struct fact_store *store = NULL;
+	struct sys *sys = NULL;
+	size_t count = 0;
+
+	for (; *names; names++) {
+		for (size_t i = 0; i < collectors_count && count < RF_COUNT(table); i++) {
+			if (strcmp(collectors[i].name, *names) == 0)
+				table[count++] = collectors[i];
+		}
+	}
+	int rc = common_open_source(args, &sys, err);
+	const struct collect_options options = {
+		.sys = sys, .req = &req, .table = table, .table_count = count};
+
+	if (!rc)
+		rc = fact_store_open(&store, err);
+	if (!rc)
+		rc = collect_run(store, &options, err);
+	if (!rc)
+		rc = fact_store_finish(store, err);
+	sys_close(sys);
 	if (rc < 0) {
 		fact_store_close(store);
 		return rc;
