@@ -3,7 +3,7 @@
 
 PCRs names the registers whose value must differ from `base` of the same host, by design of the boot chain and not by what was
 seen: 4 boot programs, 7 Secure Boot, 8 what GRUB runs, 9 what GRUB reads, 10 IMA, 14 machine owner's keys. IMA's first entry
-holds PCR 0 to 9, so that 10 always goes with them."""
+holds PCR 0 to 9, so that 10 always goes with them. Reasons names what `ringfence attest diff` must say, all of it."""
 import dataclasses
 
 IMA_POLICY = """# What the host measures: programs, libraries, modules, what root reads.
@@ -38,6 +38,7 @@ class Settings:
     release: str = "1.0"   # of the package lab-agent
     firmware: tuple = ()   # names of edits of the variable store
     tpm: str = "tpm"       # folder of the TPM's state; empty for none
+    keeps_state: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Variant:
     what: str
     change: dict
     pcrs: tuple
+    reasons: tuple
 
 
-def variant(name, what, pcrs=(), **change):
-    return Variant(name, what, change, pcrs)
+def variant(name, what, pcrs=(), reasons="", **change):
+    return Variant(name, what, change, pcrs, tuple(reasons.split()))
 
 
 EXTRA_ENTRY = """menuentry 'Memory test' {
@@ -57,24 +59,29 @@ EXTRA_ENTRY = """menuentry 'Memory test' {
 }
 """
 
+GRUB, KERNEL = "boot-loader-file-changed", "kernel-changed initrd-changed ima-file-unknown"
 VARIANTS = [
-    variant("base", "the host as it was installed; two such boots differ in nothing but IMA's order"),
-    variant("kernel", "another kernel, with its initramfs and its line in grub.cfg", (4, 8, 9), newer_kernel=True),
-    variant("grubcfg", "grub.cfg has another timeout and one more entry", (8, 9), grub_timeout=1, grub_extra=EXTRA_ENTRY),
-    variant("cmdline", "one more word on the kernel's command line", (8, 9),
+    variant("base", "the host as it was installed; two such boots differ in nothing"),
+    variant("kernel", "another kernel, with its initramfs and its line in grub.cfg", (4, 8, 9), f"{KERNEL} {GRUB}", newer_kernel=True),
+    variant("grubcfg", "grub.cfg has another timeout and one more entry", (8, 9), GRUB, grub_timeout=1, grub_extra=EXTRA_ENTRY),
+    variant("cmdline", "one more word on the kernel's command line", (8, 9), f"kernel-command-line-changed {GRUB}",
             command_line=Settings.command_line + " mitigations=off"),
-    variant("no-secureboot", "Secure Boot switched off in the firmware", (4, 7), firmware=("secure_boot_off",)),
+    variant("no-secureboot", "Secure Boot switched off in the firmware", (4, 7), "secure-boot-switched",
+            firmware=("secure_boot_off",)),
     variant("no-log", "Secure Boot off, and GRUB hands over without the kernel's EFI stub: no boot log", (4, 7, 8, 9),
             firmware=("secure_boot_off",), efi_stub=False),
-    variant("mok", "a machine owner's key enrolled", (14,), firmware=("mok_add",)),
-    variant("initrd", "the initramfs was tampered with", (9,), initrd_note="a line that nobody ordered"),
+    variant("mok", "a machine owner's key enrolled", (14,), "mok-changed", firmware=("mok_add",)),
+    variant("initrd", "the initramfs was tampered with", (9,), "initrd-changed ima-file-changed",
+            initrd_note="a line that nobody ordered"),
     variant("unsigned-module", "an unsigned module is loaded: refused under Secure Boot, else the kernel is tainted", (10,),
-            module=True),
-    variant("ima-policy", "IMA has another policy", (10,), ima_policy=OTHER_IMA_POLICY),
-    variant("dbx", "the list of revoked programs has one more entry", (7,), firmware=("dbx_add",)),
-    variant("no-tpm", "the chip is missing", (), tpm=""),
-    variant("other-tpm", "another TPM: the same boot, another identity", (), tpm="other-tpm"),
-    variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9),
+            "ima-file-unknown", module=True),
+    variant("ima-policy", "IMA has another policy", (10,), "ima-file-changed", ima_policy=OTHER_IMA_POLICY),
+    variant("dbx", "the list of revoked programs has one more entry", (7,), "revocation-list-changed", firmware=("dbx_add",)),
+    variant("no-tpm", "the chip is missing", tpm=""),
+    variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
+            tpm="other-tpm", keeps_state=False),
+    variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one: no evidence", tpm="other-tpm"),
+    variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9), f"{KERNEL} {GRUB} ima-file-changed",
             newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
 ]
 BY_NAME = {v.name: v for v in VARIANTS}
@@ -94,3 +101,8 @@ def parse(text):
     if any(p < 10 for p in pcrs):
         pcrs.add(10)
     return Settings(**settings), sorted(pcrs)
+
+
+def reasons(text):
+    """What `ringfence attest diff` must say of a boot against base."""
+    return {reason for name in text.split("+") for reason in BY_NAME[name].reasons}

@@ -59,7 +59,18 @@ def file_name(name):
 
 
 def with_tpm(names):
-    return [n for n in names if "no-tpm" not in n]
+    """Those that have a quote."""
+    return [n for n in names if "no-tpm" not in n and "swapped-tpm" not in n]
+
+
+def with_log(names):
+    return [n for n in with_tpm(names) if "no-log" not in n]
+
+
+def only_ima(name):
+    """What IMA measured is judged by rules of the baseline, and these boots differ in nothing else."""
+    expected = variants.reasons(name.split("#")[0])
+    return expected and all(r.startswith("ima-") for r in expected)
 
 
 def secure_boot(name):
@@ -82,9 +93,9 @@ def lab(tmp_path_factory):
     yield Lab(folder, done.stdout + done.stderr)
 
 
-def ringfence_json(*args):
-    done = subprocess.run([EXE, *map(str, args)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+def ringfence_json(*args, code=0):
+    done = subprocess.run([EXE, *map(str, args)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
@@ -105,13 +116,10 @@ def test_the_quote_is_good(lab, name, tmp_path):
     assert refused.returncode == 1 and "nonce" in refused.stderr
 
 
-@pytest.mark.parametrize("name", with_tpm(NAMES))
+@pytest.mark.parametrize("name", with_log(NAMES))
 def test_the_logs_explain_the_registers(lab, name):
     """By the second reader and by the product; in every bank."""
     sections, quoted = lab.evidence(name), lab.pcrs(name)
-    if "no-log" in name:
-        assert BOOT_LOG not in sections
-        return
     replayed = measured.boot_replay(sections[BOOT_LOG][0])
     assert set(quoted) == set(replayed) == {"sha1", "sha256"}
     log = lab.folder / "log"
@@ -129,7 +137,107 @@ def test_only_the_registers_of_the_change_differ(lab, name):
     base, now = lab.pcrs("base"), lab.pcrs(name)
     expected = lab.meta(name)["pcrs"]
     for bank in ("sha1", "sha256"):
-        assert [p for p in base[bank] if now[bank][p] != base[bank][p]] == expected, bank
+        assert sorted(p for p in base[bank] if now[bank][p] != base[bank][p]) == expected, bank
+
+
+def changes(told):
+    return {c["reason"] for c in told}, {p for c in told for p in c["pcrs"]}
+
+
+@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if n != "base"])
+def test_the_difference_in_words(lab, name):
+    """Every cause by its name and its registers, and nothing else. That IMA's first entry follows the others is no cause."""
+    expected = variants.reasons(name.split("#")[0]) - {"other-tpm"}
+    pcrs = set(lab.meta(name)["pcrs"])
+    if not any(r.startswith("ima-") for r in expected):
+        pcrs -= {10}
+    told = ringfence_json("attest", "diff", "-o", "json", lab.folder / "base.evidence", lab.folder / f"{file_name(name)}.evidence",
+                          code=2 if expected else 0)
+    assert changes(told["changes"]) == (expected, pcrs)
+    assert told["words"].endswith("nothing else" if expected else "nothing changed")
+
+
+def test_words_for_people(lab):
+    """The sentence that an administrator reads first."""
+    said = {}
+    for name in ("base#2", "grubcfg", "cmdline", "kernel"):
+        lab.meta(name)
+        said[name] = subprocess.run([EXE, "attest", "diff", lab.folder / "base.evidence", lab.folder / f"{file_name(name)}.evidence"],
+                                    capture_output=True, text=True, timeout=60).stdout.split("\n")[1].strip()
+    assert said["base#2"] == "nothing changed"
+    assert said["grubcfg"] == "grub.cfg changed; nothing else"
+    assert said["cmdline"] == "kernel command line: added: mitigations=off; grub.cfg changed; nothing else"
+    old, new = (lab.meta(n)["kernel"].removesuffix("-cloud-amd64") for n in ("base", "kernel"))
+    assert said["kernel"].startswith(f"kernel {old} -> {new}; initrd changed; grub.cfg changed; ")
+
+
+@pytest.fixture(scope="module")
+def baseline(lab, tmp_path_factory):
+    """The base boot, approved by name."""
+    path = tmp_path_factory.mktemp("baseline") / "lab-host.yaml"
+    done = subprocess.run([EXE, "attest", "baseline", "create", lab.folder / "base.evidence", "-o", path, "--nonce",
+                           lab.meta("base")["nonce"], "--by", "A Tester", "--name", "first"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def verify(lab, baseline, name, code):
+    roots = lab.folder / "ek-roots"
+    if not roots.exists():
+        roots.mkdir()
+        for pem in (lab.folder / "host/authority").glob("*cert.pem"):
+            (roots / pem.name).write_bytes(pem.read_bytes())
+    return ringfence_json("attest", "verify", "-o", "json", "--baseline", baseline, "--nonce", lab.meta(name)["nonce"], "--ek-roots",
+                          roots, lab.folder / f"{file_name(name)}.evidence", code=code)
+
+
+def verdict_of(name):
+    """(verdict, exit status) that a boot must get against the baseline."""
+    expected = variants.reasons(name.split("#")[0])
+    if not expected:
+        return "trusted", 0
+    return ("warning", 0) if expected == {"revocation-list-changed"} else ("untrusted", 2)
+
+
+@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if not only_ima(n)])
+def test_the_verdict(lab, baseline, name):
+    """What was approved is trusted; each change is named; the only other words are about protections that are off now."""
+    lab.meta(name)
+    state, code = verdict_of(name)
+    told = verify(lab, baseline, name, code)
+    assert told["verdict"] == state and told["quote_proved"]
+    grave = {r["reason"] for r in told["reasons"] if r["effect"] != "note"}
+    expected = {r for r in variants.reasons(name.split("#")[0]) if not r.startswith("ima-")}
+    off = set() if secure_boot(name) else {"secure-boot-off", "lockdown-off"}
+    assert grave - {"other-ak"} == expected | off
+    assert "ek-not-verified" not in {r["reason"] for r in told["reasons"]}, "the authority was given"
+
+
+@pytest.mark.parametrize("name, reason", [("no-tpm", "no-tpm"), ("swapped-tpm", "no-tpm"), ("no-log", "log-missing")])
+def test_what_cannot_be_judged_is_never_trusted(lab, baseline, name, reason):
+    if name not in NAMES:
+        pytest.skip(f"{name} is booted with RINGFENCE_LAB=all")
+    told = verify(lab, baseline, name, 2 if name == "no-log" else 1)
+    assert reason in {r["reason"] for r in told["reasons"]}, told["reasons"]
+
+
+def test_a_forged_pair_is_refused(lab, baseline, tmp_path):
+    """The log of a good boot beside the quote of another: each is genuine, together they are a lie."""
+    good, bad = lab.evidence("base"), lab.evidence("cmdline")
+    bad[BOOT_LOG] = good[BOOT_LOG]
+    path = tmp_path / "forged"
+    path.write_bytes(b"RFEVID1\n" + b"".join(struct.pack("<II", kind, len(body)) + body
+                                             for kind, bodies in bad.items() for body in bodies))
+    told = ringfence_json("attest", "verify", "-o", "json", "--baseline", baseline, "--nonce", lab.meta("cmdline")["nonce"], path,
+                          code=2)
+    assert told["verdict"] == "untrusted"
+    assert "pcr-not-explained-by-log" in {r["reason"] for r in told["reasons"]}, told["reasons"]
+
+
+def test_old_evidence_does_not_answer_a_new_question(lab, baseline):
+    told = ringfence_json("attest", "verify", "-o", "json", "--baseline", baseline, "--nonce", lab.meta("grubcfg")["nonce"],
+                          lab.folder / "base.evidence", code=2)
+    assert "nonce-wrong" in {r["reason"] for r in told["reasons"]}
 
 
 def test_the_host_stays_the_same_one(lab):
@@ -140,7 +248,7 @@ def test_the_host_stays_the_same_one(lab):
     first = lab.evidence("base")
     for name in with_tpm(NAMES):
         now = lab.evidence(name)
-        assert (now[EK_PUBLIC] == first[EK_PUBLIC]) == ("other-tpm" not in name), name
+        assert (now[EK_PUBLIC] == first[EK_PUBLIC]) == (name != "other-tpm"), name
         for part, kind in (("cert", EK_CERT), ("ek", EK_PUBLIC)):
             (lab.folder / part).write_bytes(now[kind][0])
         done = subprocess.run([TOOL, "ekcert", pem, lab.folder / "cert", lab.folder / "ek", str(int(time.time()))],
@@ -153,6 +261,7 @@ def test_a_host_without_its_chip(lab):
     """IMA goes on and says so with an aggregate of zeros; there is no quote and no boot log to judge."""
     sections = lab.evidence("no-tpm")
     assert QUOTE not in sections and BOOT_LOG not in sections and SIGNATURE not in sections
+    assert "no TPM" in lab.meta("no-tpm")["evidence_error"]
     _, _, body = next(iter(measured.ima_entries(sections[IMA][0][2:])))
     assert body[4:].startswith(b"sha256:\0" + bytes(20)), body[:60]
 
