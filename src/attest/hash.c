@@ -4,7 +4,7 @@
  * algorithm has one context that is initialised again for each digest, so that OpenSSL looks its
  * implementation up once and not for each of a million log entries.
  */
-/* For SHA-1 and SHA-256, see hash_fast. */
+/* For hash_fast. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <string.h>
 
@@ -114,7 +114,7 @@ void attest_hasher_free(struct attest_hasher *hasher)
 }
 
 /*
- * The two hashes of IMA lists, three for each of a million entries, through libcrypto's own
+ * The hashes of PCR banks, three and more for each of a million entries, through libcrypto's own
  * functions: EVP's dispatch costs as much as hashing a hundred bytes does, so that this doubles the
  * rate. False for other algorithms.
  */
@@ -131,6 +131,12 @@ static bool hash_fast(uint16_t alg, struct rf_slice a, struct rf_slice b, uint8_
 
 		return SHA1_Init(&context) && SHA1_Update(&context, a.data, a.len) &&
 		       SHA1_Update(&context, b.data, b.len) && SHA1_Final(out, &context);
+	}
+	if (alg == ATTEST_SHA384) {
+		SHA512_CTX context;
+
+		return SHA384_Init(&context) && SHA384_Update(&context, a.data, a.len) &&
+		       SHA384_Update(&context, b.data, b.len) && SHA384_Final(out, &context);
 	}
 	return false;
 }
