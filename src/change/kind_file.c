@@ -99,13 +99,20 @@ static void place_done(struct place *place)
 }
 #define AUTOPLACE __attribute__((cleanup(place_done)))
 
-static bool trusted(int folder)
+/* Whether nobody but root and us can put another thing in the place of one in the folder. In a
+ * sticky folder (/tmp) that holds for what is ours: good enough on the way, not for the last. */
+static bool trusted(int folder, bool last)
 {
 	struct stat st;
 
 	if (fstat(folder, &st) < 0 || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return false;
-	return !(st.st_mode & S_IWOTH) && !((st.st_mode & S_IWGRP) && st.st_gid != 0);
+	if ((st.st_mode & S_IWOTH) && (last || !(st.st_mode & S_ISVTX)))
+		return false;
+	/* A person's own group is the person. */
+	bool own = st.st_gid == 0 || (geteuid() != 0 && st.st_gid == getegid());
+
+	return !(st.st_mode & S_IWGRP) || own || (!last && (st.st_mode & S_ISVTX));
 }
 
 /* Goes into one folder; at most once on the way is said which one others may change. */
@@ -126,7 +133,7 @@ static int step_into(struct place *place, const char *name, const char *path, si
 	}
 	close(place->folder);
 	place->folder = next;
-	if (!trusted(next) && !place->untrusted[0])
+	if (!trusted(next, false) && !place->untrusted[0])
 		rf_format(place->untrusted, sizeof(place->untrusted), "%.*s", (int)path_len, path);
 	return 0;
 }
@@ -149,6 +156,9 @@ static int place_open(const struct verb_env *env, const char *path, struct place
 		if (rc < 0)
 			return rc;
 	}
+	if (!trusted(out->folder, true) && !out->untrusted[0])
+		rf_format(out->untrusted, sizeof(out->untrusted), "%.*s",
+			  (int)(strlen(path) - strlen(name)), path);
 	return rf_copy(out->name, sizeof(out->name), name)
 		       ? 0
 		       : rf_fail(err, -ENAMETOOLONG, "%.80s: the name is too long", path);

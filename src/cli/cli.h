@@ -46,6 +46,16 @@ enum cli_option_id {
 	OPT_EK_ROOTS,
 	OPT_BY,
 	OPT_NAME,
+	OPT_ROOT,
+	OPT_DRY_RUN,
+	OPT_APPLY,
+	OPT_PLAN,
+	OPT_SAVE,
+	OPT_CONFIRM_WITHIN,
+	OPT_CONFIRM,
+	OPT_ROLLBACK,
+	OPT_KEY,
+	OPT_KNOWN,
 	OPT_COUNT
 };
 
@@ -115,5 +125,7 @@ cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, 
 	cmd_attest_verify, cmd_attest_log, cmd_attest_evidence, cmd_attest_status, cmd_modules;
 cli_command_fn cmd_attest_diff, cmd_attest_baseline_create, cmd_attest_baseline_show,
 	cmd_attest_baseline_approve;
+/* Changes. */
+cli_command_fn cmd_fix, cmd_rollback, cmd_ledger_show, cmd_ledger_verify, cmd_ledger_export;
 
 #endif

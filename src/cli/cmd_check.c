@@ -8,24 +8,12 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/check.h"
 #include "cli/common.h"
 #include "cli/rows.h"
 #include "report/report.h"
 
-#define MAX_PROFILES 16
-
-struct check {
-	struct control_set set;
-	struct fact_store *store;
-	struct finding_set findings;
-	const struct profile *profiles[MAX_PROFILES];
-	size_t profiles_count;
-	int64_t now_ms;
-	int64_t collect_ms, judge_ms;
-	char what[256];
-};
-
-static void check_done(struct check *c)
+void check_done(struct check *c)
 {
 	finding_set_done(&c->findings);
 	fact_store_close(c->store);
@@ -37,7 +25,8 @@ static int profiles_choose(struct check *c, const struct cli_args *args, struct 
 	/* What is asked of .vmx files says nothing where none was given. */
 	const char *const defaults[] = {"kvm-base", args->counts[OPT_VMX] ? "vsphere" : NULL};
 
-	for (size_t i = 0; i < args->counts[OPT_PROFILE] && c->profiles_count < MAX_PROFILES; i++)
+	for (size_t i = 0; i < args->counts[OPT_PROFILE] && c->profiles_count < CHECK_MAX_PROFILES;
+	     i++)
 		c->profiles[c->profiles_count++] =
 			profile_find(&c->set, args->values[OPT_PROFILE][i]);
 	for (size_t i = 0; args->counts[OPT_PROFILE] == 0 && i < RF_COUNT(defaults); i++) {
@@ -72,8 +61,8 @@ static void describe(struct check *c)
 		  host[0] ? ", " : "", vms, strcmp(vms, "1") == 0 ? "" : "s");
 }
 
-static int check_run(struct check *c, const struct cli_args *args, const char *const *only,
-		     size_t only_count, struct rf_err *err)
+int check_run(struct check *c, const struct cli_args *args, const char *const *only,
+	      size_t only_count, struct rf_err *err)
 {
 	int64_t start = common_now_ms();
 	int rc = profiles_choose(c, args, err);

@@ -37,7 +37,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_NONCE, "nonce", 0, "HEX", false, "the number that makes a quote fresh, 8 to 64 bytes"},
 	{OPT_AK, "ak", 0, "KIND", false, "kind of the attestation key: ecc (default) or rsa"},
 	{OPT_STATE_DIR, "state-dir", 0, "DIR", false,
-	 "where the attestation key and the last boot are kept; default /var/lib/ringfence"},
+	 "where keys, saved states and the ledger are kept; default /var/lib/ringfence"},
 	{OPT_FORMAT, "format", 0, "KIND", false, "auto (default), boot, ima or userspace"},
 	{OPT_PCR, "pcr", 0, "N", false, "this register alone, 0 to 23"},
 	{OPT_LIVE, "live", 0, NULL, false, "this machine as it is now"},
@@ -48,6 +48,19 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	 "certificates of TPM makers that you trust; without it nobody vouches for the chip"},
 	{OPT_BY, "by", 0, "WHO", false, "the name of the person who answers for it"},
 	{OPT_NAME, "name", 0, "NAME", false, "what to call this boot; default first, or next"},
+	{OPT_ROOT, "root", 0, "DIR", false,
+	 "a directory that stands for the host: an image that is mounted, a test"},
+	{OPT_DRY_RUN, "dry-run", 0, NULL, false, "only show the plan (so it is without --apply)"},
+	{OPT_APPLY, "apply", 0, NULL, false, "do it"},
+	{OPT_PLAN, "plan", 0, "FILE", false, "take this plan, saved earlier, and no new one"},
+	{OPT_SAVE, "save", 0, "FILE", false,
+	 "write the plan to a file, to be approved and applied later"},
+	{OPT_CONFIRM_WITHIN, "confirm-within", 0, "TIME", false,
+	 "undo it by itself unless confirmed in time, e.g. 60s or 5m; 0 to do without"},
+	{OPT_CONFIRM, "confirm", 0, "ID", false, "keep a change that waits to be confirmed"},
+	{OPT_ROLLBACK, "rollback", 0, "ID", false, "undo a change, byte for byte"},
+	{OPT_KEY, "key", 0, "FILE", false, "the ledger's public key"},
+	{OPT_KNOWN, "known", 0, "FILE", false, "a checkpoint that was kept elsewhere"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -202,6 +215,45 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest log evidence.rfe --pcr 4\n"
 	 "ringfence attest log -o json /sys/kernel/security/ima/binary_runtime_measurements",
 	 OPT_ALWAYS | OPT(OUTPUT) | OPT(FORMAT) | OPT(PCR), 1, 1, cmd_attest_log},
+	{"fix", "[CONTROL...]", "mend what check found: show a plan, apply it, undo it",
+	 "Judges as check does, and makes a plan of what would mend the failing controls (all, or those named): "
+	 "every change with its old and new value, what it needs and how risky it is. Nothing is changed without "
+	 "--apply. Before the first change all old states are saved; a crash at any point is undone at the next "
+	 "start. A change that could cut you off wants --confirm-within: it is undone unless you confirm.\n\n"
+	 "Exit status: 0 nothing to do or done, 1 could not do it, 2 there is something to do, 64 wrong use.",
+	 "ringfence fix                                      what would be changed\n"
+	 "ringfence fix 'host.kernel.*' --apply              do a part of it\n"
+	 "ringfence fix 'host.ssh.*' --apply --confirm-within 60s\n"
+	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it\n"
+	 "ringfence fix --save plan.json                     for approval\n"
+	 "ringfence fix --plan plan.json --apply             later; refused if something changed meanwhile\n"
+	 "ringfence fix --vmx /vmfs/web01.vmx --apply        a VM file",
+	 OPT_ALWAYS | OPT(VMX) | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(PROFILE) |
+		 OPT(SITE) | OPT(OUTPUT) | OPT(ALL) | OPT(ROOT) | OPT(STATE_DIR) | OPT(DRY_RUN) |
+		 OPT(APPLY) | OPT(PLAN) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(CONFIRM) |
+		 OPT(ROLLBACK),
+	 0, CLI_MAX_WORDS, cmd_fix},
+	{"rollback", "[ID]", "undo a change, byte for byte",
+	 "Puts back what a plan changed: content, mode, owner and labels. Without ID the newest that is in force. "
+	 "Refused, before anything is touched, when somebody else changed one of its targets since.",
+	 "ringfence rollback\n"
+	 "ringfence rollback 20261123-101010-5f3a9c01",
+	 OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 1, cmd_rollback},
+	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
+	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
+	 cmd_ledger_show},
+	{"ledger verify", "[FILE]", "prove that the ledger is complete and unaltered",
+	 "Needs the file (this host's ledger, or an exported one) and its public key. Names the entry that was "
+	 "edited, lost, moved or put in. That its end was not cut shows a checkpoint kept elsewhere: --known.\n\n"
+	 "Exit status: 0 intact, 2 not.",
+	 "ringfence ledger verify\n"
+	 "ringfence ledger verify web-3.ledger --key web-3.pub --known checkpoint.txt",
+	 OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(KEY) | OPT(KNOWN) | OPT(OUTPUT), 0, 1,
+	 cmd_ledger_verify},
+	{"ledger export", "FILE",
+	 "copy the ledger, its public key (FILE.pub) and newest checkpoint (FILE.checkpoint)", "",
+	 "ringfence ledger export web-3.ledger", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 1, 1,
+	 cmd_ledger_export},
 	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
 	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 3, cmd_man},
 	{"completion", "", "print the completion script for bash", "",
