@@ -56,6 +56,11 @@ int engine_rollback(struct engine *engine, const char *id, struct priv_result *o
 /* Undoes what was interrupted or not confirmed; said gets a line for each. */
 int engine_recover(struct engine *engine, struct rf_buf *said, struct rf_err *err) RF_MUST_CHECK;
 
+/* Calls visit with the target of every step of a plan that is in force or was interrupted: what a
+ * process that locks itself in must still be able to undo. */
+int engine_targets(struct engine *engine, int (*visit)(void *arg, const char *target), void *arg,
+		   struct rf_err *err) RF_MUST_CHECK;
+
 /* An entry of the ledger. */
 int engine_note(struct engine *engine, const char *kind, const char *about, const char *text,
 		struct rf_err *err) RF_MUST_CHECK;

@@ -96,24 +96,72 @@ int engine_undo(struct engine *engine, struct journal *journal, struct rf_err *e
 
 /* ---- on demand ---- */
 
+/* The target that a later kind of change of the plan touched too, or the number of targets. */
+static size_t later_touch(const struct journal *journal, size_t target)
+{
+	size_t first, count, t, n = journal_targets(journal);
+
+	journal_target(journal, target, &first, &count);
+	const char *name = journal_step(journal, first)->target;
+
+	for (t = target + 1; t < n; t++) {
+		journal_target(journal, t, &first, &count);
+		if (journal_touched(journal, t) &&
+		    strcmp(journal_step(journal, first)->target, name) == 0)
+			break;
+	}
+	return t;
+}
+
+/* The state that a target had behind its own changes, and before a later kind's. */
+static int own_state(struct engine *engine, struct journal *journal, size_t target,
+		     const struct verb_kind *kind, struct rf_buf *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf now = {0}, part = {0};
+	size_t first, count, later = later_touch(journal, target);
+
+	journal_target(journal, target, &first, &count);
+	int rc = kind->read(&engine->env, journal_step(journal, first)->target, &now, err);
+
+	if (!rc && (later == journal_targets(journal) || !kind->merge))
+		return rf_buf_add(out, now.data, now.len);
+	if (!rc)
+		rc = journal_saved(journal, later, &part, err);
+	return rc ? rc : kind->merge(rf_buf_slice(&now), rf_buf_slice(&part), out);
+}
+
+static int as_planned(struct engine *engine, struct journal *journal, size_t target,
+		      struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf state = {0};
+	uint8_t digest[CHANGE_DIGEST_BYTES];
+	size_t first, count;
+
+	journal_target(journal, target, &first, &count);
+	const struct change_spec *steps = journal_step(journal, first);
+	const struct verb *verb = verb_find(engine->verbs, steps->verb);
+
+	if (!verb)
+		return rf_fail(err, RF_E_UNKNOWN, "there is no verb %s any more", steps->verb);
+	int rc = own_state(engine, journal, target, verb->kind, &state, err);
+
+	if (!rc)
+		rc = verb_digest(verb->kind, rf_buf_slice(&state), digest, err);
+	if (!rc && memcmp(digest, steps[count - 1].after, sizeof(digest)) != 0 &&
+	    memcmp(digest, steps->before, sizeof(digest)) != 0)
+		rc = rf_fail(err, RF_E_CHANGED, "%s was changed by somebody else meanwhile",
+			     steps->target);
+	return rc;
+}
+
 /* A rollback is refused before anything is touched when one target is not as the plan left it. */
 static int all_as_planned(struct engine *engine, struct journal *journal, struct rf_err *err)
 {
 	int rc = 0;
 
 	for (size_t t = 0; rc == 0 && t < journal_targets(journal); t++) {
-		size_t first, count;
-
-		journal_target(journal, t, &first, &count);
-		const struct change_spec *steps = journal_step(journal, first);
-		const struct verb *verb = verb_find(engine->verbs, steps->verb);
-
-		if (!journal_touched(journal, t) || !verb)
-			continue;
-		rc = engine_is(engine, verb->kind, steps->target, steps[count - 1].after, err);
-		if (rc == RF_E_CHANGED &&
-		    engine_is(engine, verb->kind, steps->target, steps->before, NULL) == 0)
-			rc = 0;
+		if (journal_touched(journal, t))
+			rc = as_planned(engine, journal, t, err);
 	}
 	return rc == RF_E_CHANGED ? rf_wrap(err, rc, "nothing was undone") : rc;
 }
@@ -372,5 +420,43 @@ int engine_recover(struct engine *engine, struct rf_buf *said, struct rf_err *er
 	if (!rc)
 		rc = journal_each(r.store, recover_visit, &r, err);
 	journal_store_close(r.store);
+	return rc;
+}
+
+/* ---- what may have to be undone ---- */
+
+struct targets {
+	struct journal_store *store;
+	int (*visit)(void *arg, const char *target);
+	void *arg;
+};
+
+static int targets_visit(void *arg, const char *id)
+{
+	struct targets *t = arg;
+	struct journal *journal = NULL;
+	int rc = 0;
+
+	/* One that cannot be read is told of by engine_recover. */
+	if (journal_open(t->store, id, &journal, NULL) < 0)
+		return 0;
+	enum journal_state state = journal_state(journal);
+	bool matters = state != JOURNAL_PREPARING && state != JOURNAL_UNDONE;
+
+	for (size_t i = 0; rc == 0 && matters && i < journal_steps(journal); i++)
+		rc = t->visit(t->arg, journal_step(journal, i)->target);
+	journal_close(journal);
+	return rc;
+}
+
+int engine_targets(struct engine *engine, int (*visit)(void *arg, const char *target), void *arg,
+		   struct rf_err *err)
+{
+	struct targets t = {.visit = visit, .arg = arg};
+	int rc = journal_store_open(engine->state_dir, LOCK_WAIT_MS, &t.store, err);
+
+	if (!rc)
+		rc = journal_each(t.store, targets_visit, &t, err);
+	journal_store_close(t.store);
 	return rc;
 }

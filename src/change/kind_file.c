@@ -602,12 +602,27 @@ static int meta_put(const struct verb_env *env, const char *path, struct rf_slic
 				     : meta_put_at(&place, &s, path, err);
 }
 
+/* The file as it was before its mode was changed. */
+static int file_merge(struct rf_slice state, struct rf_slice part, struct rf_buf *out)
+{
+	struct file_state s, meta;
+
+	if (file_state_decode(state, &s, NULL) < 0 || file_state_decode(part, &meta, NULL) < 0)
+		return RF_E_SYNTAX;
+	s.mode = meta.mode;
+	s.uid = meta.uid;
+	s.gid = meta.gid;
+	s.xattrs = meta.xattrs;
+	return file_state_encode(&s, out);
+}
+
 const struct verb_kind kind_file = {
 	.name = "file",
 	.rank = 10,
 	.check = allow_path,
 	.read = file_read,
 	.put = file_put,
+	.merge = file_merge,
 	.essence = file_essence,
 };
 

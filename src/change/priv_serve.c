@@ -16,7 +16,7 @@
 #include "change/priv_wire.h"
 #include "sys/sandbox.h"
 
-#define MAX_WRITABLE (RF_COUNT(((struct priv_options *)0)->given) + 16)
+#define MAX_WRITABLE 64
 
 struct session {
 	struct engine engine;
@@ -178,51 +178,96 @@ static void serve(int socket, struct session *s)
 
 /* ---- locking in ---- */
 
-/* Where verbs write on this machine. A folder that is not there is left out; a file that a caller
- * gave is written through its folder. */
-static size_t writable_list(const struct priv_options *options, const char *state, const char **out,
-			    char (*folders)[512])
+/* Folders that may be written; each is opened by its path when the process locks itself in. */
+struct writable {
+	const char *paths[MAX_WRITABLE];
+	char own[MAX_WRITABLE][512]; /* of those that are no constants */
+	size_t count;
+};
+
+/* A folder that is not there, or stands there already, is left out. */
+static void writable_add(struct writable *w, const char *path)
 {
-	static const char *const live[] = {
-		"/etc",	 "/proc/sys", "/sys",  "/var/lib/libvirt",	 "/var/log", "/run/libvirt",
-		"/boot", "/home",     "/root", "/var/lib/swtpm-localca", "/srv",
-	};
-	size_t n = 0;
-
-	out[n++] = state;
-	if (strcmp(options->root, "/") != 0) {
-		out[n++] = options->root;
-		return n;
+	if (w->count == MAX_WRITABLE || access(path, F_OK) < 0 ||
+	    !rf_copy(w->own[w->count], sizeof(w->own[0]), path))
+		return;
+	for (size_t i = 0; i < w->count; i++) {
+		if (strcmp(w->paths[i], path) == 0)
+			return;
 	}
-	for (size_t i = 0; i < RF_COUNT(live); i++) {
-		if (access(live[i], F_OK) == 0)
-			out[n++] = live[i];
-	}
-	for (size_t i = 0; i < options->given_count; i++) {
-		const char *slash = strrchr(options->given[i], '/');
-
-		if (!slash ||
-		    !rf_format(folders[i], 512, "%.*s",
-			       (int)(slash == options->given[i] ? 1 : slash - options->given[i]),
-			       options->given[i]))
-			continue;
-		if (access(folders[i], F_OK) == 0)
-			out[n++] = folders[i];
-	}
-	return n;
+	w->paths[w->count] = w->own[w->count];
+	w->count++;
 }
 
-static int lock_in(struct session *s, const struct priv_options *options, struct rf_err *err)
+/* A file is written through its folder. */
+static void writable_add_folder_of(struct writable *w, const char *path)
 {
-	static char folders[RF_COUNT(((struct priv_options *)0)->given)][512];
-	const char *writable[MAX_WRITABLE];
+	const char *slash = strrchr(path, '/');
+	char folder[512];
+
+	if (slash && rf_format(folder, sizeof(folder), "%.*s",
+			       (int)(slash == path ? 1 : slash - path), path))
+		writable_add(w, folder);
+}
+
+static bool below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+/* What a plan in force has changed elsewhere must be writable to be undone. */
+static int target_visit(void *arg, const char *target)
+{
+	struct writable *w = arg;
+
+	for (size_t i = 0; i < w->count; i++) {
+		if (below(target, w->paths[i]))
+			return 0;
+	}
+	if (target[0] == '/')
+		writable_add_folder_of(w, target);
+	return 0;
+}
+
+static int writable_list(struct session *s, const struct priv_options *options, struct writable *w,
+			 struct rf_err *err)
+{
+	static const char *const live[] = {
+		"/etc",	    "/proc/sys",    "/sys",  "/var/lib/libvirt",
+		"/var/log", "/run/libvirt", "/boot", "/home",
+		"/root",    "/srv",
+	};
 	char state[64];
 
 	/* By descriptor: whatever its path is. */
 	rf_format(state, sizeof(state), "/proc/self/fd/%d", s->engine.state_dir);
-	size_t count = writable_list(options, state, writable, folders);
+	writable_add(w, state);
+	if (!s->engine.env.live) {
+		writable_add(w, options->root);
+		return 0;
+	}
+	for (size_t i = 0; i < RF_COUNT(live); i++)
+		writable_add(w, live[i]);
+	for (size_t i = 0; i < options->given_count; i++) {
+		writable_add_folder_of(w, options->given[i]);
+		/* Or it is a folder itself. */
+		if (access(options->given[i], X_OK) == 0)
+			target_visit(w, options->given[i]);
+	}
+	return engine_targets(&s->engine, target_visit, w, err);
+}
 
-	return sandbox_enter(SANDBOX_CHANGE, writable, count, s->missing, err);
+static int lock_in(struct session *s, const struct priv_options *options, struct rf_err *err)
+{
+	RF_AUTOFREE struct writable *w = rf_alloc(1, sizeof(*w));
+
+	if (!w)
+		return rf_fail(err, -ENOMEM, "no memory");
+	int rc = writable_list(s, options, w, err);
+
+	return rc ? rc : sandbox_enter(SANDBOX_CHANGE, w->paths, w->count, s->missing, err);
 }
 
 static int session_open(struct session *s, const struct priv_options *options,

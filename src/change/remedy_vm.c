@@ -82,7 +82,7 @@ static const char *by_number(struct remedy_call *c, const char *prefix, const ch
 	size_t len = strcspn(part, "0123456789");
 	int64_t n;
 
-	if ((prefix && (strlen(prefix) != len || strncmp(part, prefix, len) != 0)) ||
+	if (strlen(prefix) != len || strncmp(part, prefix, len) != 0 ||
 	    rf_num(part + len, 10, 0, 100000, &n) < 0)
 		return NULL;
 	return rf_arena_printf(&c->out->texts, "devices/%s[%d]", name, (int)n + 1);
@@ -113,12 +113,19 @@ int remedy_disk(struct remedy_call *c)
 	return section ? element_edit(c, section) : remedy_refuse(c, "no memory");
 }
 
+/* "spice0" is the first <graphics type='spice'>. */
 int remedy_console(struct remedy_call *c)
 {
-	const char *section = by_number(c, NULL, "graphics");
+	const char *part = remedy_part(c);
+	size_t len = strcspn(part, "0123456789");
+	int64_t n;
 
-	return section ? element_edit(c, section)
-		       : remedy_refuse(c, "the finding does not say which console it is");
+	if (rf_num(part + len, 10, 0, 100000, &n) < 0 || memchr(part, '\'', len))
+		return remedy_refuse(c, "the finding does not say which console it is");
+	const char *section = rf_arena_printf(&c->out->texts, "devices/graphics[@type='%.*s'][%d]",
+					      (int)len, part, (int)n + 1);
+
+	return section ? element_edit(c, section) : remedy_refuse(c, "no memory");
 }
 
 int remedy_device(struct remedy_call *c)

@@ -59,6 +59,9 @@ struct verb_kind {
 	bool partial;
 	/* What of a state counts: the slice whose digest is taken. NULL: all of it. Pure. */
 	struct rf_slice (*essence)(struct rf_slice state);
+	/* Of a kind whose object another kind changes in part (a file and its mode): appends state
+	 * with that part as it was. Pure. NULL: no other kind does. */
+	int (*merge)(struct rf_slice state, struct rf_slice part, struct rf_buf *out);
 };
 
 struct verb {
