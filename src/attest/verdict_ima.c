@@ -266,7 +266,8 @@ static void judge_found(struct judge *j)
 /* ---- what is said of one that does not ---- */
 
 /* Names the one entry that keeps the list from fitting, where there is one. */
-static void name_culprit(struct judge *j, struct reason *reason)
+static bool name_culprit(struct judge *j, const struct attest_pcr_values *values,
+			 struct reason *reason)
 {
 	static const char *const kinds[] = {[IMA_PLANTED] = "is not in what the TPM recorded",
 					    [IMA_DOUBLED] = "stands there twice",
@@ -274,7 +275,7 @@ static void name_culprit(struct judge *j, struct reason *reason)
 					    [IMA_DROPPED] = "follows one that is missing",
 					    [IMA_CHANGED] = "is another one"};
 	const struct ima_target target = {
-		.values = &j->proved, .quote = &j->out->quote, .hash = j->hash};
+		.values = values, .quote = &j->out->quote, .hash = j->hash};
 	const struct ima_search search = {.max_extends = SEARCH_EXTENDS};
 	struct ima_culprit culprit;
 	struct ima_entry entry = {0};
@@ -283,13 +284,23 @@ static void name_culprit(struct judge *j, struct reason *reason)
 
 	if (open_list(j, &list, NULL) < 0 || begin_state(j, IMA_PCR, &state, NULL) < 0 ||
 	    ima_find_culprit(j->hasher, &list, &target, &state, &search, &culprit) != 1)
-		return;
+		return false;
 	while (ima_next(&list, &entry, NULL) == 1 && entry.index < culprit.index)
 		;
 	entry_words(&entry, reason->subject, sizeof(reason->subject));
 	rf_format(reason->detail, sizeof(reason->detail), "entry %u of the list %s", culprit.index,
 		  kinds[culprit.kind]);
 	reason->event = culprit.index;
+	return true;
+}
+
+bool verdict_say_ima(struct judge *j, const struct attest_pcr_values *values, int rc,
+		     const struct rf_err *why)
+{
+	struct reason *reason = say_untied(j, IMA_PCR, rc, why);
+
+	j->ima_said = true;
+	return reason && rc == RF_E_MISMATCH && name_culprit(j, values, reason);
 }
 
 int verdict_judge_ima(struct judge *j, struct rf_err *err)
@@ -297,17 +308,13 @@ int verdict_judge_ima(struct judge *j, struct rf_err *err)
 	struct rf_err why = {0};
 
 	(void)err;
-	if (!verdict_section(j, EVIDENCE_IMA).data)
+	if (!verdict_section(j, EVIDENCE_IMA).data || j->ima_said)
 		return 0; /* whether one was to be expected the PCR tells */
 	int rc = j->ima_found ? 0 : verdict_find_ima(j, &j->proved, &why);
 
 	if (rc == 0)
 		judge_found(j);
-	if (rc < 0) {
-		struct reason *reason = say_untied(j, IMA_PCR, rc, &why);
-
-		if (reason && rc == RF_E_MISMATCH)
-			name_culprit(j, reason);
-	}
+	else
+		verdict_say_ima(j, &j->proved, rc, &why);
 	return 0;
 }

@@ -433,8 +433,12 @@ static void judge_pcr(struct judge *j, const struct logs_say *say, uint32_t pcr)
 	struct verdict_pcr *out = &j->out->pcrs[pcr];
 	struct pcr_fit fit = fit_of(j, say, pcr);
 
-	if (fit.banks == 0)
+	if (fit.banks == 0) {
+		/* Its value did not come, and its list does not make the quoted digest. */
+		if (pcr == IMA_PCR && j->ima_said)
+			out->state = PCR_UNEXPLAINED;
 		return;
+	}
 	out->value = j->proved.values[fit.strongest][pcr];
 	if (ima_explains(j, pcr)) {
 		out->events += pcr == IMA_PCR ? j->ima.entries : 0;

@@ -24,6 +24,7 @@ struct judge {
 	uint16_t ima_alg;	      /* of its template digests */
 	uint32_t ima_pcrs, ima_wrong; /* bit n: the list proves (does not fit) PCR n beside IMA's */
 	bool log_broken;	      /* so that the story is empty */
+	bool ima_said;		      /* why the list does not fit */
 };
 
 /* Adds a reason; subject and detail may be NULL. NULL when there is no room: then it is counted,
@@ -64,6 +65,10 @@ int verdict_judge_identity(struct judge *j, struct rf_err *err) RF_MUST_CHECK;
  */
 int verdict_find_ima(struct judge *j, const struct attest_pcr_values *values,
 		     struct rf_err *why) RF_MUST_CHECK;
+/* Says why it could not be tied (rc of verdict_find_ima) and names the one entry at fault; true
+ * when there is one, so that the list without it, and with it the values, are what was quoted. */
+bool verdict_say_ima(struct judge *j, const struct attest_pcr_values *values, int rc,
+		     const struct rf_err *why);
 /* Judges the list once the values are proved. */
 int verdict_judge_ima(struct judge *j, struct rf_err *err) RF_MUST_CHECK;
 

@@ -205,20 +205,28 @@ static void put_ima_pcr(struct judge *j)
 /*
  * A TPM cannot sign and read PCRs at one moment, and IMA measures on: so the value of its PCR may
  * be missing or of another moment. The list decides: if a beginning of it makes the quoted digest
- * together with the other values, all of them are proved.
+ * together with the other values, all of them are proved. True when that, or why not, was settled.
  */
-static bool prove_by_ima(struct judge *j, struct rf_err *why)
+static bool prove_by_ima(struct judge *j, int rc, struct rf_err *why)
 {
 	struct attest_pcr_values others = j->sent;
+	bool not_sent = rc == RF_E_MISSING;
 
 	if (!verdict_section(j, EVIDENCE_IMA).data)
 		return false;
 	for (size_t i = 0; i < others.banks_count; i++)
 		others.present[i] &= ~(1u << IMA_PCR);
-	if (verdict_find_ima(j, &others, why) < 0)
+	rc = verdict_find_ima(j, &others, why);
+	if (rc == 0) {
+		take_proved(j, &others);
+		put_ima_pcr(j);
+		return true;
+	}
+	/* MISSING: more than IMA's value did not come. MISMATCH where it came: it may be a lie. */
+	if (!not_sent || rc == RF_E_MISSING || rc == RF_E_UNSUPPORTED)
 		return false;
-	take_proved(j, &others);
-	put_ima_pcr(j);
+	if (verdict_say_ima(j, &others, rc, why))
+		take_proved(j, &others);
 	return true;
 }
 
@@ -252,7 +260,7 @@ int verdict_judge_digest(struct judge *j, struct rf_err *err)
 
 	if (rc == 0)
 		take_proved(j, &j->sent);
-	else if ((rc != RF_E_MISSING && rc != RF_E_MISMATCH) || !prove_by_ima(j, &ima_why))
+	else if ((rc != RF_E_MISSING && rc != RF_E_MISMATCH) || !prove_by_ima(j, rc, &ima_why))
 		say_digest(j, rc, &why);
 	return 0;
 }

@@ -433,7 +433,7 @@ static void ima_value_not_sent(struct forge *f)
 	f->sent.present[1] &= ~(1u << 10);
 }
 
-static void ima_value_not_sent_and_planted(struct forge *f)
+static void ima_value_not_sent_and_dropped(struct forge *f)
 {
 	ima_value_not_sent(f);
 	ima_dropped(f);
@@ -444,6 +444,18 @@ static void ima_value_not_sent_and_pcr4_forged(struct forge *f)
 {
 	ima_value_not_sent(f);
 	f->sent.values[1][4].bytes[0] ^= 1;
+}
+
+static void two_values_not_sent(struct forge *f)
+{
+	ima_value_not_sent(f);
+	f->sent.present[1] &= ~(1u << 4);
+}
+
+static void ima_value_not_sent_and_cut(struct forge *f)
+{
+	ima_value_not_sent(f);
+	f->ima.list.len -= 3;
 }
 
 /* IMA began before the TPM: entries that no PCR proves. */
@@ -474,10 +486,14 @@ static const struct forge_case ima[] = {
 	 NULL},
 	{"PCR 10 was read later", ima_value_of_later, VERDICT_TRUSTED, REASON_COUNT, NULL},
 	{"PCR 10 did not come", ima_value_not_sent, VERDICT_TRUSTED, REASON_COUNT, NULL},
-	{"PCR 10 did not come, an entry is missing", ima_value_not_sent_and_planted,
-	 VERDICT_CANNOT_JUDGE, REASON_EVIDENCE_MISSING, "PCR 10"},
+	{"PCR 10 did not come, an entry is missing", ima_value_not_sent_and_dropped,
+	 VERDICT_UNTRUSTED, REASON_IMA_UNEXPLAINED, NULL},
 	{"PCR 10 did not come, PCR 4 is forged", ima_value_not_sent_and_pcr4_forged,
-	 VERDICT_CANNOT_JUDGE, REASON_EVIDENCE_MISSING, "PCR 10"},
+	 VERDICT_UNTRUSTED, REASON_IMA_UNEXPLAINED, NULL},
+	{"PCR 10 and PCR 4 did not come", two_values_not_sent, VERDICT_CANNOT_JUDGE,
+	 REASON_EVIDENCE_MISSING, "PCR"},
+	{"PCR 10 did not come, and its list is cut", ima_value_not_sent_and_cut, VERDICT_UNTRUSTED,
+	 REASON_IMA_BROKEN, NULL},
 	{"a list ahead of the quote", ima_ahead, VERDICT_TRUSTED, REASON_COUNT, NULL},
 	{"a list that never reached the TPM", ima_never_extended, VERDICT_TRUSTED, REASON_IMA_OFF,
 	 "none of them"},
@@ -510,23 +526,30 @@ static void ima_cases(void **state)
 /* One entry more in the middle than the TPM saw: it is named. */
 static void the_planted_entry_is_named(void **state)
 {
-	RF_AUTOBUF struct rf_buf planted = {0};
-	struct forge f;
-
 	(void)state;
-	forge_begin(&f);
-	struct maker aside = {0};
+	for (int sent = 0; sent < 2; sent++) {
+		struct maker aside = {0};
+		struct forge f;
 
-	ima_add(&aside, "/tmp/rootkit", 0x66);
-	forge_splice(&f.ima.list, f.ima.offsets[2], f.ima.offsets[2], rf_buf_slice(&aside.list));
-	rf_buf_done(&aside.list);
-	forge_judge(&f);
-	assert_int_equal(forge_verdict.state, VERDICT_UNTRUSTED);
-	assert_string_equal(forge_reason(REASON_IMA_UNEXPLAINED)->subject, "/tmp/rootkit");
-	assert_int_equal(forge_reason(REASON_IMA_UNEXPLAINED)->event, 2);
-	assert_int_equal(forge_reason(REASON_IMA_UNEXPLAINED)->pcr, 10);
-	assert_int_equal(forge_verdict.pcrs[10].state, PCR_UNEXPLAINED);
-	forge_end(&f);
+		forge_begin(&f);
+		ima_add(&aside, "/tmp/rootkit", 0x66);
+		forge_splice(&f.ima.list, f.ima.offsets[2], f.ima.offsets[2],
+			     rf_buf_slice(&aside.list));
+		rf_buf_done(&aside.list);
+		if (!sent)
+			ima_value_not_sent(&f);
+		forge_judge(&f);
+		assert_int_equal(forge_verdict.state, VERDICT_UNTRUSTED);
+		assert_string_equal(forge_reason(REASON_IMA_UNEXPLAINED)->subject, "/tmp/rootkit");
+		assert_int_equal(forge_reason(REASON_IMA_UNEXPLAINED)->event, 2);
+		assert_int_equal(forge_reason(REASON_IMA_UNEXPLAINED)->pcr, 10);
+		assert_int_equal(forge_verdict.pcrs[10].state, PCR_UNEXPLAINED);
+		/* Without that entry the rest is proved. */
+		assert_true(forge_verdict.quote_proved);
+		assert_int_equal(forge_verdict.pcrs[4].state, PCR_EXPLAINED);
+		assert_false(forge_says(REASON_PCR_UNQUOTED));
+		forge_end(&f);
+	}
 }
 
 static void a_list_into_another_pcr_is_proved_there(void **state)
