@@ -147,6 +147,18 @@ int ima_match_check(struct attest_hasher *hasher, struct ima_match *match,
 	return rc < 0 ? rc : memcmp(digest, want->data, want->len) == 0;
 }
 
+/* What an entry that was gone through adds to what is said of the covered ones. */
+static void count_entry(const struct ima_entry *entry, uint32_t pcr, struct ima_quoted *out)
+{
+	if (entry->violation && out->violations++ == 0)
+		out->first_violation = entry->index;
+	/* The template's name is not hashed: an entry under another name says nothing. */
+	if (entry->template == IMA_OTHER && !entry->name.len && out->unread++ == 0)
+		out->first_unread = entry->index;
+	if (entry->pcr != pcr)
+		out->other_pcrs |= 1u << entry->pcr;
+}
+
 /* One walk from the list's start with the padding that state says. 1 found, 0 not, negative. */
 static int walk(struct attest_hasher *hasher, struct ima_list *list, struct ima_match *match,
 		struct ima_state *state, struct ima_quoted *out, struct rf_err *err)
@@ -158,17 +170,67 @@ static int walk(struct attest_hasher *hasher, struct ima_list *list, struct ima_
 		rc = ima_extend(hasher, &entry, state, err);
 		if (rc)
 			return rc;
-		if (entry.violation && out->violations++ == 0)
-			out->first_violation = entry.index;
-		/* The template's name is not hashed: an entry under another name says nothing. */
-		if (entry.template == IMA_OTHER && !entry.name.len && out->unread++ == 0)
-			out->first_unread = entry.index;
+		count_entry(&entry, state->pcr, out);
 		if (entry.pcr == state->pcr)
 			fits = ima_match_check(hasher, match, state->values);
-		else
-			out->other_pcrs |= 1u << entry.pcr;
 	}
 	return rc < 0 ? rc : fits;
+}
+
+/* Places of a walk that are tried from the end. */
+#define MARKS 16u
+
+/* A place of a walk; of the values only those of the banks that are replayed. */
+struct mark {
+	struct ima_list list;
+	uint64_t entries;
+	struct ima_quoted quoted;
+	uint8_t values[ATTEST_MAX_BANKS][ATTEST_MAX_DIGEST];
+};
+
+static void mark_place(struct mark *mark, const struct ima_list *list,
+		       const struct ima_state *state, const struct ima_quoted *quoted)
+{
+	mark->list = *list;
+	mark->entries = state->entries;
+	mark->quoted = *quoted;
+	memcpy(mark->values, state->values, state->banks_count * sizeof(state->values[0]));
+}
+
+/*
+ * Through the quoted digest each place costs a hash over all PCRs. A list that was read after the
+ * quote is only a little ahead of it, so the last places are tried first. 1 found; 0 and negative
+ * say nothing: walk() then decides, which stops where the quote does.
+ */
+static int walk_to_end(struct attest_hasher *hasher, struct ima_list *list, struct ima_match *match,
+		       struct ima_state *state, struct ima_quoted *out)
+{
+	struct mark marks[MARKS];
+	struct ima_entry entry;
+	size_t count = 0;
+	int rc;
+
+	mark_place(&marks[count++], list, state, out);
+	while ((rc = ima_next(list, &entry, NULL)) > 0) {
+		rc = ima_extend(hasher, &entry, state, NULL);
+		if (rc)
+			return rc;
+		count_entry(&entry, state->pcr, out);
+		if (entry.pcr == state->pcr)
+			mark_place(&marks[count++ % MARKS], list, state, out);
+	}
+	for (size_t n = count; rc == 0 && n > 0 && n + MARKS > count; n--) {
+		const struct mark *mark = &marks[(n - 1) % MARKS];
+
+		rc = ima_match_check(hasher, match, mark->values);
+		if (rc != 1)
+			continue;
+		*list = mark->list;
+		state->entries = mark->entries;
+		memcpy(state->values, mark->values, state->banks_count * sizeof(state->values[0]));
+		*out = mark->quoted;
+	}
+	return rc;
 }
 
 /*
@@ -228,7 +290,14 @@ int ima_find_quoted(struct attest_hasher *hasher, const struct ima_list *list,
 		struct ima_quoted quoted = {0};
 
 		run.padded_banks = padding;
-		rc = walk(hasher, &at, &match, &run, &quoted, err);
+		rc = match.by_digest ? walk_to_end(hasher, &at, &match, &run, &quoted) : 0;
+		if (rc != 1) {
+			at = *list;
+			run = *state;
+			run.padded_banks = padding;
+			quoted = (struct ima_quoted){0};
+			rc = walk(hasher, &at, &match, &run, &quoted, err);
+		}
 		if (rc < 0)
 			return rc;
 		if (rc == 1) {

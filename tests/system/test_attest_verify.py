@@ -172,7 +172,7 @@ def test_files_measured_that_the_tpm_did_not_see(tmp_path):
     planted = [(k, b[:second] + b[first:second] + b[second:] if k == 9 else b) for k, b in parts]
     doc, screen = verdict(pack(tmp_path / "planted.rfe", planted), "--baseline", BOOTED / "booted.yaml")
     assert doc["verdict"] == "untrusted" and reasons(doc)[0] == "ima-list-does-not-explain-pcr", screen
-    assert "entry 1 of the list stands there twice" in doc["reasons"][0]["detail"] and doc["pcrs"][4]["state"] == "explained"
+    assert "entry 2 of the list stands there twice" in doc["reasons"][0]["detail"] and doc["pcrs"][4]["state"] == "explained"
 
 
 def test_makers_roots(tpm, evidence, tmp_path):
