@@ -25,6 +25,12 @@ int boot_diff(const struct boot *was, const struct boot *now, struct reasons *ou
 int ima_diff(const struct ima_list *was, const struct ima_list *now, size_t limit,
 	     struct reasons *out, struct rf_err *err) RF_MUST_CHECK;
 
+/* "/boot/vmlinuz-6" of grub's "(hd0,gpt2)/boot/vmlinuz-6"; other texts as they are. */
+const char *diff_path(const char *text);
+
+/* A configuration file of a boot loader, by its name. */
+bool diff_is_config(const char *name);
+
 /* All reasons of a list as one sentence: "kernel 6.1.0-55 -> 6.1.0-56; grub.cfg changed; nothing
  * else". */
 const char *diff_words(const struct reasons *list, char *out, size_t size);

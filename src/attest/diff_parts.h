@@ -60,14 +60,8 @@ const struct diff_row *diff_row_of(enum eventlog_component component);
 /* Its place in that order. */
 size_t diff_rank(enum eventlog_component component);
 
-/* "/boot/vmlinuz-6" of "(hd0,gpt2)/boot/vmlinuz-6"; other texts as they are. */
-const char *diff_path(const char *text);
-
 /* The version in a file's name: from the first digit behind a - or _; "" when there is none. */
 const char *diff_version(const char *name);
-
-/* A configuration file of a boot loader, by its name. */
-bool diff_is_config(const char *name);
 
 /* Do two kernel command lines say the same but for the path of the kernel? */
 bool diff_same_but_kernel(struct rf_slice was, struct rf_slice now);

@@ -46,6 +46,10 @@ int predict_boot(struct attest_hasher *hasher, const struct boot *last,
 		 const struct predict_input *input, struct rf_arena *arena, struct boot *out,
 		 struct predict_notes *notes, struct rf_err *err) RF_MUST_CHECK;
 
+/* The file that the boot loader means by path: on the root file system, below /boot or on the EFI
+ * system partition; NULL when it is not there. */
+const struct predict_file *predict_find_file(const struct predict_input *input, const char *path);
+
 /* Compares versions as people order them: numbers by value ("6.1.0-9" before "6.1.0-10"). Below,
  * at or above 0. */
 int predict_version_compare(const char *a, const char *b);

@@ -22,10 +22,6 @@ bool predict_config_has(const char *flat, struct rf_slice command);
 /* Menu entries and submenus outside of any other: grub runs each of them as one command. */
 size_t predict_config_entries(struct rf_slice config);
 
-/* The file that the boot loader means by path: on the root file system, below /boot or on the EFI
- * system partition; NULL when it is not there. */
-const struct predict_file *predict_find_file(const struct predict_input *input, const char *path);
-
 /* Newest file of the same kind as name (equal but for numbers); NULL when none is there. */
 const struct predict_file *predict_newest(const struct predict_input *input, const char *name);
 

@@ -169,6 +169,16 @@ const struct cli_command cli_commands[] = {
 	 "Writes your name and the time to that boot of the file; from then on it counts.",
 	 "ringfence attest baseline approve web-3.baseline.yaml first --by \"Ada Lovelace\"",
 	 OPT_ALWAYS | OPT(BY), 2, 2, cmd_attest_baseline_approve},
+	{"attest baseline predict", "BASELINE [EVIDENCE]",
+	 "what the next boot will measure, after an update",
+	 "Takes the last boot (EVIDENCE, or the newest approved one of the baseline) and puts in the boot files "
+	 "that lie on disk now: shim, grub, grub.cfg, the newest kernel and its initrd. Says what will "
+	 "change, what the TPM's registers will be, what was assumed and what cannot be predicted. The "
+	 "predicted boot is added to the baseline and counts once it is approved. Run it as root on the "
+	 "host after the update and before the restart.",
+	 "ringfence attest baseline predict web-3.baseline.yaml\n"
+	 "ringfence attest baseline predict web-3.baseline.yaml web-3.rfe --from /mnt/web-3",
+	 OPT_ALWAYS | OPT(FROM) | OPT(NAME), 1, 2, cmd_attest_baseline_predict},
 	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",
 	 "OLD and NEW are evidence of `ringfence attest evidence`, raw boot logs, raw IMA lists or baselines "
 	 "(then the nearest of its boots counts). One part that changed is one line, however many "

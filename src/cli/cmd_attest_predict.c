@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ringfence attest baseline predict: what the next boot will measure, from the last one and the
+ * boot files that lie on disk now. The predicted boot waits in the baseline for somebody's
+ * approval.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "attest/diff.h"
+#include "attest/pe.h"
+#include "attest/predict.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/baseline_file.h"
+#include "cli/common.h"
+#include "cli/rows.h"
+#include "cli/story.h"
+
+#define FILE_BYTES_MAX (256u << 20)
+#define ALL_BYTES_MAX  (2048LL << 20)
+#define DEPTH_MAX      8u
+#define CONFIG_MAX     (1u << 20)
+
+static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384};
+
+struct job {
+	struct attest_hasher *hasher;
+	struct sys *sys;
+	struct baseline *baseline;
+	struct story story; /* of the evidence, if one was given */
+	const struct boot *last;
+	const char *last_name;
+	struct predict_file *files;
+	size_t files_count;
+	int64_t bytes;
+	struct rf_buf config;
+	struct rf_arena arena;
+	struct boot out;
+	struct predict_notes notes;
+};
+
+static void job_done(struct job *job)
+{
+	boot_done(&job->out);
+	rf_arena_done(&job->arena);
+	rf_buf_done(&job->config);
+	rf_free(job->files);
+	story_done(&job->story);
+	baseline_free(job->baseline);
+	sys_close(job->sys);
+}
+
+/* ---- files ---- */
+
+static int hash_flat(struct job *job, struct rf_slice bytes, struct predict_file *file)
+{
+	for (size_t i = 0; i < RF_COUNT(algs); i++) {
+		struct attest_digest *d = &file->flat[file->flat_count++];
+
+		d->alg = algs[i];
+		d->len = (uint8_t)attest_digest_size(algs[i]);
+		int rc = attest_hash(job->hasher, algs[i], bytes, (struct rf_slice){0}, d->bytes);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Most files are no programs; a program that cannot be read has no such digest. */
+static void hash_image(struct job *job, struct rf_slice bytes, struct predict_file *file)
+{
+	RF_AUTOFREE struct pe *pe = rf_alloc(1, sizeof(*pe));
+
+	if (!pe || bytes.len < 2 || bytes.data[0] != 'M' || bytes.data[1] != 'Z' ||
+	    pe_open(bytes, pe, NULL) < 0)
+		return;
+	for (size_t i = 0; i < RF_COUNT(algs); i++) {
+		if (pe_digest(job->hasher, pe, algs[i], PE_AS_MEASURED,
+			      &file->image[file->image_count]) == 0)
+			file->image_count++;
+	}
+}
+
+static int add_file(struct job *job, const char *path, const struct sys_stat *st,
+		    struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf bytes = {0};
+	struct predict_file *file = &job->files[job->files_count];
+
+	if (job->files_count == PREDICT_MAX_FILES || st->size_bytes > FILE_BYTES_MAX ||
+	    job->bytes + st->size_bytes > ALL_BYTES_MAX)
+		return 0;
+	job->bytes += st->size_bytes;
+	/* A file that cannot be read is missing from the prediction, and that is said there. */
+	if (sys_read(job->sys, path, FILE_BYTES_MAX, &bytes, NULL) < 0 ||
+	    !rf_copy(file->path, sizeof(file->path), path))
+		return 0;
+	job->files_count++;
+	if (hash_flat(job, rf_buf_slice(&bytes), file) < 0)
+		return rf_fail(err, RF_E_CRYPTO, "%s could not be hashed", path);
+	hash_image(job, rf_buf_slice(&bytes), file);
+	return 0;
+}
+
+/* Depth is bounded, symbolic links are not followed. */
+static int walk(struct job *job, const char *dir, unsigned depth, struct rf_err *err)
+{
+	SYS_AUTONAMES struct sys_names names = {0};
+	int rc = 0;
+
+	if (depth > DEPTH_MAX || sys_list(job->sys, dir, &names, NULL) < 0)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < names.count; i++) {
+		char path[RF_MAX_PATH_BYTES];
+		struct sys_stat st;
+
+		if (!rf_format(path, sizeof(path), "%s/%s", dir, names.names[i]) ||
+		    sys_stat(job->sys, path, &st) < 0)
+			continue;
+		if (st.type == S_IFDIR)
+			rc = walk(job, path, depth + 1, err);
+		else if (st.type == S_IFREG)
+			rc = add_file(job, path, &st, err);
+	}
+	return rc;
+}
+
+/* The text of every configuration that the boot loader read the last time. */
+static void read_config(struct job *job)
+{
+	const struct predict_input input = {.files = job->files, .files_count = job->files_count};
+
+	for (size_t i = 0; i < job->last->count; i++) {
+		const struct boot_item *item = &job->last->items[i];
+		const struct predict_file *file =
+			item->pcr == 9 && diff_is_config(item->name)
+				? predict_find_file(&input, diff_path(item->text))
+				: NULL;
+
+		if (!file || sys_read(job->sys, file->path, CONFIG_MAX, &job->config, NULL) < 0)
+			continue;
+		rf_buf_add_byte(&job->config, '\n');
+	}
+}
+
+static int read_files(struct job *job, struct rf_err *err)
+{
+	job->files = rf_alloc(PREDICT_MAX_FILES, sizeof(*job->files));
+	if (!job->files)
+		return rf_fail(err, -ENOMEM, "no memory");
+	int rc = walk(job, "/boot", 0, err);
+
+	if (rc == 0)
+		rc = walk(job, "/efi", 0, err);
+	if (rc == 0 && job->files_count == 0)
+		rc = rf_fail(err, RF_E_MISSING,
+			     "nothing below /boot could be read; run it as root on the host, or "
+			     "give --from");
+	if (rc == 0)
+		read_config(job);
+	return rc;
+}
+
+/* ---- which boot was the last ---- */
+
+static int find_last(struct job *job, struct rf_err *err)
+{
+	const struct baseline_boot *boot, *last = NULL;
+
+	if (job->story.path) {
+		job->last = &job->story.boot;
+		job->last_name = job->story.path;
+		return job->last->count
+			       ? 0
+			       : rf_fail(err, RF_E_MISSING, "%s holds no boot", job->story.path);
+	}
+	for (size_t i = 0; (boot = baseline_boot_at(job->baseline, i)); i++) {
+		if (boot->approved_by && (!last || boot->approved_at_ms >= last->approved_at_ms))
+			last = boot;
+	}
+	if (!last)
+		return rf_fail(
+			err, RF_E_MISSING,
+			"no boot of the baseline is approved; give the last boot's evidence");
+	job->last = &last->boot;
+	job->last_name = last->name;
+	return 0;
+}
+
+/* ---- the screen ---- */
+
+static uint16_t shown_alg(const struct boot *boot)
+{
+	static const uint16_t order[] = {ATTEST_SHA256, ATTEST_SHA384, ATTEST_SHA1};
+
+	for (size_t a = 0; a < RF_COUNT(order); a++) {
+		for (size_t i = 0; i < boot->count; i++) {
+			if (boot_item_digest(&boot->items[i], order[a]))
+				return order[a];
+		}
+	}
+	return ATTEST_SHA256;
+}
+
+static int print_values(struct job *job, struct rf_err *err)
+{
+	static uint8_t was[ATTEST_PCRS][ATTEST_MAX_DIGEST], now[ATTEST_PCRS][ATTEST_MAX_DIGEST];
+	uint16_t alg = shown_alg(&job->out);
+	char name[16];
+	int rc = boot_replay(job->hasher, job->last, alg, was, err);
+
+	if (rc == 0)
+		rc = boot_replay(job->hasher, &job->out, alg, now, err);
+	if (rc < 0)
+		return rc;
+	printf("\nRegisters of the TPM (PCRs) that will have another value (%s):\n",
+	       attest_alg_name(alg, name));
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		RF_AUTOBUF struct rf_buf hex = {0};
+
+		if (memcmp(was[pcr], now[pcr], ATTEST_MAX_DIGEST) == 0)
+			continue;
+		rf_buf_add_hex(&hex, now[pcr], attest_digest_size(alg));
+		printf("  PCR %-2u  %s  %s\n", pcr, rf_buf_text(&hex), reason_pcr_title(pcr));
+	}
+	return 0;
+}
+
+static int print(struct job *job, struct rf_err *err)
+{
+	struct reasons list = {0};
+	char sentence[2048];
+	int rc = boot_diff(job->last, &job->out, &list);
+
+	if (rc < 0)
+		return rf_fail(err, rc, "%s", rf_code_text(rc));
+	printf("Next boot, compared with \"%s\":\n", job->last_name);
+	story_print_wrapped(stdout, "  ", 2, diff_words(&list, sentence, sizeof(sentence)));
+	reasons_done(&list);
+	rc = print_values(job, err);
+	fputc('\n', stdout);
+	for (size_t i = 0; i < job->notes.count; i++)
+		story_print_wrapped(stdout, "note: ", 6, job->notes.lines[i]);
+	if (job->notes.dropped)
+		printf("note: and %zu notes more\n", job->notes.dropped);
+	return rc;
+}
+
+/* ---- the command ---- */
+
+static int read_all(const struct cli_args *args, struct job *job, struct rf_err *err)
+{
+	int rc = story_baseline(args->words[0], &job->baseline, err);
+
+	if (rc == 0 && args->words_count > 1)
+		rc = story_read(job->hasher, args->words[1], &job->story, err);
+	if (rc == 0)
+		rc = find_last(job, err);
+	if (rc == 0)
+		rc = common_open_source(args, &job->sys, err);
+	return rc == 0 ? read_files(job, err) : rc;
+}
+
+static int predict(const struct cli_args *args, struct job *job, struct rf_err *err)
+{
+	const char *name = cli_value(args, OPT_NAME), *path = args->words[0];
+	const struct predict_input input = {.files = job->files,
+					    .files_count = job->files_count,
+					    .config = rf_buf_slice(&job->config)};
+	int rc = predict_boot(job->hasher, job->last, &input, &job->arena, &job->out, &job->notes,
+			      err);
+
+	if (rc < 0)
+		return rc;
+	bool changed = rc > 0;
+
+	rc = print(job, err);
+	if (rc < 0 || !changed)
+		return rc;
+	name = name ? name : "next";
+	rc = baseline_add_boot(job->baseline, name, true, &job->out, err);
+	if (rc == 0)
+		rc = baseline_file_write(job->baseline, path, err);
+	if (rc == 0)
+		printf("\nAdded to %s as \"%s\". It counts once somebody answers for it:\n"
+		       "  ringfence attest baseline approve %s \"%s\" --by \"YOUR NAME\"\n",
+		       path, name, path, name);
+	return rc;
+}
+
+int cmd_attest_baseline_predict(const struct cli_args *args, struct rf_err *err)
+{
+	struct job job = {0};
+	int rc = attest_hasher_new(&job.hasher, err);
+
+	if (rc == 0)
+		rc = read_all(args, &job, err);
+	if (rc == 0)
+		rc = baseline_file_lock_in(args->words[0], cli_has(args, OPT_QUIET), err);
+	if (rc == 0)
+		rc = predict(args, &job, err);
+	attest_hasher_free(job.hasher);
+	job_done(&job);
+	return rc;
+}
