@@ -31,6 +31,7 @@ struct chain {
 	__u32 next;   /* which one */
 	__u32 end;    /* of the IPv6 payload, at most the frame's */
 	bool fragment;
+	bool walked; /* there are extension headers */
 };
 
 static __always_inline bool v6_is_own(const struct guard_port *port, __be64 a, __be64 b)
@@ -88,6 +89,8 @@ static __always_inline int chain_walk(struct __sk_buff *skb, struct chain *c)
 			return GUARD_PASS;
 
 		int verdict = chain_step(skb, c);
+
+		c->walked = true;
 
 		if (verdict)
 			return verdict;

@@ -83,6 +83,21 @@ static __always_inline bool speaks_from_nowhere(__u32 next, __u8 type)
 		type == MLD_DONE || type == MLD2_REPORT);
 }
 
+/* The first four bytes of the upper layer: ports, or an ICMPv6 type. */
+static __always_inline int upper_read(struct __sk_buff *skb, const struct frame *f,
+				      const struct chain *c, struct ports *out)
+{
+	const struct ports *p = f->data + f->l3 + sizeof(struct ipv6hdr);
+
+	/* Behind extension headers the place varies: a helper's work. */
+	if (c->walked)
+		return bpf_skb_load_bytes(skb, c->offset, out, sizeof(*out));
+	if ((void *)(p + 1) > f->end)
+		return -1;
+	*out = *p;
+	return 0;
+}
+
 static __always_inline int ipv6_judge(struct __sk_buff *skb, const struct guard_port *port,
 				      const struct frame *f)
 {
@@ -108,7 +123,7 @@ static __always_inline int ipv6_judge(struct __sk_buff *skb, const struct guard_
 	if (verdict)
 		return verdict;
 	if (c.next == IP_IS_UDP || c.next == IP_IS_ICMP6) {
-		if (bpf_skb_load_bytes(skb, c.offset, &upper, sizeof(upper)))
+		if (upper_read(skb, f, &c, &upper))
 			return c.fragment ? GUARD_FRAGMENT : GUARD_HEADER;
 	}
 
