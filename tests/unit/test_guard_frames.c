@@ -394,6 +394,17 @@ static void vlans(void **state)
 	assert_true(ask(GUARD_TO_VM, MAC OTHER PLAIN, 0).passes);
 }
 
+/* As the programs make it: four bytes and two, as they lie in memory. */
+static uint64_t key_of(const uint8_t *mac)
+{
+	uint32_t high;
+	uint16_t low;
+
+	memcpy(&high, mac, 4);
+	memcpy(&low, mac + 4, 2);
+	return (uint64_t)high << 16 | low;
+}
+
 static void zones(void **state)
 {
 	static const struct guard_pair PAIRS[] = {{0, 0}, {3, 3}, {3, 700}};
@@ -424,6 +435,48 @@ static void zones(void **state)
 	assert_int_equal(guard_zone_get(guard, GUARD_ZONES, &was), RF_E_LIMIT);
 	assert_int_equal(ask(GUARD_TO_VM, MAC OTHER PLAIN, 3).verdict, GUARD_ZONE);
 	rf_free(rows);
+}
+
+/* Five addresses of one place, which has room for four: each is found, and forgotten. */
+static void addresses_that_collide(void **state)
+{
+	struct guard_zone row = {.restricted = 1, .to = {1u << 3}};
+	struct guard_zone was;
+	struct guard_port port;
+	unsigned found = 0;
+
+	(void)state;
+	need_guard();
+	common_policy(&port, 0);
+	port.zone = 3;
+	port.n_macs = GUARD_MACS;
+	memset(port.macs, 0, sizeof(port.macs));
+	assert_int_equal(guard_zone_get(guard, 3, &was), 0);
+	assert_int_equal(guard_zone_set(guard, 3, &row), 0);
+	for (uint32_t n = 1; found < GUARD_MACS; n++) {
+		uint8_t mac[6] = {2, 0xaa, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+
+		if (NEAR_PLACE(key_of(mac)) == NEAR_PLACE(key_of(port.mac)))
+			memcpy(port.macs[found++], mac, 6);
+	}
+	for (unsigned turn = 0; turn < 2; turn++) {
+		char frame[256];
+
+		set(&port);
+		for (unsigned i = 0; i < GUARD_MACS; i++) {
+			RF_AUTOBUF struct rf_buf to = {0};
+
+			rf_buf_add_hex(&to, port.macs[i], 6);
+			snprintf(frame, sizeof(frame), "%s" MAC PLAIN, rf_buf_text(&to));
+			assert_true(ask(GUARD_FROM_VM, frame, 0).passes);
+		}
+		port.n_macs = 0;
+		set(&port);
+		assert_int_equal(ask(GUARD_FROM_VM, frame, 0).verdict, GUARD_ZONE);
+		port.n_macs = GUARD_MACS;
+	}
+	assert_int_equal(ask(GUARD_FROM_VM, "000000000000" MAC PLAIN, 0).verdict, GUARD_ZONE);
+	assert_int_equal(guard_zone_set(guard, 3, &was), 0);
 }
 
 static void lengths(void **state)
@@ -590,6 +643,7 @@ int main(void)
 		cmocka_unit_test(every_promise_is_proven),
 		cmocka_unit_test(proofs_tell_the_difference),
 		cmocka_unit_test(zones),
+		cmocka_unit_test(addresses_that_collide),
 	};
 
 	return cmocka_run_group_tests(tests, guard_begin, guard_end);

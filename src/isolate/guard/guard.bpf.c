@@ -34,6 +34,7 @@ ARRAY(g_configs, struct guard_port, GUARD_CONFIGS, BPF_F_MMAPABLE);
 ARRAY(g_zones, struct guard_zone, GUARD_ZONES, BPF_F_MMAPABLE);
 ARRAY(g_refused, struct guard_refused, GUARD_SLOTS, BPF_F_MMAPABLE);
 ARRAY(g_settings, struct guard_settings, 1, BPF_F_MMAPABLE);
+ARRAY(g_near, __u64, GUARD_NEAR, BPF_F_MMAPABLE);
 ARRAY(g_buckets, struct bucket, GUARD_SLOTS, 0);
 
 struct {
@@ -152,10 +153,33 @@ static __always_inline int zone_judge(struct __sk_buff *skb, const struct judged
 	return row && zone_allows(row, j->port->zone) ? GUARD_PASS : GUARD_ZONE;
 }
 
+/* The zone of the local port that owns an address; -1: nobody here does. */
+static __always_inline int owner_zone(__u64 key)
+{
+	__u32 place = NEAR_PLACE(key), full = 0;
+
+	for (__u32 i = 0; i < 4; i++) {
+		__u32 at = place + i;
+		const __u64 *word = bpf_map_lookup_elem(&g_near, &at);
+
+		if (!word || !*word)
+			continue;
+		if (*word >> 16 == key)
+			return (int)(*word & (GUARD_ZONES - 1));
+		full++;
+	}
+	if (full < 4)
+		return -1;
+
+	const struct guard_owner *owner = bpf_map_lookup_elem(&g_owners, &key);
+
+	return owner ? (int)(owner->zone & (GUARD_ZONES - 1)) : -1;
+}
+
 /* At the sender, before the bridge sees the frame: only where the zone is restricted at all. */
 static __always_inline int zone_judge_early(const struct guard_port *port, const struct ethhdr *eth)
 {
-	__u32 from = port->zone, to = 0;
+	__u32 from = port->zone;
 	const struct guard_zone *row = bpf_map_lookup_elem(&g_zones, &from);
 
 	if (!row)
@@ -163,12 +187,9 @@ static __always_inline int zone_judge_early(const struct guard_port *port, const
 	if (!row->restricted || (eth->h_dest[0] & 1))
 		return GUARD_PASS;
 
-	__u64 key = owner_key(eth->h_dest);
-	const struct guard_owner *owner = bpf_map_lookup_elem(&g_owners, &key);
+	int to = owner_zone(owner_key(eth->h_dest));
 
-	if (owner)
-		to = owner->zone;
-	return zone_allows(row, to) ? GUARD_PASS : GUARD_ZONE;
+	return zone_allows(row, to < 0 ? 0 : (__u32)to) ? GUARD_PASS : GUARD_ZONE;
 }
 
 static __always_inline bool source_is_own(const struct guard_port *port, const struct frame *f)
@@ -276,7 +297,7 @@ static __always_inline int uplink_brings(struct __sk_buff *skb, const struct jud
 	if ((j->port->flags & GUARD_TAGGED_ONLY) && f->tags == 0)
 		return GUARD_UNTAGGED;
 	key = (__u64)f->src_high << 16 | f->src_low;
-	return bpf_map_lookup_elem(&g_owners, &key) ? GUARD_OWNED : GUARD_PASS;
+	return owner_zone(key) >= 0 ? GUARD_OWNED : GUARD_PASS;
 }
 
 static __always_inline bool receives(const struct guard_port *port, const struct ethhdr *eth)

@@ -23,6 +23,7 @@
 	X(ZONES, g_zones)                                                                          \
 	X(REFUSED, g_refused)                                                                      \
 	X(SETTINGS, g_settings)                                                                    \
+	X(NEAR, g_near)                                                                            \
 	X(BUCKETS, g_buckets)                                                                      \
 	X(TRAFFIC, g_traffic)                                                                      \
 	X(COLLIDED, g_collided)                                                                    \
@@ -53,7 +54,7 @@ struct guard {
 	int lock_fd; /* the pin directory: one change at a time */
 	char dir[PIN_PATH_BYTES];
 	/* Memory shared with the programs. */
-	uint64_t *by_index, *slots;
+	uint64_t *by_index, *slots, *near;
 	struct guard_port *configs;
 	struct guard_zone *zones;
 	struct guard_refused *refused;

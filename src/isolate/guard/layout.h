@@ -13,6 +13,7 @@
 #define GUARD_SLOTS	2048u /* guarded ports on one host; slot 0 belongs to unknown ports */
 #define GUARD_CONFIGS	4096u /* twice the slots: a change is written beside, then switched to */
 #define GUARD_BY_INDEX	65536u
+#define GUARD_NEAR	16384u
 #define GUARD_ZONES	1024u
 #define GUARD_V4	8
 #define GUARD_V6	8
@@ -24,10 +25,8 @@
 #define GUARD_MARK_ZONE 0x0000ffffu
 #define GUARD_MARK_OURS 0xffff0000u
 
-enum guard_direction {
-	GUARD_FROM_VM = 0, /* tc ingress of the port */
-	GUARD_TO_VM = 1,   /* tc egress */
-};
+/* tc ingress of the port, and egress. */
+enum guard_direction { GUARD_FROM_VM, GUARD_TO_VM };
 
 /* name, word, why. The word is what people and files see; rows are only added at the end. */
 #define GUARD_VERDICT_ROWS(X)                                                                      \
@@ -170,12 +169,9 @@ struct guard_traffic {
 	__u64 event_ns;
 };
 
-/* A sample of what was refused. */
 struct guard_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 ifindex;
-	__u32 revision;
-	__u32 length;
+	__u32 ifindex, revision, length;
 	__u16 tci; /* VLAN tag the kernel had taken off; 0 */
 	__u8 direction;
 	__u8 verdict;
@@ -184,10 +180,14 @@ struct guard_event {
 	__u32 reserved;
 };
 
-/* Who owns a MAC address on this host. */
+/* Who owns a MAC address on this host. The programs look into g_near first, four words at the place
+ * of an address, and into the hash only where all four are taken. LEFT: the hash may have more. */
 struct guard_owner {
 	__u32 ifindex, zone;
 };
+#define NEAR_LEFT	     (0xffffffffffffull << 16)
+#define NEAR_WORD(key, zone) ((key) << 16 | 0x8000u | (zone))
+#define NEAR_PLACE(key)	     ((__u32)((key)*0x9e3779b97f4a7c15ull >> 50) & ~3u)
 
 /* Test frames only: what the program found, in skb->cb. */
 enum guard_trace_word {

@@ -54,6 +54,7 @@ static const struct {
 	{MAP_CONFIGS, offsetof(struct guard, configs), sizeof(struct guard_port) * GUARD_CONFIGS},
 	{MAP_ZONES, offsetof(struct guard, zones), sizeof(struct guard_zone) * GUARD_ZONES},
 	{MAP_REFUSED, offsetof(struct guard, refused), sizeof(struct guard_refused) * GUARD_SLOTS},
+	{MAP_NEAR, offsetof(struct guard, near), sizeof(uint64_t) * GUARD_NEAR},
 	{MAP_SETTINGS, offsetof(struct guard, settings), sizeof(struct guard_settings)},
 };
 

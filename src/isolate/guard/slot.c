@@ -83,6 +83,31 @@ static uint64_t owner_key(const uint8_t *mac)
 	return (uint64_t)high << 16 | low;
 }
 
+/* The near word of an address, or one that is free for it; NULL where all four are others'. */
+static uint64_t *near_find(struct guard *guard, uint64_t key)
+{
+	uint64_t *place = &guard->near[NEAR_PLACE(key)], *unused = NULL;
+
+	for (int i = 0; i < 4; i++) {
+		if (place[i] >> 16 == key)
+			return &place[i];
+		if (place[i] == 0 || place[i] == NEAR_LEFT)
+			unused = unused ? unused : &place[i];
+	}
+	return unused;
+}
+
+/* zone -1: forget it. */
+static void near_set(struct guard *guard, uint64_t key, int zone)
+{
+	uint64_t *word = near_find(guard, key);
+
+	if (!word || (zone < 0 && *word >> 16 != key))
+		return;
+	__atomic_store_n(word, zone < 0 ? NEAR_LEFT : NEAR_WORD(key, (unsigned)zone),
+			 __ATOMIC_RELEASE);
+}
+
 static const uint8_t *port_mac(const struct guard_port *port, unsigned i)
 {
 	return i == 0 ? port->mac : port->macs[i - 1];
@@ -106,6 +131,7 @@ static int owners_add(struct guard *guard, uint32_t ifindex, const struct guard_
 
 		if (rc)
 			return rc;
+		near_set(guard, key, port->zone);
 	}
 	return 0;
 }
@@ -130,8 +156,10 @@ static void owners_drop(struct guard *guard, uint32_t ifindex, const struct guar
 		if (port_has(now, port_mac(old, i)))
 			continue;
 		if (bpf_map_lookup_elem(guard->maps[MAP_OWNERS], &key, &owner) == 0 &&
-		    owner.ifindex == ifindex)
+		    owner.ifindex == ifindex) {
 			(void)bpf_map_delete_elem(guard->maps[MAP_OWNERS], &key);
+			near_set(guard, key, -1);
+		}
 	}
 }
 
