@@ -115,6 +115,7 @@ static const char *const value_paths[] = {
 	"/sys/devices/system/cpu/smt/control",
 	"/sys/kernel/security/lockdown",
 	"/sys/class/net/*/brport/*",
+	"/sys/class/net/*/flags",
 	"/sys/fs/cgroup/*",
 };
 

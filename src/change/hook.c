@@ -89,9 +89,14 @@ static uint8_t command_run(const struct hook *hook)
 static void serve(int socket)
 {
 	uint8_t number;
+	int null = open("/dev/null", O_RDWR);
 
+	/* It may outlive whoever waits for the end of our output. */
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
 	close_range(3, (unsigned)socket - 1, 0);
 	close_range((unsigned)socket + 1, ~0u, 0);
+	setsid();
 	while (read(socket, &number, 1) == 1) {
 		uint8_t status = number < hooks_count ? command_run(&hooks[number]) : 127;
 

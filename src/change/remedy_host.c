@@ -395,6 +395,60 @@ static int make_qemu_conf(struct remedy_call *c)
 	return daemon_option(c, "/etc/libvirt/qemu.conf");
 }
 
+/* ---- ports and links: their files in /sys/class/net ---- */
+
+/* A name of an interface: no slash, no dot alone, as the kernel has it. */
+static bool link_valid(const char *name)
+{
+	return name && name[0] && strlen(name) < 16 && !strpbrk(name, "/ \t*?[") &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* Live until the port is made anew: a port of a VM lives as long as the VM runs. */
+static int make_bridge_port(struct remedy_call *c)
+{
+	static const struct {
+		const char *flag, *file;
+	} rows[] = {
+		{"isolated", "isolated"},	    {"learning", "learning"},
+		{"flood", "unicast_flood"},	    {"hairpin", "hairpin_mode"},
+		{"bpdu_guard", "bpdu_guard"},	    {"root_block", "root_block"},
+		{"mcast_flood", "multicast_flood"}, {"neigh_suppress", "neigh_suppress"},
+	};
+	const char *flag = remedy_arg(c, "flag"), *value = remedy_arg(c, "value");
+	const char *port = remedy_arg(c, "port");
+
+	if (!port && !c->reason)
+		port = remedy_part(c);
+	if (!link_valid(port) || !flag || !value)
+		return remedy_refuse(c, "the finding does not say which port it is");
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		if (strcmp(rows[i].flag, flag) != 0)
+			continue;
+		const char *path = rf_arena_printf(&c->out->texts, "/sys/class/net/%s/brport/%s",
+						   port, rows[i].file);
+
+		return path ? remedy_simple(c, "value", path, value)
+			    : remedy_refuse(c, "no memory");
+	}
+	return remedy_refuse(c, "no such flag of a port is known");
+}
+
+static int make_link(struct remedy_call *c)
+{
+	const char *link = remedy_arg(c, "link"), *set = remedy_arg(c, "set");
+	const char *flag = rf_equal(set, "down")	  ? "up"
+			   : rf_equal(set, "promisc-off") ? "promisc"
+							  : NULL;
+
+	if (!link_valid(link) || !flag)
+		return remedy_refuse(c, "the finding does not say which link it is");
+	const char *path = rf_arena_printf(&c->out->texts, "/sys/class/net/%s/flags", link);
+
+	c->could_cut_access = strcmp(flag, "up") == 0;
+	return path ? remedy_simple(c, "link-flag-off", path, flag) : remedy_refuse(c, "no memory");
+}
+
 static const struct remedy_verb verbs[] = {
 	{"sysctl", make_sysctl, NULL},
 	{"conf", make_conf, NULL},
@@ -416,8 +470,8 @@ static const struct remedy_verb verbs[] = {
 	{"vmx", remedy_vmx, NULL},
 	{"package", NULL,
 	 "packages are installed and removed by the system's own tool: see the step"},
-	{"bridge-port", NULL, "no verb for ports of a bridge yet: see the step"},
-	{"link", NULL, "no verb for links yet: see the step"},
+	{"bridge-port", make_bridge_port, NULL},
+	{"link", make_link, NULL},
 	{"nft", NULL, "no verb for firewall rules yet: see the step"},
 	{"cgroup", NULL, "no verb for a running VM's limits yet: see the step"},
 	{"qmp", NULL, "no verb for a running VM yet: see the step"},

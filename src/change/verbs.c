@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs of this folder: the rows, and how each computes the wanted state. See verb.h. */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -182,6 +183,39 @@ static bool value_show(const struct change_spec *spec, struct rf_slice state, st
 	return value_state_text(state, out);
 }
 
+/* ---- flags of a link, as /sys/class/net/NAME/flags shows them: <net/if.h> ---- */
+
+static int64_t link_flag(const char *name)
+{
+	return strcmp(name, "up") == 0 ? 0x1 : strcmp(name, "promisc") == 0 ? 0x100 : 0;
+}
+
+static int link_flag_check(const struct verb_env *env, const struct change_spec *spec,
+			   struct rf_err *err)
+{
+	(void)env;
+	if (!rf_glob("/sys/class/net/*/flags", spec->target) || !link_flag(change_spec_value(spec)))
+		return rf_fail(err, RF_E_DENIED, "%s: no flag of a link that we take away",
+			       spec->target);
+	return 0;
+}
+
+static int link_flag_predict(const struct change_spec *spec, struct rf_slice before,
+			     struct rf_buf *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf now = {0}, text = {0};
+	int64_t flags, flag = link_flag(change_spec_value(spec));
+
+	if (!value_state_text(before, &now) ||
+	    rf_num(rf_buf_text(&now), 0, 0, UINT32_MAX, &flags) < 0)
+		return rf_fail(err, RF_E_MISSING, "%s: the link is not there", spec->target);
+	if (!(flags & flag))
+		return rf_buf_add(out, before.data, before.len);
+	rf_buf_printf(&text, "0x%llx\n", (unsigned long long)(flags & ~flag));
+	return text.failed ? rf_fail(err, -ENOMEM, "no memory")
+			   : value_state_encode(rf_buf_text(&text), out);
+}
+
 static const struct verb rows[] = {
 	{"folder", "make a folder", &kind_file, 0, NEEDS_LIVE, RISK_LOW, allow_folder,
 	 folder_predict, NULL},
@@ -193,6 +227,8 @@ static const struct verb rows[] = {
 	 allow_mode, mode_predict, mode_show},
 	{"value", "set a live kernel value", &kind_value, 0, NEEDS_LIVE, RISK_MEDIUM, allow_value,
 	 value_predict, value_show},
+	{"link-flag-off", "take a flag (up, promisc) of a link away", &kind_value, 0, NEEDS_LIVE,
+	 RISK_HIGH, link_flag_check, link_flag_predict, value_show},
 };
 
 const struct verb_table change_verbs = {rows, RF_COUNT(rows)};

@@ -369,6 +369,30 @@ static int signed_part_check(struct ledger *ledger, const struct tail *tail, str
 	return 0;
 }
 
+/*
+ * What a crash can leave behind the last signature: a beginning of one append, which is an entry's
+ * line and a checkpoint's. Whole lines that are anything else were put there by somebody.
+ */
+static int torn_check(const struct ledger *ledger, const struct tail *tail, struct rf_err *err)
+{
+	size_t from = (size_t)(ledger->end - tail->start);
+	struct rf_slice rest = {tail->bytes.data + from, tail->bytes.len - from}, line;
+	struct ledger_line parsed;
+	bool torn = false;
+
+	if (!ledger_line_next(&rest, &line, &torn) || torn)
+		return 0;
+	bool fine = ledger_line_parse(line, &parsed, NULL) == 0 && !parsed.is_checkpoint &&
+		    parsed.number == ledger->tree.size &&
+		    (!ledger_line_next(&rest, &line, &torn) || torn);
+
+	return fine ? 0
+		    : rf_fail(err, RF_E_MISMATCH,
+			      "the ledger was altered behind entry %llu; see `ringfence ledger "
+			      "verify`",
+			      (unsigned long long)ledger->tree.size);
+}
+
 /* Cuts what a crash left behind the last signature, and says so in an entry. */
 static int torn_repair(struct ledger *ledger, off_t size, int64_t now_ms, struct rf_err *err)
 {
@@ -428,6 +452,8 @@ static int contents_open(struct ledger *ledger, struct rf_err *err)
 	ledger->end = 0;
 	if (!rc)
 		rc = signed_part_check(ledger, &tail, err);
+	if (!rc)
+		rc = torn_check(ledger, &tail, err);
 	if (!rc)
 		rc = torn_repair(ledger, st.st_size, now(), err);
 	rf_buf_done(&tail.bytes);

@@ -212,6 +212,45 @@ static void others_work_is_not_overwritten(void **state)
 	host_done(&h);
 }
 
+static void flags_and_chosen_words(void **state)
+{
+	static const struct {
+		const char *verb, *path, *before, *value, *after;
+	} rows[] = {
+		{"link-flag-off", "/sys/class/net/a/flags", "0x1103\n", "up", "0x1102\n"},
+		{"link-flag-off", "/sys/class/net/b/flags", "0x1103\n", "promisc", "0x1003\n"},
+		{"value", "/sys/class/net/a/brport/isolated", "0\n", "1", "1\n"},
+		{"value", "/sys/kernel/mm/ksm/run", "1\n", "0", "0\n"},
+		{"value", "/proc/sys/net/ipv4/conf/a/rp_filter", "0\n", "1", "1\n"},
+		{"value", "/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n",
+		 "never", "never\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		struct folder_host h;
+		struct rf_err err = {0};
+		struct priv_result result;
+
+		host_make(&h);
+		host_file(&h, rows[i].path, rows[i].before, 0644);
+		struct engine engine = must_open(&h);
+		struct want want = want_verb(rows[i].verb, rows[i].path, rows[i].value);
+		PLAN_AUTO struct plan plan = plan_for(&engine, &want, 1);
+
+		assert_int_equal(plan.count, 1);
+		assert_int_equal(plan_apply(&engine, &plan, 0, &result, &err), 0);
+		assert_string_equal(host_text(&h, rows[i].path), rows[i].after);
+		PLAN_AUTO struct plan again = plan_for(&engine, &want, 1);
+
+		assert_int_equal(again.count, 0);
+		assert_int_equal(engine_rollback(&engine, "", &result, &err), 0);
+		assert_string_equal(host_text(&h, rows[i].path), rows[i].before);
+		engine_close(&engine);
+		host_done(&h);
+	}
+}
+
 /* ---- what is refused ---- */
 
 static void refusals_name_the_reason(void **state)
@@ -235,6 +274,8 @@ static void refusals_name_the_reason(void **state)
 		want_verb("value", "/proc/sys/kernel/core_pattern", "|/tmp/x"),
 		want_verb("value", "/proc/sys/kernel/no_such_value", "1"),
 		want_verb("value", "/sys/power/state", "mem"),
+		want_verb("link-flag-off", "/sys/class/net/a/flags", "running"),
+		want_verb("link-flag-off", "/sys/class/net/a/mtu", "up"),
 		want_verb("link", "/etc/systemd/system/a.service", "/tmp/x"),
 		want_verb("link", "/etc/cron.d/x", "/dev/null"),
 		want_verb("folder", "/etc/x", NULL),
@@ -753,6 +794,7 @@ int main(void)
 		cmocka_unit_test(stale_plans_are_refused),
 		cmocka_unit_test(changed_meanwhile_is_undone),
 		cmocka_unit_test(others_work_is_not_overwritten),
+		cmocka_unit_test(flags_and_chosen_words),
 		cmocka_unit_test(refusals_name_the_reason),
 		cmocka_unit_test(two_wants_that_contradict),
 		cmocka_unit_test(lies_of_the_planner),

@@ -504,6 +504,19 @@ static void altered_tails_are_refused(void **state)
 	spit(&p, LEDGER_FILE, rf_buf_slice(&file));
 	assert_int_equal(ledger_open(p.fd, "web-3", &ledger, &err), RF_E_MISMATCH);
 	file.data[file.len - 20] ^= 1;
+	/* Whole lines behind the last signature, or without one, are no torn end. */
+	static const char *const tails[] = {"x\n", "{\"n\":5}\n{\"n\":6}\n", "{\"n\":7}\n"};
+
+	for (size_t i = 0; i < RF_COUNT(tails); i++) {
+		RF_AUTOBUF struct rf_buf more = {0};
+
+		rf_buf_add(&more, file.data, file.len);
+		rf_buf_add_text(&more, tails[i]);
+		spit(&p, LEDGER_FILE, rf_buf_slice(&more));
+		assert_int_equal(ledger_open(p.fd, "web-3", &ledger, &err), RF_E_MISMATCH);
+		spit(&p, LEDGER_FILE, rf_slice_text(tails[i]));
+		assert_int_equal(ledger_open(p.fd, "web-3", &ledger, &err), RF_E_MISMATCH);
+	}
 	spit(&p, LEDGER_FILE, rf_buf_slice(&file));
 	path_of(&p, LEDGER_KEY_FILE, path);
 	assert_int_equal(unlink(path), 0);
