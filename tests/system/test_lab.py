@@ -25,7 +25,7 @@ CHOSEN = ["base", "base#2", "grubcfg", "cmdline", "kernel", "no-secureboot+unsig
 EVERYTHING = ["base", "base#2", *variants.ALL[1:]]
 MODE = os.environ.get("RINGFENCE_LAB", "")
 NAMES = EVERYTHING if MODE == "all" or "/" in MODE else CHOSEN
-BOOT_SECONDS = 300
+BOOT_SECONDS = 400
 PARTS_MISSING = 3
 QUOTE, SIGNATURE, EK_PUBLIC, EK_CERT, PCRS, BOOT_LOG, IMA = 2, 3, 5, 6, 7, 8, 9
 
