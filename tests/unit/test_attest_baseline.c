@@ -398,6 +398,29 @@ static void test_describe_names(void **state)
 	baseline_free(baseline);
 }
 
+/* The examples that we ship are accepted as they are. */
+static void test_examples(void **state)
+{
+	static const char *const names[] = {"attest-host.yaml", "attest-group.yaml"};
+	const char *source = getenv("SOURCE_DIR");
+
+	(void)state;
+	for (size_t i = 0; source && i < RF_COUNT(names); i++) {
+		RF_AUTOFREE char *path = rf_asprintf("%s/examples/policies/%s", source, names[i]);
+		FILE *in = fopen(path, "r");
+		static char text[16384];
+
+		assert_non_null(in);
+		text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+		fclose(in);
+		struct baseline *baseline = load_text(text);
+
+		assert_int_equal(baseline_files_count(baseline), 1);
+		assert_string_equal(baseline_file_at(baseline, 0), "attest-kernels.sha256");
+		baseline_free(baseline);
+	}
+}
+
 static void test_memory(void **state)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
@@ -427,6 +450,7 @@ int main(void)
 		cmocka_unit_test(test_create),	       cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_files),	       cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_describe_names), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
