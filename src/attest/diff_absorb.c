@@ -92,8 +92,8 @@ bool diff_is_config(const char *name)
 
 struct rf_slice diff_text(const struct boot_item *item)
 {
-	bool text = item->component == COMPONENT_CMDLINE ||
-		    item->component == COMPONENT_LOADER_COMMAND;
+	bool text =
+		item->component == COMPONENT_CMDLINE || item->component == COMPONENT_LOADER_COMMAND;
 
 	/* What is shown is cut, and its line ends are spelt out. */
 	if (text && item->value.len > 0 && event_is_text(item->value))

@@ -177,10 +177,10 @@ static void describe_database(const struct part *part, struct reason *r, struct 
 	RF_AUTOFREE struct sbdiff *diff = rf_alloc(1, sizeof(*diff));
 
 	describe_text(part, r, detail);
-	if (!diff || sbdiff_compare(sbdiff_list_of_name(item_of(lead)->name),
-				    lead->was ? lead->was->value : (struct rf_slice){0},
-				    lead->now ? lead->now->value : (struct rf_slice){0}, diff,
-				    NULL) < 0)
+	if (!diff ||
+	    sbdiff_compare(sbdiff_list_of_name(item_of(lead)->name),
+			   lead->was ? lead->was->value : (struct rf_slice){0},
+			   lead->now ? lead->now->value : (struct rf_slice){0}, diff, NULL) < 0)
 		return;
 	/* The counts of before and after say less than what came and went. */
 	r->was[0] = r->now[0] = '\0';

@@ -385,25 +385,31 @@ static int predict_all(struct prediction *p, struct rf_err *err)
 	return p->changed;
 }
 
+void predict_done(struct predict_result *result)
+{
+	boot_done(&result->boot);
+	rf_arena_done(&result->arena);
+	memset(result, 0, sizeof(*result));
+}
+
 int predict_boot(struct attest_hasher *hasher, const struct boot *last,
-		 const struct predict_input *input, struct rf_arena *arena, struct boot *out,
-		 struct predict_notes *notes, struct rf_err *err)
+		 const struct predict_input *input, struct predict_result *out, struct rf_err *err)
 {
 	RF_AUTOFREE enum eventlog_component *roles = diff_roles(last);
 	RF_AUTOFREE char *config = input->config.len ? predict_config_flat(input->config) : NULL;
 	struct prediction p = {.hasher = hasher,
 			       .last = last,
 			       .input = input,
-			       .arena = arena,
-			       .out = out,
-			       .notes = notes,
+			       .arena = &out->arena,
+			       .out = &out->boot,
+			       .notes = &out->notes,
 			       .roles = roles,
 			       .config = config};
 
 	if (!roles || (input->config.len && !config))
 		return rf_fail(err, -ENOMEM, "no memory");
-	out->firmware.locality = last->firmware.locality;
-	out->firmware.hcrtm = last->firmware.hcrtm;
-	out->firmware.drtm = last->firmware.drtm || last->txt.drtm;
+	out->boot.firmware.locality = last->firmware.locality;
+	out->boot.firmware.hcrtm = last->firmware.hcrtm;
+	out->boot.firmware.drtm = last->firmware.drtm || last->txt.drtm;
 	return predict_all(&p, err);
 }

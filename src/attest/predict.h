@@ -7,6 +7,7 @@
 #define RF_ATTEST_PREDICT_H
 
 #include "attest/boot.h"
+#include "base/arena.h"
 
 #define PREDICT_MAX_FILES 4096u
 #define PREDICT_MAX_NOTES 32u
@@ -35,16 +36,22 @@ struct predict_notes {
 	size_t count, dropped;
 };
 
+/* Zero it before; predict_done frees. */
+struct predict_result {
+	struct boot boot;	    /* values borrow from the last boot and from arena */
+	struct predict_notes notes; /* what was assumed, and what could not be predicted */
+	struct rf_arena arena;
+};
+void predict_done(struct predict_result *result);
+
 /*
- * Predicts. out is a boot that owns its items (values borrow from last and from arena); notes: what
- * was assumed, and what could not be predicted. Returns how many items are others than in the last
+ * Predicts. Returns how many items are others than in the last
  * boot (0: the next boot is the same as far as can be seen), or negative: RF_E_MISSING when files
  * do not say enough to predict at all (the error says which), -ENOMEM.
  */
-struct rf_arena;
 int predict_boot(struct attest_hasher *hasher, const struct boot *last,
-		 const struct predict_input *input, struct rf_arena *arena, struct boot *out,
-		 struct predict_notes *notes, struct rf_err *err) RF_MUST_CHECK;
+		 const struct predict_input *input, struct predict_result *out,
+		 struct rf_err *err) RF_MUST_CHECK;
 
 /* The file that the boot loader means by path: on the root file system, below /boot or on the EFI
  * system partition; NULL when it is not there. */

@@ -5,7 +5,6 @@
 #define RF_ATTEST_PREDICT_PARTS_H
 
 #include "attest/predict.h"
-#include "base/arena.h"
 
 /* Adds text with each whole occurrence of version `from` written as `to` ("6.1.0-5" is none in
  * "6.1.0-55"). Returns how many there were. */

@@ -12,7 +12,6 @@
 #include "attest/diff.h"
 #include "attest/pe.h"
 #include "attest/predict.h"
-#include "base/arena.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -39,15 +38,12 @@ struct job {
 	size_t files_count;
 	int64_t bytes;
 	struct rf_buf config;
-	struct rf_arena arena;
-	struct boot out;
-	struct predict_notes notes;
+	struct predict_result result;
 };
 
 static void job_done(struct job *job)
 {
-	boot_done(&job->out);
-	rf_arena_done(&job->arena);
+	predict_done(&job->result);
 	rf_buf_done(&job->config);
 	rf_free(job->files);
 	story_done(&job->story);
@@ -211,12 +207,12 @@ static uint16_t shown_alg(const struct boot *boot)
 static int print_values(struct job *job, struct rf_err *err)
 {
 	static uint8_t was[ATTEST_PCRS][ATTEST_MAX_DIGEST], now[ATTEST_PCRS][ATTEST_MAX_DIGEST];
-	uint16_t alg = shown_alg(&job->out);
+	uint16_t alg = shown_alg(&job->result.boot);
 	char name[16];
 	int rc = boot_replay(job->hasher, job->last, alg, was, err);
 
 	if (rc == 0)
-		rc = boot_replay(job->hasher, &job->out, alg, now, err);
+		rc = boot_replay(job->hasher, &job->result.boot, alg, now, err);
 	if (rc < 0)
 		return rc;
 	printf("\nRegisters of the TPM (PCRs) that will have another value (%s):\n",
@@ -236,7 +232,7 @@ static int print(struct job *job, struct rf_err *err)
 {
 	struct reasons list = {0};
 	char sentence[2048];
-	int rc = boot_diff(job->last, &job->out, &list);
+	int rc = boot_diff(job->last, &job->result.boot, &list);
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%s", rf_code_text(rc));
@@ -245,10 +241,10 @@ static int print(struct job *job, struct rf_err *err)
 	reasons_done(&list);
 	rc = print_values(job, err);
 	fputc('\n', stdout);
-	for (size_t i = 0; i < job->notes.count; i++)
-		story_print_wrapped(stdout, "note: ", 6, job->notes.lines[i]);
-	if (job->notes.dropped)
-		printf("note: and %zu notes more\n", job->notes.dropped);
+	for (size_t i = 0; i < job->result.notes.count; i++)
+		story_print_wrapped(stdout, "note: ", 6, job->result.notes.lines[i]);
+	if (job->result.notes.dropped)
+		printf("note: and %zu notes more\n", job->result.notes.dropped);
 	return rc;
 }
 
@@ -273,8 +269,7 @@ static int predict(const struct cli_args *args, struct job *job, struct rf_err *
 	const struct predict_input input = {.files = job->files,
 					    .files_count = job->files_count,
 					    .config = rf_buf_slice(&job->config)};
-	int rc = predict_boot(job->hasher, job->last, &input, &job->arena, &job->out, &job->notes,
-			      err);
+	int rc = predict_boot(job->hasher, job->last, &input, &job->result, err);
 
 	if (rc < 0)
 		return rc;
@@ -284,7 +279,7 @@ static int predict(const struct cli_args *args, struct job *job, struct rf_err *
 	if (rc < 0 || !changed)
 		return rc;
 	name = name ? name : "next";
-	rc = baseline_add_boot(job->baseline, name, true, &job->out, err);
+	rc = baseline_add_boot(job->baseline, name, true, &job->result.boot, err);
 	if (rc == 0)
 		rc = baseline_file_write(job->baseline, path, err);
 	if (rc == 0)

@@ -82,9 +82,8 @@ static struct machine updated(void)
 
 struct outcome {
 	struct log_build log;
-	struct boot last, out;
-	struct rf_arena arena;
-	struct predict_notes notes;
+	struct boot last;
+	struct predict_result result;
 	struct rf_err err;
 	int rc;
 };
@@ -99,22 +98,20 @@ static void predict(struct disk *disk, const struct machine *last, const char *c
 
 	memset(o, 0, sizeof(*o));
 	machine_story(last, &o->log, &o->last);
-	o->rc = predict_boot(o->log.hasher, &o->last, &input, &o->arena, &o->out, &o->notes,
-			     &o->err);
+	o->rc = predict_boot(o->log.hasher, &o->last, &input, &o->result, &o->err);
 }
 
 static void outcome_done(struct outcome *o)
 {
 	boot_done(&o->last);
-	boot_done(&o->out);
-	rf_arena_done(&o->arena);
+	predict_done(&o->result);
 	end_log(&o->log);
 }
 
 static bool noted(const struct outcome *o, const char *words)
 {
-	for (size_t i = 0; i < o->notes.count; i++) {
-		if (strstr(o->notes.lines[i], words))
+	for (size_t i = 0; i < o->result.notes.count; i++) {
+		if (strstr(o->result.notes.lines[i], words))
 			return true;
 	}
 	return false;
@@ -122,8 +119,8 @@ static bool noted(const struct outcome *o, const char *words)
 
 static void show_notes(const struct outcome *o)
 {
-	for (size_t i = 0; i < o->notes.count; i++)
-		print_message("  note: %s\n", o->notes.lines[i]);
+	for (size_t i = 0; i < o->result.notes.count; i++)
+		print_message("  note: %s\n", o->result.notes.lines[i]);
 }
 
 /* Every register in every bank as the machine then has it. */
@@ -140,10 +137,10 @@ static void comes_true(struct outcome *o, const struct machine *next)
 	machine_story(next, &log, &boot);
 	for (size_t a = 0; a < RF_COUNT(algs); a++) {
 		assert_int_equal(boot_replay(log.hasher, &boot, algs[a], expected, NULL), 0);
-		assert_int_equal(boot_replay(log.hasher, &o->out, algs[a], got, NULL), 0);
+		assert_int_equal(boot_replay(log.hasher, &o->result.boot, algs[a], got, NULL), 0);
 		assert_memory_equal(expected, got, sizeof(got));
 	}
-	assert_int_equal(boot_diff(&o->out, &boot, &list), 0);
+	assert_int_equal(boot_diff(&o->result.boot, &boot, &list), 0);
 	diff_words(&list, text, sizeof(text));
 	assert_string_equal(text, "nothing changed");
 	reasons_done(&list);
@@ -239,7 +236,8 @@ static void test_version(void **state)
 	outcome_done(&o);
 	predict(&disk, &story_base, NULL, NULL, &o);
 	assert_true(o.rc > 0);
-	assert_non_null(strstr(o.out.items[o.out.count - 3].text, "6.1.0-100-amd64"));
+	assert_non_null(
+		strstr(o.result.boot.items[o.result.boot.count - 3].text, "6.1.0-100-amd64"));
 	outcome_done(&o);
 	predict(&disk, &story_base, NULL, "6.1.0-57-amd64", &o);
 	assert_int_equal(o.rc, RF_E_MISSING);
@@ -422,8 +420,7 @@ static void test_memory(void **state)
 
 		machine_story(&story_base, &o.log, &o.last);
 		rf_alloc_fail_after(n);
-		rc = predict_boot(o.log.hasher, &o.last, &input, &o.arena, &o.out, &o.notes,
-				  &o.err);
+		rc = predict_boot(o.log.hasher, &o.last, &input, &o.result, &o.err);
 		rf_alloc_fail_after(0);
 		outcome_done(&o);
 	}
