@@ -158,13 +158,17 @@ static void say_no_quote(struct judge *j)
 	bool parts = verdict_section(j, EVIDENCE_SIGNATURE).data ||
 		     verdict_section(j, EVIDENCE_AK_PUBLIC).data ||
 		     verdict_section(j, EVIDENCE_PCRS).len > 0;
+	/* Firmware writes a log where it measures into a TPM. */
+	bool measured = verdict_has_log(j);
 	const struct baseline *baseline = j->options->baseline;
 	bool had = baseline &&
 		   (baseline_ak_name(baseline).len > 0 || baseline_ek_name(baseline).len > 0);
 
-	if (parts)
+	if (parts || measured)
 		verdict_reason(j, REASON_EVIDENCE_MISSING, "quote",
-			       "the TPM's signature over the measurements did not come");
+			       had ? "the TPM's signature did not come; one that was exchanged or "
+				     "cleared cannot sign with the key of this host's enrolment"
+				   : "the TPM's signature over the measurements did not come");
 	else
 		verdict_reason(j, REASON_NO_TPM, NULL,
 			       had ? "this host was enrolled with a TPM, and now shows none"

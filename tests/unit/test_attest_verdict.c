@@ -34,6 +34,13 @@ static void meta_only(struct forge *f)
 		f->leave_out[i] = true;
 }
 
+/* The TPM was exchanged: it cannot use the old key, and the collector has a log alone. */
+static void log_only(struct forge *f)
+{
+	meta_only(f);
+	f->leave_out[EVIDENCE_BOOT_LOG] = false;
+}
+
 static void broken_values(struct forge *f)
 {
 	f->instead[EVIDENCE_PCRS] = BYTES("\0\x0b\x18\x01x");
@@ -53,6 +60,8 @@ static const struct forge_case container[] = {
 	{"no PCR values", no_values, VERDICT_CANNOT_JUDGE, REASON_EVIDENCE_MISSING, "values"},
 	{"a host without TPM", meta_only, VERDICT_CANNOT_JUDGE, REASON_NO_TPM,
 	 "enrolled with a TPM"},
+	{"a boot log that nobody signed", log_only, VERDICT_CANNOT_JUDGE, REASON_EVIDENCE_MISSING,
+	 "exchanged or cleared"},
 	{"PCR 24 among the values", broken_values, VERDICT_UNTRUSTED, REASON_EVIDENCE_BROKEN,
 	 "PCR 24"},
 	{"all sections empty", empty_sections, VERDICT_UNTRUSTED, REASON_AK_UNFIT, NULL},
