@@ -81,4 +81,33 @@ static inline void show_reasons(const struct reasons *list)
 			      list->items[i].allowed_by);
 }
 
+/* An entry of an IMA list (ima-ng); no contents: a violation. */
+static inline void put_ng(struct rf_buf *list, const char *path, const char *contents)
+{
+	uint8_t digest[32];
+	struct attest_hasher *hasher = NULL;
+	RF_AUTOBUF struct rf_buf data = {0};
+	uint8_t template_digest[20];
+
+	assert_int_equal(attest_hasher_new(&hasher, NULL), 0);
+	assert_int_equal(
+		attest_hash(hasher, ATTEST_SHA256, rf_slice_text(contents), NOTHING, digest), 0);
+	put_le(&data, 8 + 32, 4);
+	rf_buf_add(&data, "sha256:", 8);
+	rf_buf_add(&data, digest, 32);
+	put_le(&data, strlen(path) + 1, 4);
+	rf_buf_add(&data, path, strlen(path) + 1);
+	assert_int_equal(
+		attest_hash(hasher, ATTEST_SHA1, rf_buf_slice(&data), NOTHING, template_digest), 0);
+	if (!*contents)
+		memset(template_digest, 0, sizeof(template_digest));
+	put_le(list, 10, 4);
+	rf_buf_add(list, template_digest, 20);
+	put_le(list, 6, 4);
+	rf_buf_add(list, "ima-ng", 6);
+	put_le(list, data.len, 4);
+	rf_buf_add(list, data.data, data.len);
+	attest_hasher_free(hasher);
+}
+
 #endif
