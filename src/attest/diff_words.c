@@ -84,6 +84,19 @@ static bool is_of_a_part(const struct reason *r)
 	return r->id == REASON_EVENT_REORDERED || r->component != COMPONENT_NONE;
 }
 
+/* What the last reason of a kind says of those that have none: "and 80 files more". */
+static size_t files_more(const struct reason *r)
+{
+	char number[16];
+	int64_t more;
+
+	if (!rf_starts(r->detail, "and "))
+		return 0;
+	rf_format(number, sizeof(number), "%.*s", (int)strspn(r->detail + 4, "0123456789"),
+		  r->detail + 4);
+	return rf_num(number, 10, 0, UINT32_MAX, &more) == 0 ? (size_t)more : 0;
+}
+
 /* Files are counted: there may be thousands. */
 static void add_files(struct words *w, const struct reasons *list)
 {
@@ -98,8 +111,10 @@ static void add_files(struct words *w, const struct reasons *list)
 	for (size_t k = 0; k < RF_COUNT(kinds); k++) {
 		size_t n = 0;
 
-		for (size_t i = 0; i < list->count; i++)
-			n += list->items[i].id == kinds[k].id;
+		for (size_t i = 0; i < list->count; i++) {
+			if (list->items[i].id == kinds[k].id)
+				n += 1 + files_more(&list->items[i]);
+		}
 		if (n)
 			words_printf(w, "%s%zu %s", w->len ? "; " : "", n,
 				     n == 1 ? kinds[k].one : kinds[k].many);

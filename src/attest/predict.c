@@ -331,7 +331,7 @@ static void note_config(struct prediction *p)
 	const struct boot_item *was = find_config(p->last), *now = find_config(p->out);
 	size_t entries = 0;
 
-	if (!was || !now || memcmp(was->digests, now->digests, sizeof(was->digests)) == 0)
+	if (!was || !now || all_match(now, was->digests, was->digests_count))
 		return;
 	if (!p->config) {
 		note(p->notes,

@@ -99,8 +99,13 @@ static void test_rows(void **state)
 			assert_string_equal(list.items[0].subject, rows[i].subject);
 			assert_string_equal(list.items[0].detail, rows[i].detail);
 		}
-		if (list.count == 2)
+		if (list.count == 2) {
+			char text[256];
+
 			assert_string_equal(list.items[1].detail, "and 2 files more");
+			assert_string_equal(diff_words(&list, text, sizeof(text)),
+					    "4 new programs; nothing else");
+		}
 		reasons_done(&list);
 	}
 }
