@@ -17,7 +17,8 @@ struct check {
 	size_t profiles_count;
 	int64_t now_ms;
 	int64_t collect_ms, judge_ms;
-	char what[256]; /* "host web-3, 12 VMs" */
+	int64_t reader_cpu_ms, store_cpu_ms, judge_cpu_ms; /* see --timing */
+	char what[256];					   /* "host web-3, 12 VMs" */
 };
 
 /* Collects, locks the program in, and judges with the chosen profiles; only: globs of ids. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -61,10 +62,21 @@ static void describe(struct check *c)
 		  host[0] ? ", " : "", vms, strcmp(vms, "1") == 0 ? "" : "s");
 }
 
+/* CPU time, of this process or of the collectors that it waited for. */
+static int64_t cpu_ms(int who)
+{
+	struct rusage use = {0};
+
+	if (getrusage(who, &use) < 0)
+		return 0;
+	return ((int64_t)use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000 +
+	       (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1000;
+}
+
 int check_run(struct check *c, const struct cli_args *args, const char *const *only,
 	      size_t only_count, struct rf_err *err)
 {
-	int64_t start = common_now_ms();
+	int64_t start = common_now_ms(), cpu = cpu_ms(RUSAGE_SELF);
 	int rc = profiles_choose(c, args, err);
 
 	if (!rc)
@@ -73,6 +85,8 @@ int check_run(struct check *c, const struct cli_args *args, const char *const *o
 		return rc;
 	c->now_ms = common_now_ms();
 	c->collect_ms = c->now_ms - start;
+	c->reader_cpu_ms = cpu_ms(RUSAGE_CHILDREN);
+	c->store_cpu_ms = cpu_ms(RUSAGE_SELF) - cpu;
 	describe(c);
 	rc = common_lock_in(args, err);
 	if (rc < 0)
@@ -85,8 +99,10 @@ int check_run(struct check *c, const struct cli_args *args, const char *const *o
 		.now_ms = c->now_ms,
 	};
 
+	cpu = cpu_ms(RUSAGE_SELF);
 	rc = judge_run(c->store, &c->set, &req, &c->findings, err);
 	c->judge_ms = common_now_ms() - c->now_ms;
+	c->judge_cpu_ms = cpu_ms(RUSAGE_SELF) - cpu;
 	return rc;
 }
 
@@ -171,9 +187,12 @@ static int check_and_report(struct check *c, const struct cli_args *args, struct
 	if (rc < 0)
 		return rc;
 	if (cli_has(args, OPT_TIMING))
-		fprintf(stderr, "ringfence: collected %llu facts in %lld ms, judged in %lld ms\n",
+		fprintf(stderr,
+			"ringfence: collected %llu facts in %lld ms, judged in %lld ms; CPU: readers "
+			"%lld ms, store %lld ms, judge %lld ms\n",
 			(unsigned long long)fact_store_rows(c->store), (long long)c->collect_ms,
-			(long long)c->judge_ms);
+			(long long)c->judge_ms, (long long)c->reader_cpu_ms,
+			(long long)c->store_cpu_ms, (long long)c->judge_cpu_ms);
 	/* A control of the site that was refused is no clean check. */
 	return report_has_findings(&report) || c->set.problems_count ? CLI_FINDINGS : 0;
 }
