@@ -42,7 +42,9 @@ static const char *worry(sqlite3_stmt *stmt)
 	if (strcmp(state, "unverified") == 0)
 		return "the kernel could not verify it";
 	if (sqlite3_column_type(stmt, 1) == SQLITE_INTEGER && sqlite3_column_int(stmt, 1) == 0)
-		return "not signed";
+		return strcmp(state, "verified") == 0
+			       ? "not signed on disk, though the kernel verified what it loaded"
+			       : "not signed";
 	if (strcmp(disk, "changed") == 0)
 		return "its file changed since it was measured";
 	if (strcmp(disk, "missing") == 0)
