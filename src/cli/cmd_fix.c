@@ -319,3 +319,21 @@ int cmd_rollback(const struct cli_args *args, struct rf_err *err)
 	fix_done(&f);
 	return rc;
 }
+
+int cmd_recover(const struct cli_args *args, struct rf_err *err)
+{
+	static struct cli_args own;
+	RF_AUTOBUF struct rf_buf recovered = {0};
+	struct fix f = {0};
+
+	own = *args;
+	int rc = options_read(&own, &f, err);
+
+	if (!rc)
+		rc = priv_start(&f.options, &f.priv, &recovered, err);
+	if (!rc)
+		fputs(recovered.len ? rf_buf_text(&recovered) : "Nothing was interrupted.\n",
+		      stdout);
+	fix_done(&f);
+	return rc;
+}

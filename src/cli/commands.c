@@ -249,6 +249,10 @@ const struct cli_command cli_commands[] = {
 	 "ringfence rollback\n"
 	 "ringfence rollback 20261123-101010-5f3a9c01",
 	 OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 1, cmd_rollback},
+	{"recover", "", "undo what a crash interrupted, or nobody confirmed",
+	 "Every command that changes something does this first; ringfence-recover.service does it at each start of the "
+	 "host.",
+	 "ringfence recover", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 0, cmd_recover},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},
