@@ -282,21 +282,30 @@ static int session_open(struct session *s, const struct priv_options *options,
 	return rc ? rc : engine_recover(&s->engine, &s->recovered, err);
 }
 
+/* The first question gets the reason. It is read before: a socket that is closed with something
+ * unread resets the other end, which would lose the answer. */
+static void refuse(int socket, int rc, const struct rf_err *why)
+{
+	RF_AUTOFREE struct priv_request *request = rf_alloc(1, sizeof(*request));
+	struct call c = {.fd = -1};
+
+	if (request && priv_receive(socket, request, sizeof(*request), &c.fd, NULL) == 0 &&
+	    reply_send(socket, &c, rc, why) < 0)
+		c.has_memory = false;
+	if (c.fd >= 0)
+		close(c.fd);
+}
+
 int priv_serve(int socket, const struct priv_options *options, const struct verb_set *verbs)
 {
 	struct session s = {.engine = {.env = {.root = -1}, .state_dir = -1, .hooks = -1}};
 	struct rf_err err = {0};
 	int rc = session_open(&s, options, verbs, &err);
 
-	if (rc < 0) {
-		struct call c = {0};
-
-		/* The first question gets the reason. */
-		if (reply_send(socket, &c, rc, &err) < 0)
-			rc = RF_E_PEER;
-	} else {
+	if (rc < 0)
+		refuse(socket, rc, &err);
+	else
 		serve(socket, &s);
-	}
 	rf_buf_done(&s.recovered);
 	engine_close(&s.engine);
 	return rc < 0 ? 1 : 0;

@@ -126,6 +126,7 @@ cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, 
 cli_command_fn cmd_attest_diff, cmd_attest_baseline_create, cmd_attest_baseline_show,
 	cmd_attest_baseline_approve, cmd_attest_baseline_predict;
 /* Changes. */
-cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_verify, cmd_ledger_export;
+cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_verify,
+	cmd_ledger_export;
 
 #endif

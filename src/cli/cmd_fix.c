@@ -205,6 +205,26 @@ static int plan_save(struct fix *f, struct rf_err *err)
 
 /* ---- doing it ---- */
 
+/* A plan that leaves this process, to be kept or applied, is an entry of the ledger with its
+ * digest; so is what was wanted and not allowed. */
+static int plan_note(struct fix *f, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	uint8_t digest[CHANGE_DIGEST_BYTES];
+	int rc = plan_digest(&f->plan, digest, err);
+
+	rf_buf_printf(&text, "%zu changes, SHA-256 ", f->plan.count);
+	rf_buf_add_hex(&text, digest, sizeof(digest));
+	if (!rc)
+		rc = priv_note(f->priv, "plan", f->plan.id, rf_buf_text(&text), err);
+	if (rc < 0 || f->plan.refusals_count == 0)
+		return rc;
+	rf_buf_reset(&text);
+	rf_buf_printf(&text, "%zu wants, the first: %.300s", f->plan.refusals_count,
+		      f->plan.refusals[0].reason);
+	return priv_note(f->priv, "denied", f->plan.id, rf_buf_text(&text), err);
+}
+
 static int apply(struct fix *f, bool quiet, struct rf_err *err)
 {
 	struct priv_result result = {0};
@@ -246,6 +266,10 @@ static int show_and_apply(const struct cli_args *args, struct fix *f, struct rf_
 	if (!rc)
 		rc = plan_save(f, err);
 	if (rc < 0 || f->plan.count == 0)
+		return rc;
+	if (f->save || cli_has(args, OPT_APPLY))
+		rc = plan_note(f, err);
+	if (rc < 0)
 		return rc;
 	if (!cli_has(args, OPT_APPLY))
 		return CLI_FINDINGS;

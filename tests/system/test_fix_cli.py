@@ -56,7 +56,7 @@ def test_applied_and_undone_and_told(vm):
     assert r.code == 0, r.err
     assert vm.read_bytes() == before
     kinds = [json.loads(l)["kind"] for l in ledger(vm, "show", "-o", "json").out.splitlines()]
-    assert kinds == ["apply", "applied", "rollback"]
+    assert kinds == ["plan", "apply", "applied", "rollback"]
 
 
 def test_a_kept_plan_and_a_stale_one(vm, tmp_path):
@@ -125,7 +125,7 @@ def test_a_recording_is_not_changed(tmp_path):
 
 
 @pytest.mark.parametrize("alter,word", [
-    (lambda l: [l[0].replace("apply", "aply", 1), *l[1:]], "edited: entry 0"),
+    (lambda l: [l[0].replace("plan", "plam", 1), *l[1:]], "edited: entry 0"),
     (lambda l: l[2:], "lost: entry 0"),
     (lambda l: l[:2] + l[4:], "lost: entry 1"),
     (lambda l: l[:2] + l[4:6] + l[2:4], "reordered"),
@@ -141,7 +141,7 @@ def test_an_exported_ledger_proves_itself(vm, tmp_path, alter, word):
     args = ["ledger", "verify", out, "--key", f"{out}.pub", "--known", f"{out}.checkpoint"]
     assert ringfence(*args).code == 0
     lines = out.read_text().splitlines(keepends=True)
-    assert len(lines) == 6
+    assert len(lines) == 8
     out.write_text("".join(alter(lines)))
     r = ringfence(*args)
     assert r.code == 2 and word in r.out, r.out
