@@ -368,12 +368,22 @@ static int compare(struct baseline_case *c, struct rf_err *err)
 	return 0;
 }
 
+static void tell_unjudged(struct baseline_case *c)
+{
+	struct reason *r = reasons_add(c->out, REASON_IMA_UNJUDGED);
+
+	if (r)
+		r->pcr = IMA_PCR;
+}
+
 static int judge(struct baseline_case *c, struct rf_err *err)
 {
 	int rc = compare(c, err);
 
 	if (rc == 0 && c->baseline->ima.given && c->facts->ima.len)
 		rc = baseline_judge_ima(c, err);
+	else if (rc == 0 && c->facts->ima.len)
+		tell_unjudged(c);
 	if (rc == 0)
 		baseline_apply_rules(c);
 	return rc;

@@ -70,6 +70,7 @@ static const struct {
 	{REASON_IMA_CHANGED_FILE, MAY_ALLOW | HAS_DIGEST},
 	{REASON_IMA_BAD_SIGNATURE, MAY_ALLOW | HAS_DIGEST},
 	{REASON_IMA_WEAK, MAY_ALLOW},
+	{REASON_IMA_UNJUDGED, MAY_ALLOW},
 };
 
 static unsigned int about(enum reason_id id)
@@ -515,6 +516,7 @@ static const struct {
 	{"secure-boot", {REASON_SECURE_BOOT_OFF, REASON_SETUP_MODE, REASON_SHIM_VALIDATION_OFF}, 3},
 	{"lockdown", {REASON_LOCKDOWN_OFF}, 1},
 	{"ima", {REASON_IMA_OFF}, 1},
+	{"ima-rules", {REASON_IMA_UNJUDGED}, 1},
 	{"strong-ima", {REASON_IMA_WEAK}, 1},
 	{"ek-certificate", {REASON_EK_UNVERIFIED}, 1},
 	{"hardware-tpm", {REASON_SOFTWARE_TPM}, 1},
@@ -530,11 +532,12 @@ int baseline_read_expect(struct baseline_reader *r, const struct yaml_node *node
 		while (row < RF_COUNT(expect_rows) && strcmp(expect_rows[row].key, item->key) != 0)
 			row++;
 		if (row == RF_COUNT(expect_rows))
-			return yaml_fail(r->doc, item, r->err,
-					 "expect: unknown key %s (known: secure-boot, lockdown, "
-					 "ima, strong-ima, ek-certificate, hardware-tpm, "
-					 "fresh-nonce)",
-					 item->key);
+			return yaml_fail(
+				r->doc, item, r->err,
+				"expect: unknown key %s (known: secure-boot, lockdown, "
+				"ima, ima-rules, strong-ima, ek-certificate, hardware-tpm, "
+				"fresh-nonce)",
+				item->key);
 		if (item->kind != YAML_TEXT || rf_truth(item->text) != 1)
 			return yaml_fail(r->doc, item, r->err, "expect: %s: on, or leave it out",
 					 item->key);

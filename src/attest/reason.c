@@ -210,6 +210,10 @@ static const struct reason_class classes[REASON_COUNT] = {
 	ROW(REASON_IMA_BAD_SIGNATURE, "A program ran whose signature is wrong or missing",
 	    "Install its package again from your distribution; if you "
 	    "sign yourself, sign it; otherwise " APART),
+	ROW(REASON_IMA_UNJUDGED,
+	    "What ran after the boot was recorded, but no rule of the baseline judges it",
+	    "Compare it with an earlier boot (ringfence attest diff OLD NEW), or give the baseline an ima: "
+	    "part with digests or signers (docs/schema/baseline.md)"),
 	ROW(REASON_IMA_WEAK, "The list of measured files is tied to the TPM by SHA-1 alone",
 	    "Use a kernel of 5.8 or later"),
 	ROW(REASON_NO_BASELINE, "There is no baseline to compare this boot with",

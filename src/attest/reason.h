@@ -101,6 +101,7 @@ const char *reason_effect_name(enum reason_effect effect); /* "untrusted" */
 	X(REASON_IMA_UNKNOWN_FILE, "ima-file-unknown", HIGH, DISTRUSTS)                            \
 	X(REASON_IMA_CHANGED_FILE, "ima-file-changed", HIGH, DISTRUSTS)                            \
 	X(REASON_IMA_BAD_SIGNATURE, "ima-signature-bad", HIGH, DISTRUSTS)                          \
+	X(REASON_IMA_UNJUDGED, "ima-files-not-judged", MEDIUM, NOTES)                              \
 	X(REASON_IMA_WEAK, "ima-bank-weak", LOW, NOTES)                                            \
 	/* the baseline */                                                                         \
 	X(REASON_NO_BASELINE, "no-baseline", MEDIUM, BLINDS)                                       \

@@ -180,7 +180,7 @@ void verdict_view_print(const struct verdict_view *view)
 			put_reason(view, &list->items[i]);
 	}
 	if (view->verdict->state == VERDICT_TRUSTED)
-		put_wrapped(view, "  ", "It started what was approved, and nothing else.");
+		put_wrapped(view, "  ", "The boot started what was approved, and nothing else.");
 	put_proofs(view);
 	put_notes(view);
 }
