@@ -81,6 +81,8 @@ struct verb {
 		       struct rf_err *err);
 	/* For a person: what the spec's key is now in a state; false when it is not there. */
 	bool (*show)(const struct change_spec *spec, struct rf_slice state, struct rf_buf *out);
+	/* Of a verb with a payload: the wanted value in words. NULL: the value is text. */
+	void (*show_payload)(const struct change_spec *spec, struct rf_buf *out);
 };
 
 struct verb_table {

@@ -218,17 +218,17 @@ static int link_flag_predict(const struct change_spec *spec, struct rf_slice bef
 
 static const struct verb rows[] = {
 	{"folder", "make a folder", &kind_file, 0, NEEDS_LIVE, RISK_LOW, allow_folder,
-	 folder_predict, NULL},
+	 folder_predict, NULL, NULL},
 	{"edit", "set or remove an option in a file", &kind_file, 0, NEEDS_RESTART, RISK_LOW,
-	 allow_edit, edit_predict, edit_show},
+	 allow_edit, edit_predict, edit_show, NULL},
 	{"link", "make or remove a link that switches a unit", &kind_file, 0, NEEDS_RESTART,
-	 RISK_MEDIUM, allow_link, link_predict, link_show},
+	 RISK_MEDIUM, allow_link, link_predict, link_show, NULL},
 	{"mode", "take rights on a file away, give it to root", &kind_meta, 0, NEEDS_LIVE, RISK_LOW,
-	 allow_mode, mode_predict, mode_show},
+	 allow_mode, mode_predict, mode_show, NULL},
 	{"value", "set a live kernel value", &kind_value, 0, NEEDS_LIVE, RISK_MEDIUM, allow_value,
-	 value_predict, value_show},
+	 value_predict, value_show, NULL},
 	{"link-flag-off", "take a flag (up, promisc) of a link away", &kind_value, 0, NEEDS_LIVE,
-	 RISK_HIGH, link_flag_check, link_flag_predict, value_show},
+	 RISK_HIGH, link_flag_check, link_flag_predict, value_show, NULL},
 };
 
 const struct verb_table change_verbs = {rows, RF_COUNT(rows)};

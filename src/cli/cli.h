@@ -128,5 +128,7 @@ cli_command_fn cmd_attest_diff, cmd_attest_baseline_create, cmd_attest_baseline_
 /* Changes. */
 cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_verify,
 	cmd_ledger_export;
+/* Isolation. */
+cli_command_fn cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_verify, cmd_isolate_trace;
 
 #endif

@@ -253,6 +253,49 @@ const struct cli_command cli_commands[] = {
 	 "Every command that changes something does this first; ringfence-recover.service does it at each start of the "
 	 "host.",
 	 "ringfence recover", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 0, cmd_recover},
+	{"isolate plan", "[POLICY]", "what a policy of isolation would change on this host",
+	 "Reads the policy (default /etc/ringfence/isolate.yaml): zones, profiles, and which VM gets which. "
+	 "Shows which ports of running VMs the network guard would enforce what on, and which zones may "
+	 "exchange frames. Nothing is changed. A VM in two zones, or a port that two VMs claim, is a "
+	 "conflict. It covers the network; processor, memory and disk are not part of a policy yet.\n\n"
+	 "Exit status: 0 the host is as the policy wants, 2 it is not, 1 could not tell, 64 wrong use.",
+	 "ringfence isolate plan\n"
+	 "ringfence isolate plan policy.yaml -a      also why a network card gets no port\n"
+	 "ringfence isolate plan policy.yaml --save plan.json",
+	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
+		 OPT(STATE_DIR) | OPT(SAVE),
+	 0, 1, cmd_isolate_plan},
+	{"isolate apply", "POLICY", "enforce a policy of isolation, live",
+	 "Makes the plan and applies it: each port is read back, what fails is undone as a whole, and no VM is "
+	 "restarted. With a conflict nothing is changed. The guard stays in the kernel when this program "
+	 "ends, until the next start of the host. With --confirm-within it is undone unless you confirm.",
+	 "ringfence isolate apply policy.yaml\n"
+	 "ringfence isolate apply policy.yaml --confirm-within 60s\n"
+	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it",
+	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
+		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN),
+	 1, 1, cmd_isolate_apply},
+	{"isolate verify", "[POLICY]", "is every promise configured, enforced and proven",
+	 "Asks the live guard about 30 frames for each port (24 forged, 6 honest; nothing is sent): is the "
+	 "promise configured, do the programs that hang on the port enforce it, did they answer so. With "
+	 "POLICY also: is each port and zone what the policy wants. Without: every guarded port.\n\n"
+	 "Exit status: 0 all, 2 some are not, 1 could not tell, 64 wrong use.",
+	 "ringfence isolate verify\n"
+	 "ringfence isolate verify policy.yaml -a    every promise with its evidence\n"
+	 "ringfence isolate verify policy.yaml -o json",
+	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL),
+	 0, 1, cmd_isolate_verify},
+	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
+	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPT_ALWAYS | OPT(STATE_DIR), 0, 1,
+	 cmd_rollback},
+	{"isolate trace", "PORT FRAME",
+	 "what the live guard would do with a frame from a VM, and why",
+	 "FRAME is hexadecimal from the Ethernet header on, or a file of raw bytes. Nothing is sent or "
+	 "counted.\n\n"
+	 "Exit status: 0 it passes, 2 it is refused, 1 could not tell, 64 wrong use.",
+	 "ringfence isolate trace vnet3 'ff:ff:ff:ff:ff:ff 52:54:00:12:34:56 0806 ...'\n"
+	 "ringfence isolate trace vnet3 frame.bin",
+	 OPT_ALWAYS, 2, 2, cmd_isolate_trace},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cli/roles.h"
 #include "cli/rows.h"
 
 struct pen {
@@ -54,10 +55,16 @@ static void mode_text(const struct change_spec *spec, char *out, size_t size)
 static void change_put(const struct change *c, const struct pen *pen)
 {
 	const struct change_spec *spec = &c->spec;
+	const struct verb *verb = verb_find(&role_verbs, spec->verb);
+	RF_AUTOBUF struct rf_buf payload = {0};
 	const char *value = c->secret ? "(secret)" : change_spec_value(spec);
 	bool set = !rf_starts(spec->op, "remove");
 	char mode[96];
 
+	if (verb && verb->payload_bytes && !c->secret) {
+		verb->show_payload(spec, &payload);
+		value = rf_buf_text(&payload);
+	}
 	if (c->old_value)
 		value_put("-", pen->minus, pen->off, spec->key,
 			  c->secret ? "(secret)" : c->old_value);

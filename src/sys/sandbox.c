@@ -51,6 +51,7 @@ enum need {
 	NEED_INET = 32,	    /* connect to a software TPM */
 	NEED_TPM = 64,	    /* open the TPM's device */
 	NEED_CHANGE = 128,  /* change modes, owners and links; lock children in further */
+	NEED_GUARD = 256,   /* load, pin and configure the network guard's BPF programs */
 };
 
 static const struct profile {
@@ -74,7 +75,7 @@ static const struct profile {
 	/* A report may go to a directory of whoever called sudo. */
 	[SANDBOX_JUDGE] = {0, {CAP_DAC_OVERRIDE, -1}},
 	/* Some values of /proc/sys ask for the last three. */
-	[SANDBOX_CHANGE] = {NEED_READ | NEED_NETLINK | NEED_UNIX | NEED_CHANGE,
+	[SANDBOX_CHANGE] = {NEED_READ | NEED_NETLINK | NEED_UNIX | NEED_CHANGE | NEED_GUARD,
 			    {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_SETFCAP,
 			     CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RAWIO, -1}},
 };
@@ -345,14 +346,24 @@ static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
 	return rc;
 }
 
-/* Of bpf(2) only the commands that ask are left, to the profile that needs them. */
+/* Of bpf(2) only the commands that ask are left to the profile that needs them, and to the one that
+ * changes those by which the guard lives. */
 static int deny_bpf(scmp_filter_ctx ctx, unsigned needs)
 {
-	static const uint64_t kept =
+	static const uint64_t asks =
 		1u << BPF_PROG_GET_FD_BY_ID | 1u << BPF_OBJ_GET_INFO_BY_FD | 1u << BPF_PROG_QUERY;
+	static const uint64_t guards =
+		1ULL << BPF_MAP_CREATE | 1ULL << BPF_MAP_LOOKUP_ELEM | 1ULL << BPF_MAP_UPDATE_ELEM |
+		1ULL << BPF_MAP_DELETE_ELEM | 1ULL << BPF_MAP_GET_NEXT_KEY | 1ULL << BPF_PROG_LOAD |
+		1ULL << BPF_OBJ_PIN | 1ULL << BPF_OBJ_GET | 1ULL << BPF_PROG_ATTACH |
+		1ULL << BPF_PROG_DETACH | 1ULL << BPF_MAP_GET_FD_BY_ID | 1ULL << BPF_BTF_LOAD |
+		1ULL << BPF_BTF_GET_FD_BY_ID | 1ULL << BPF_MAP_FREEZE | 1ULL << BPF_PROG_BIND_MAP |
+		1ULL << BPF_LINK_CREATE | 1ULL << BPF_LINK_UPDATE | 1ULL << BPF_LINK_GET_FD_BY_ID |
+		1ULL << BPF_LINK_DETACH;
+	const uint64_t kept = asks | (needs & NEED_GUARD ? guards : 0);
 	int rc = 0;
 
-	if (!(needs & NEED_BPF))
+	if (!(needs & (NEED_BPF | NEED_GUARD)))
 		return seccomp_rule_add(ctx, DENY, SCMP_SYS(bpf), 0);
 	for (uint32_t c = 0; c <= LAST_BPF && rc == 0; c++) {
 		if (c < LAST_BPF && (kept & (1ULL << c)))

@@ -36,7 +36,8 @@ enum sandbox_profile {
 	/* Opens no file and no socket. The time zone must have been read before (tzset). */
 	SANDBOX_JUDGE,
 	/* The privileged process (src/change): reads everything, changes modes, owners and links,
-	 * writes below the writable directories only; netlink and local sockets; runs nothing. */
+	 * writes below the writable directories only; netlink, local sockets, and of bpf(2) what
+	 * the network guard needs; runs nothing. */
 	SANDBOX_CHANGE,
 };
 

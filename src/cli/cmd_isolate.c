@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ringfence isolate plan and apply: from a policy to a plan, and by changing.h to the privileged
+ * process. What of a policy is proven is cmd_isolate_verify.c.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/changing.h"
+#include "cli/common.h"
+#include "cli/isolate.h"
+
+void isolate_input_done(struct isolate_input *input)
+{
+	policy_result_done(&input->result);
+	policy_nics_done(&input->nics);
+	policy_free(input->policy);
+	rf_free(input->live);
+}
+
+/* The matrix as it is, so that rows which the policy no longer names are put back, too. */
+static int live_zones(struct guard_zone *out, struct rf_err *err)
+{
+	const struct guard_options options = {.existing = true};
+	struct guard *guard = NULL;
+	int rc = guard_open(&options, &guard, err);
+
+	for (uint32_t zone = 0; zone < GUARD_ZONES; zone++)
+		out[zone] = isolate_zone_new(zone);
+	for (uint32_t zone = 0; rc == 0 && zone < GUARD_ZONES; zone++)
+		rc = guard_zone_get(guard, zone, &out[zone]);
+	guard_close(guard);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* A definition names ports that are there only while the VM runs. */
+static void taps_check(struct policy_nics *nics)
+{
+	for (size_t i = 0; i < nics->count; i++) {
+		if (nics->items[i].tap[0] && !if_nametoindex(nics->items[i].tap))
+			nics->items[i].tap = "";
+	}
+}
+
+int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
+		       struct isolate_input *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf yaml = {0};
+	FACT_AUTOSTORE struct fact_store *store = NULL;
+	const char *name = file ? file : ISOLATE_POLICY;
+
+	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
+	if (!out->live)
+		return rf_fail(err, -ENOMEM, "no memory");
+	int rc = common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
+
+	if (!rc)
+		rc = live_zones(out->live, err);
+	if (!rc)
+		rc = common_facts(args, &store, err);
+	if (!rc)
+		rc = policy_nics_load(store, &out->nics, err);
+	if (!rc)
+		taps_check(&out->nics);
+	if (!rc && lock_in)
+		rc = common_lock_in(args, err);
+	if (!rc)
+		rc = policy_parse(rf_buf_slice(&yaml), name, &out->policy, err);
+	return rc ? rc
+		  : policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
+				   err);
+}
+
+static void visible(FILE *out, const char *text)
+{
+	RF_AUTOBUF struct rf_buf shown = {0};
+
+	rf_buf_add_visible(&shown, text, strlen(text));
+	fputs(rf_buf_text(&shown), out);
+}
+
+void isolate_left_show(FILE *out, const struct policy_result *result, bool all)
+{
+	size_t hidden = 0;
+
+	for (size_t i = 0; i < result->left_count; i++) {
+		const struct policy_left *left = &result->left[i];
+
+		if (!left->conflict && !all) {
+			hidden++;
+			continue;
+		}
+		fputs(left->conflict ? "Conflict: " : "No port: ", out);
+		visible(out, left->vm);
+		fputs(" ", out);
+		visible(out, left->nic);
+		fputs(": ", out);
+		visible(out, left->reason);
+		fputs("\n", out);
+	}
+	if (hidden)
+		fprintf(out, "%zu network cards get no port (-a shows why).\n", hidden);
+}
+
+static int refuse_half(const struct isolate_input *in, const struct changing *c, struct rf_err *err)
+{
+	if (in->result.conflicts)
+		return rf_fail(
+			err, RF_E_MISMATCH,
+			"%zu conflicts between the policy and this host: nothing was changed",
+			in->result.conflicts);
+	if (c->plan.refusals_count)
+		return rf_fail(err, RF_E_DENIED,
+			       "%zu parts of the policy cannot be had: nothing was changed",
+			       c->plan.refusals_count);
+	return 0;
+}
+
+static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
+{
+	const struct remedy none = {0};
+	struct isolate_input in = {0};
+	struct isolate_wants wants = {0};
+	struct changing c = {0};
+	int rc = changing_options(args, &c, err);
+
+	if (!rc)
+		rc = changing_start(args, &c, err);
+	if (!rc)
+		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL, true, &in,
+					err);
+	if (!rc)
+		rc = isolate_wants_make(in.policy, &in.result, in.live, &wants, err);
+	if (!rc)
+		rc = changing_plan(&c, wants.items, wants.count, "this host", err);
+	if (!rc) {
+		isolate_left_show(stderr, &in.result, cli_has(args, OPT_ALL));
+		rc = apply ? refuse_half(&in, &c, err) : 0;
+	}
+	if (!rc)
+		rc = changing_show_and_apply(args, &c, &none, apply, err);
+	if (rc == 0 && !apply && (in.result.conflicts || c.plan.refusals_count))
+		rc = CLI_FINDINGS;
+	isolate_wants_done(&wants);
+	isolate_input_done(&in);
+	changing_done(&c);
+	return rc;
+}
+
+int cmd_isolate_plan(const struct cli_args *args, struct rf_err *err)
+{
+	return plan_and(args, false, err);
+}
+
+int cmd_isolate_apply(const struct cli_args *args, struct rf_err *err)
+{
+	return plan_and(args, true, err);
+}

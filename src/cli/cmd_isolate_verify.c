@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ringfence isolate verify and trace: what the live guard does, asked of the programs themselves.
+ * Nothing is changed and nothing is sent.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/isolate.h"
+
+#define FRAME_MAX_BYTES 65550u
+
+static int guard_here(struct guard **out, struct rf_err *err)
+{
+	const struct guard_options options = {.existing = true};
+	int rc = guard_open(&options, out, err);
+
+	return rc == -ENOENT ? rf_fail(err, rc,
+				       "no guard is loaded on this host: `ringfence "
+				       "isolate apply` loads it")
+			     : rc;
+}
+
+/* ---- verify ---- */
+
+struct verify {
+	struct guard *guard;
+	bool all, json;
+	json_t *ports; /* with -o json */
+	size_t ports_count, failed_count;
+};
+
+/* One port: what the policy wants of it (NULL: no policy was given), and what there is. */
+struct subject {
+	const char *name; /* of the link */
+	const struct policy_port *wanted;
+	uint32_t ifindex;
+	bool guarded, configured;
+	size_t count, failed;
+	struct guard_proof proofs[GUARD_PROBES];
+	char problem[240];
+};
+
+static bool proof_fails(const struct guard_proof *proof)
+{
+	return !proof->enforced || !proof->proven;
+}
+
+static bool port_as_wanted(const struct guard_port *live, const struct guard_port *wanted)
+{
+	return memcmp((const char *)live + PORT_SKIP, (const char *)wanted + PORT_SKIP,
+		      sizeof(*live) - PORT_SKIP) == 0;
+}
+
+static void subject_ask(struct verify *v, struct subject *s)
+{
+	struct guard_port live;
+	struct rf_err why = {0};
+
+	s->ifindex = s->ifindex ? s->ifindex : if_nametoindex(s->name);
+	if (!s->ifindex || guard_port_get(v->guard, s->ifindex, &live) < 0) {
+		rf_copy(s->problem, sizeof(s->problem),
+			s->ifindex ? "no guard hangs on it" : "there is no such link");
+		return;
+	}
+	s->guarded = true;
+	s->configured = !s->wanted || port_as_wanted(&live, &s->wanted->port);
+	if (!s->configured)
+		rf_copy(s->problem, sizeof(s->problem),
+			"what is configured is not what the policy wants (ringfence isolate plan)");
+	if (guard_probe(v->guard, s->ifindex, s->proofs, &why) < 0) {
+		rf_format(s->problem, sizeof(s->problem), "it cannot be proven: %.180s",
+			  rf_err_text(&why));
+		return;
+	}
+	s->count = GUARD_PROBES;
+	for (size_t i = 0; i < s->count; i++)
+		s->failed += proof_fails(&s->proofs[i]);
+}
+
+static bool subject_fails(const struct subject *s)
+{
+	return s->problem[0] || s->failed;
+}
+
+static void subject_print(const struct verify *v, const struct subject *s)
+{
+	printf("%s%s%s%s%s: ", s->wanted ? s->wanted->vm : "", s->wanted ? " " : "",
+	       s->wanted ? s->wanted->nic : "", s->wanted ? " on " : "", s->name);
+	if (s->problem[0])
+		printf("NOT as promised: %s%s", s->problem, s->count ? "; " : "");
+	if (s->count)
+		printf("%zu of %zu promises enforced and proven", s->count - s->failed, s->count);
+	printf("\n");
+	for (size_t i = 0; i < s->count; i++) {
+		const struct guard_proof *p = &s->proofs[i];
+
+		if (!v->all && !proof_fails(p))
+			continue;
+		printf("  %-6s %s: %s, %s, %s\n         %s\n", proof_fails(p) ? "FAIL" : "ok",
+		       p->name, p->configured ? "configured" : "not promised by the policy",
+		       p->enforced ? "enforced" : "NOT enforced",
+		       p->proven ? "proven" : "NOT proven", p->evidence);
+	}
+}
+
+static int subject_json(struct verify *v, const struct subject *s)
+{
+	json_t *list = json_array();
+	json_t *port =
+		json_pack("{s:s,s:s?,s:s?,s:b,s:b,s:s,s:o}", "link", s->name, "vm",
+			  s->wanted ? s->wanted->vm : NULL, "nic",
+			  s->wanted ? s->wanted->nic : NULL, "guarded", s->guarded, "configured",
+			  s->configured, "problem", s->problem, "promises", list);
+
+	if (!port || json_array_append_new(v->ports, port) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->count; i++) {
+		const struct guard_proof *p = &s->proofs[i];
+
+		if (json_array_append_new(list,
+					  json_pack("{s:s,s:b,s:b,s:b,s:s,s:s}", "name", p->name,
+						    "configured", p->configured, "enforced",
+						    p->enforced, "proven", p->proven, "verdict",
+						    guard_verdict_word(p->verdict), "evidence",
+						    p->evidence)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int subject_verify(struct verify *v, const struct policy_port *wanted, uint32_t ifindex)
+{
+	char name[IF_NAMESIZE] = "";
+	struct subject s = {.wanted = wanted, .ifindex = ifindex};
+
+	/* A link that went away meanwhile is no port any more. */
+	if (!wanted && !if_indextoname(ifindex, name))
+		return 0;
+	s.name = wanted ? wanted->tap : name;
+	subject_ask(v, &s);
+	v->ports_count++;
+	v->failed_count += subject_fails(&s);
+	if (v->json)
+		return subject_json(v, &s);
+	subject_print(v, &s);
+	return 0;
+}
+
+/* Without a policy: every port that has a guard keeps what its configuration promises. */
+static int guarded_verify(struct verify *v)
+{
+	RF_AUTOFREE uint32_t *links = rf_alloc(GUARD_SLOTS, sizeof(*links));
+	size_t count = links ? guard_ports(v->guard, links, GUARD_SLOTS) : 0;
+	int rc = links ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < count && i < GUARD_SLOTS; i++) {
+		struct guard_port port;
+
+		if (guard_port_get(v->guard, links[i], &port) == 0 && port.role == GUARD_ROLE_VM)
+			rc = subject_verify(v, NULL, links[i]);
+	}
+	return rc;
+}
+
+static void zones_verify(struct verify *v, const struct isolate_input *in,
+			 const struct guard_zone *wanted)
+{
+	for (uint32_t zone = 0; zone < GUARD_ZONES; zone++) {
+		const char *name = policy_zone_name(in->policy, zone);
+
+		if (memcmp(&in->live[zone], &wanted[zone], sizeof(*wanted)) == 0)
+			continue;
+		v->failed_count++;
+		fprintf(v->json ? stderr : stdout,
+			"zone %u%s%s: NOT as promised: its row of the matrix is not what the policy "
+			"wants\n",
+			zone, name ? " " : "", name ? name : "");
+	}
+}
+
+static int policy_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
+{
+	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
+	struct isolate_input in = {0};
+	int rc = wanted ? isolate_input_read(args, args->words[0], false, &in, err) : -ENOMEM;
+
+	if (!rc)
+		rc = policy_zones(in.policy, wanted, err);
+	if (!rc)
+		zones_verify(v, &in, wanted);
+	for (size_t i = 0; rc == 0 && i < in.result.ports_count; i++)
+		rc = subject_verify(v, &in.result.ports[i], 0);
+	if (!rc) {
+		isolate_left_show(stderr, &in.result, v->all);
+		v->failed_count += in.result.conflicts;
+	}
+	isolate_input_done(&in);
+	return rc;
+}
+
+static int verify_print(struct verify *v)
+{
+	if (!v->json) {
+		printf("%zu ports, %zu not as promised.\n", v->ports_count, v->failed_count);
+		return 0;
+	}
+	json_t *out =
+		json_pack("{s:I,s:O}", "failed", (json_int_t)v->failed_count, "ports", v->ports);
+	int rc = out && json_dumpf(out, stdout, JSON_INDENT(1)) == 0 ? 0 : -ENOMEM;
+
+	json_decref(out);
+	printf("\n");
+	return rc;
+}
+
+int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
+{
+	const char *output = cli_value(args, OPT_OUTPUT);
+	struct verify v = {.all = cli_has(args, OPT_ALL), .json = rf_equal(output, "json")};
+
+	if (output && !v.json && strcmp(output, "text") != 0)
+		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
+	int rc = guard_here(&v.guard, err);
+
+	if (rc < 0)
+		return rc;
+	v.ports = json_array();
+	if (!v.ports)
+		rc = -ENOMEM;
+	if (!rc)
+		rc = args->words_count ? policy_verify(&v, args, err) : guarded_verify(&v);
+	if (!rc)
+		rc = verify_print(&v);
+	json_decref(v.ports);
+	guard_close(v.guard);
+	if (rc == -ENOMEM)
+		return rf_fail(err, rc, "no memory");
+	return rc ? rc : v.failed_count ? CLI_FINDINGS : 0;
+}
+
+/* ---- trace ---- */
+
+/* Hexadecimal with blanks and colons between, or a file of raw bytes. */
+static int frame_read(const char *text, struct rf_buf *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf digits = {0}, frame = {0};
+	size_t len = 0;
+
+	if (access(text, F_OK) == 0)
+		return common_read_file(text, FRAME_MAX_BYTES, out, err);
+	for (const char *p = text; *p; p++) {
+		if (isxdigit((unsigned char)*p))
+			rf_buf_add_byte(&digits, (uint8_t)*p);
+		else if (*p != ' ' && *p != ':')
+			return rf_fail(err, RF_E_USAGE,
+				       "%.60s: neither a file nor a frame in hexadecimal", text);
+	}
+	for (size_t i = 0; i < digits.len / 2; i++)
+		rf_buf_add_byte(&frame, 0);
+	if (digits.failed || frame.failed)
+		return rf_fail(err, -ENOMEM, "no memory");
+	if (digits.len % 2 || rf_hex_decode(rf_buf_text(&digits), frame.data, frame.len, &len) < 0)
+		return rf_fail(err, RF_E_USAGE, "%.60s: half a byte at its end", text);
+	return rf_buf_add(out, frame.data, len);
+}
+
+static int trace_print(struct guard *guard, uint32_t ifindex, struct rf_slice frame,
+		       struct rf_err *err)
+{
+	const struct guard_question question = {
+		.ifindex = ifindex, .direction = GUARD_FROM_VM, .frame = frame};
+	struct guard_answer answer = {0};
+	int rc = guard_trace(guard, &question, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	printf("%s: %s (%s)\n", answer.passes ? "passes" : "refused",
+	       guard_verdict_word(answer.verdict), guard_verdict_why(answer.verdict));
+	if (answer.passes)
+		printf("leaves in zone %u", answer.zone);
+	if (answer.passes && answer.vlan)
+		printf(", VLAN tag %u put on or taken off", answer.vlan);
+	if (answer.passes)
+		printf("%s\n", answer.redirect ? ", by the port's redirect link" : "");
+	return answer.passes ? 0 : CLI_FINDINGS;
+}
+
+int cmd_isolate_trace(const struct cli_args *args, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf frame = {0};
+	struct guard *guard = NULL;
+	uint32_t ifindex = if_nametoindex(args->words[0]);
+	int rc = frame_read(args->words[1], &frame, err);
+
+	if (rc < 0)
+		return rc;
+	if (!ifindex)
+		return rf_fail(err, RF_E_MISSING, "there is no link %.60s", args->words[0]);
+	if (frame.len < 14 || frame.len > FRAME_MAX_BYTES)
+		return rf_fail(err, RF_E_USAGE, "a frame has 14 to %u bytes, not %zu",
+			       FRAME_MAX_BYTES, frame.len);
+	rc = guard_here(&guard, err);
+	if (!rc)
+		rc = trace_print(guard, ifindex, rf_buf_slice(&frame), err);
+	guard_close(guard);
+	return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of `isolate` share: a policy over the facts of this host. */
+#ifndef RF_CLI_ISOLATE_H
+#define RF_CLI_ISOLATE_H
+
+#include "cli/cli.h"
+#include "isolate/verbs.h"
+
+#define ISOLATE_POLICY "/etc/ringfence/isolate.yaml"
+
+/* Zero-initialise; isolate_input_done frees. */
+struct isolate_input {
+	struct policy *policy;
+	struct policy_nics nics;
+	struct policy_result result;
+	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
+};
+
+/* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, and resolves the one over the other.
+ * lock_in: locks the program in as soon as everything is read. */
+int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
+		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
+void isolate_input_done(struct isolate_input *input);
+
+/* Prints what gets no port, and why: conflicts always, the rest with all. */
+void isolate_left_show(FILE *out, const struct policy_result *result, bool all);
+
+#endif

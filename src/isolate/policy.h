@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy of isolation: zones (who may exchange frames with whom), profiles (what a network card
+ * may do) and which VM gets which. One YAML file, examples/policies/isolate-*.yaml. Everything here
+ * is pure: a policy and facts about VMs in, what each port of the guard should be out. It changes
+ * nothing; verbs.h does.
+ */
+#ifndef RF_ISOLATE_POLICY_H
+#define RF_ISOLATE_POLICY_H
+
+#include "base/arena.h"
+#include "isolate/guard/guard.h"
+#include "model/store.h"
+
+#define POLICY_MAX_BYTES (1u << 20)
+#define POLICY_MAX_PORTS (GUARD_SLOTS - 1)
+#define POLICY_OUTSIDE	 "outside" /* zone 0: uplink, host, and every port without a zone */
+
+struct policy;
+
+/* Reads a policy. Unknown keys, zones and profiles, values out of range and more zones than the
+ * guard has are refused with name, line and column. Free with policy_free. */
+int policy_parse(struct rf_slice yaml, const char *name, struct policy **out,
+		 struct rf_err *err) RF_MUST_CHECK;
+void policy_free(struct policy *policy);
+static inline void policy_free_p(struct policy **policy)
+{
+	policy_free(*policy);
+}
+#define POLICY_AUTO __attribute__((cleanup(policy_free_p)))
+
+/* The whole matrix of zones, GUARD_ZONES rows; what the policy does not name may do nothing. */
+int policy_zones(const struct policy *policy, struct guard_zone *out,
+		 struct rf_err *err) RF_MUST_CHECK;
+/* The name of zone number, or NULL when the policy has no such zone. */
+const char *policy_zone_name(const struct policy *policy, uint32_t number);
+
+/* One network card of a VM, as the facts have it. Texts are never NULL. */
+struct policy_nic {
+	const char *vm, *class, *zone; /* name and tags of the VM */
+	const char *nic, *mac, *tap;   /* net0; "" when made at start; "" when the VM is off */
+	const char *kind;	       /* bridge, network, hostdev ... */
+};
+
+struct policy_nics {
+	struct policy_nic *items;
+	size_t count, capacity;
+	struct rf_arena texts;
+};
+/* The network cards of libvirt's VMs: as they run, else as they are defined. Free with
+ * policy_nics_done. */
+int policy_nics_load(struct fact_store *store, struct policy_nics *out,
+		     struct rf_err *err) RF_MUST_CHECK;
+void policy_nics_done(struct policy_nics *nics);
+
+/* What a port should be. Texts belong to the policy and the facts. */
+struct policy_port {
+	const char *vm, *nic, *tap, *profile, *zone;
+	bool addresses_bound; /* it may send from its known IP addresses only */
+	struct guard_port port;
+};
+
+/* A network card that gets no port, and why. */
+struct policy_left {
+	const char *vm, *nic;
+	bool conflict; /* the policy contradicts itself or the host: nothing of it may be applied */
+	char reason[240];
+};
+
+struct policy_result {
+	struct policy_port *ports;
+	size_t ports_count, ports_capacity;
+	struct policy_left *left;
+	size_t left_count, left_capacity;
+	size_t conflicts;
+};
+
+/* Works out every port. Fails for lack of memory or too many ports only. */
+int policy_resolve(const struct policy *policy, const struct policy_nic *nics, size_t count,
+		   struct policy_result *out, struct rf_err *err) RF_MUST_CHECK;
+void policy_result_done(struct policy_result *result);
+
+#endif

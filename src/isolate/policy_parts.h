@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What reading and resolving a policy share; nobody else's business. */
+#ifndef RF_ISOLATE_POLICY_PARTS_H
+#define RF_ISOLATE_POLICY_PARTS_H
+
+#include "base/yaml.h"
+#include "isolate/policy.h"
+
+enum ip_source {
+	IP_ANY,	  /* any address */
+	IP_KNOWN, /* its own where the policy lists some, else any */
+	IP_BOUND, /* its own alone; a card without known addresses is refused */
+};
+
+struct policy_profile {
+	const char *name;
+	uint32_t flags;
+	enum ip_source ip;
+	enum guard_mode mode;
+	bool groups_only;
+	uint32_t max_bytes, pps, pps_burst, flood_pps, flood_burst, vid;
+	bool tags; /* VGT: vlans counts */
+	uint64_t vlans[64];
+};
+
+struct policy_zone {
+	const char *name;
+	uint16_t number;
+	const struct yaml_node *exchanges; /* list, or NULL */
+	const struct yaml_node *node;
+};
+
+/* Who gets what: vm or class is set, the other NULL; both NULL: everybody else. */
+struct policy_rule {
+	const char *vm, *class;
+	const struct policy_profile *profile;
+	const struct policy_zone *zone; /* NULL: as the VM's own tag says */
+	uint32_t line;
+};
+
+struct policy_address {
+	const char *vm, *nic; /* nic NULL: each of the VM's */
+	const struct yaml_node *ip;
+};
+
+struct policy {
+	struct yaml_doc doc; /* owns every text */
+	struct policy_zone *zones;
+	size_t zones_count;
+	struct policy_profile *profiles; /* built-in ones first */
+	size_t profiles_count;
+	struct policy_rule *rules;
+	size_t rules_count;
+	struct policy_rule others;
+	bool has_others;
+	struct policy_address *addresses;
+	size_t addresses_count;
+	struct guard_pair *pairs;
+	size_t pairs_count, pairs_capacity;
+};
+
+extern const struct policy_profile policy_builtin[];
+extern const size_t policy_builtin_count;
+
+/* Reads the network part of a profile over what it is based on. */
+int policy_network_read(const struct yaml_doc *doc, const struct yaml_node *network,
+			struct policy_profile *profile, struct rf_err *err) RF_MUST_CHECK;
+/* By name; NULL: no such zone. */
+const struct policy_zone *policy_zone_find(const struct policy *policy, const char *name);
+/* A port by this profile: no MAC and IP addresses yet. */
+void policy_profile_port(const struct policy_profile *profile, const uint8_t mac[6],
+			 struct guard_port *out);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network cards of libvirt's VMs, out of the facts (vm, vm_nic). See policy.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "isolate/policy.h"
+
+/* A running VM is what runs; one that is off is its definition. */
+static const char question[] =
+	"SELECT coalesce(nullif(v.name, ''), v.vm), v.class, v.zone, n.nic, n.mac, n.target, n.kind"
+	" FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer"
+	" WHERE v.format = 'libvirt' AND (n.layer = 'live' OR (n.layer = 'persistent' AND NOT EXISTS"
+	" (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))"
+	" ORDER BY 1, n.nic, n.layer";
+
+void policy_nics_done(struct policy_nics *nics)
+{
+	rf_free(nics->items);
+	rf_arena_done(&nics->texts);
+	memset(nics, 0, sizeof(*nics));
+}
+
+static int row_take(struct policy_nics *nics, sqlite3_stmt *stmt)
+{
+	const char *texts[7];
+
+	if (rf_grow((void **)&nics->items, &nics->capacity, nics->count + 1, sizeof(*nics->items)) <
+	    0)
+		return -ENOMEM;
+	for (int i = 0; i < 7; i++) {
+		const char *text = (const char *)sqlite3_column_text(stmt, i);
+
+		texts[i] = rf_arena_copy(&nics->texts, text ? text : "");
+	}
+	nics->items[nics->count++] = (struct policy_nic){.vm = texts[0],
+							 .class = texts[1],
+							 .zone = texts[2],
+							 .nic = texts[3],
+							 .mac = texts[4],
+							 .tap = texts[5],
+							 .kind = texts[6]};
+	return nics->texts.failed ? -ENOMEM : 0;
+}
+
+int policy_nics_load(struct fact_store *store, struct policy_nics *out, struct rf_err *err)
+{
+	struct policy_nics nics = {0};
+	sqlite3_stmt *stmt = NULL;
+	int rc = 0, step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
+		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+			rc = row_take(&nics, stmt);
+	}
+	sqlite3_finalize(stmt);
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = RF_E_DATABASE;
+	if (rc < 0) {
+		policy_nics_done(&nics);
+		return rf_fail(err, rc, "the facts about VMs cannot be read");
+	}
+	*out = nics;
+	return 0;
+}
