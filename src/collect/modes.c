@@ -234,7 +234,10 @@ static void put_path(struct modes *m, const char *path, const char *topic, bool 
 		return;
 	}
 	if (rc < 0) {
+		/* A row of unknowns: without it a control would find nothing to judge. */
 		util_gap(m->out, FACT_T_FILE_MODE, path, path, rc);
+		fact_put_file_mode(m->out, &(struct fact_file_mode){
+						   .path = path, .topic = topic, .source = path});
 		return;
 	}
 	rf_copy(source, sizeof(source), path);
