@@ -66,7 +66,7 @@ enum guard_verdict {
 		GUARD_VERDICT_COUNT
 };
 
-/* How the programs hang on links: docs/adr/0010. tcx needs kernel 6.6. */
+/* How the programs hang on links: docs/adr/0007. tcx needs kernel 6.6. */
 enum guard_hook { GUARD_HOOK_CLSACT, GUARD_HOOK_TCX };
 
 enum guard_mode {

@@ -2,7 +2,7 @@
 /*
  * The guard's programs on a link by tcx (kernel 6.6): before every clsact filter, out of reach of
  * "tc qdisc del"; but each change waits for an RCU grace period under the RTNL, some 16 ms a
- * direction (docs/adr/0010). Attached as programs, not as links, so that they stay without a pin.
+ * direction (docs/adr/0007). Attached as programs, not as links, so that they stay without a pin.
  * libbpf 1.1 does not know tcx: bpf(2) is called itself. Source: linux/bpf.h of 6.6,
  * kernel/bpf/tcx.c.
  */
