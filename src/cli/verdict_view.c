@@ -234,9 +234,10 @@ static void put_pcr_word(const struct verdict_view *view, uint32_t pcr, const st
 		put_styled(view, &unused_style, "not used");
 	else if (worst && worst->allowed_by[0])
 		put_styled(view, &allowed_style, "changed, as a rule allows");
+	else if (view->compared && !(worst && worst->id == REASON_IMA_UNJUDGED))
+		put_styled(view, &good_style, "as approved");
 	else
-		put_styled(view, &good_style,
-			   view->compared ? "as approved" : "explained by the log");
+		put_styled(view, &good_style, "explained by the log");
 }
 
 static const struct boot_item *find_item(const struct verdict *v, const struct reason *reason)
