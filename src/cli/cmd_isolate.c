@@ -115,8 +115,8 @@ static int refuse_half(const struct isolate_input *in, const struct changing *c,
 			in->result.conflicts);
 	if (c->plan.refusals_count)
 		return rf_fail(err, RF_E_DENIED,
-			       "%zu parts of the policy cannot be had: nothing was changed",
-			       c->plan.refusals_count);
+			       "%zu parts of the policy cannot be had (%s): nothing was changed",
+			       c->plan.refusals_count, c->plan.refusals[0].reason);
 	return 0;
 }
 
