@@ -166,6 +166,22 @@ def test_a_vm_that_went_is_no_hindrance_to_undoing(host):
     assert host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
 
 
+def test_a_kept_plan_goes_the_way_of_every_plan(host, tmp_path):
+    plan = tmp_path / "plan.json"
+    assert host.isolate("plan", "--save", plan).returncode == 2
+    changes = json.loads(plan.read_text())["changes"]
+    assert [c["verb"] for c in changes] == ["guard-zone"] * 2 + ["guard-port"] * 3
+    p = host.run("fix", "--plan", plan, "--apply", "--state-dir", tmp_path / "state")
+    assert p.returncode == 0, p.stderr
+    assert host.isolate("verify").returncode == 0
+    assert host.run("fix", "--plan", plan, "--apply", "--state-dir", tmp_path / "state").returncode == 1
+    # A bit that no policy has: the privileged side looks again.
+    changes[2]["payload"] = "01" + changes[2]["payload"][2:]
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "id": "20260101-000000-00000001", "changes": [changes[2]]}))
+    p = host.run("fix", "--plan", plan, "--apply", "--state-dir", tmp_path / "state")
+    assert p.returncode == 1 and "the guard's to write" in p.stderr, p.stderr
+
+
 def test_trace(host, tmp_path):
     applied(host)
     p = host.isolate("trace", "vnet0", frame(0))
