@@ -166,7 +166,12 @@ static int fill_item(struct baseline_reader *r, const struct yaml_node *node,
 	if (!rf_copy(item->name, sizeof(item->name), f->name ? f->name : "") ||
 	    !rf_copy(item->text, sizeof(item->text), f->text ? f->text : ""))
 		return yaml_fail(r->doc, node, r->err, "name or text: too long");
-	item->value = rf_slice_text(item->text);
+	/* Not the item's own text: items move while more of them are read. */
+	const char *text = rf_arena_copy(&r->baseline->arena, item->text);
+
+	if (!text)
+		return rf_fail(r->err, -ENOMEM, "%s: no memory", r->doc->name);
+	item->value = rf_slice_text(text);
 	return f->value ? read_value(r, node, f->value, item) : 0;
 }
 

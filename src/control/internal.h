@@ -8,8 +8,11 @@
 
 /* ---- guard.c: SQL of strangers runs read-only, on facts alone, and not for ever ---- */
 
+/* One bit for each fact table. */
+#define TABLE_WORDS ((FACT_T_COUNT + 63) / 64)
+
 struct sql_guard {
-	uint64_t tables[2];	       /* out: fact tables that were read */
+	uint64_t tables[TABLE_WORDS];  /* out: fact tables that were read */
 	char denied[96];	       /* out: what was refused; "" when nothing */
 	const struct fact_table *last; /* the one asked about before */
 };

@@ -413,7 +413,7 @@ int judge_rows(struct fact_store *store, const struct control *control, sqlite3_
 struct host_list {
 	char **names;
 	size_t count, capacity;
-	uint64_t tables[2]; /* fact tables that some collector looked at */
+	uint64_t tables[TABLE_WORDS]; /* fact tables that some collector looked at */
 };
 
 static int host_list_add(struct host_list *hosts, const char *name)
