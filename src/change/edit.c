@@ -61,7 +61,22 @@ int edit_apply(const struct change_spec *spec, struct rf_slice in, struct rf_buf
 		return rf_fail(err, RF_E_LIMIT, "%s is larger than we edit", spec->target);
 	if (in.len && memchr(in.data, '\0', in.len))
 		return rf_fail(err, RF_E_SYNTAX, "%s is no text", spec->target);
-	return style->apply(style, spec, in, out, err);
+	size_t start = out->len;
+	int rc = style->apply(style, spec, in, out, err);
+
+	if (rc < 0)
+		return rc;
+	/* In a file that its own reader would not understand (a list that never ends, a quote left
+	 * open) an edit may change the meaning of what stands beside it. Then it does not hold. */
+	RF_AUTOBUF struct rf_buf again = {0};
+	const struct rf_slice first = {out->data + start, out->len - start};
+
+	rc = style->apply(style, spec, first, &again, err);
+	if (rc == 0 && !rf_slice_equal(first, rf_buf_slice(&again)))
+		rc = rf_fail(err, RF_E_SYNTAX,
+			     "%s is not well-formed around this setting: mend it by hand first",
+			     spec->target);
+	return rc;
 }
 
 bool edit_get(const struct change_spec *spec, struct rf_slice in, struct rf_buf *out)

@@ -122,14 +122,17 @@ static int key_make(struct ledger *ledger, struct rf_err *err)
 
 	if (!rc)
 		rc = note_key_text(&ledger->key, ledger->public_key, err);
+	if (!rc) {
+		rf_format(line, sizeof(line), "%s\n", ledger->public_key);
+		rc = file_write(ledger->folder, LEDGER_PUBLIC_FILE, 0644, rf_slice_text(line), err);
+	}
+	/* The private file last: it is what says that there is a key (key_open). Killed between the
+	 * two, the next start makes both again. */
 	if (!rc)
 		rc = file_write(ledger->folder, LEDGER_KEY_FILE, 0600, rf_buf_slice(&pem), err);
 	if (pem.data)
 		rf_wipe(pem.data, pem.len);
-	if (rc < 0)
-		return rc;
-	rf_format(line, sizeof(line), "%s\n", ledger->public_key);
-	return file_write(ledger->folder, LEDGER_PUBLIC_FILE, 0644, rf_slice_text(line), err);
+	return rc;
 }
 
 /* The origin is part of the key's name: the public file remembers it, whatever the host is called

@@ -42,6 +42,8 @@ static const struct edit_case {
 	{"no key", "equals", "set", "", "", "1", "", NULL, RF_E_SYNTAX},
 	{"no such operation", "equals", "twist", "", "a", "1", "", NULL, RF_E_UNKNOWN},
 	{"no such style", "xyz", "set", "", "a", "1", "", NULL, RF_E_UNKNOWN},
+	{"a list left open takes what comes behind it", "virtconf", "set", "", "namespaces",
+	 "mount", "na= [ \"a\", # ]\n'b'\nx=1", NULL, RF_E_SYNTAX},
 	/* KEY value */
 	{"login.defs", "space", "set", "", "UMASK", "027", "UMASK\t\t022\nX y\n",
 	 "UMASK\t\t027\nX y\n"},

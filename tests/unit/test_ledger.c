@@ -576,6 +576,27 @@ static void killed_while_appending(void **state)
 	place_done(&p);
 }
 
+/* Killed between the two files of the key: the first start left no entry, the next makes both. */
+static void killed_while_making_the_key(void **state)
+{
+	struct place p;
+	char path[160];
+	RF_AUTOBUF struct rf_buf file = {0};
+
+	(void)state;
+	place_make(&p);
+	ledger_close(must_open(&p));
+	path_of(&p, LEDGER_KEY_FILE, path);
+	assert_int_equal(unlink(path), 0);
+	struct ledger *ledger = must_open(&p);
+
+	append(ledger, "after");
+	ledger_close(ledger);
+	slurp(&p, LEDGER_FILE, &file);
+	assert_int_equal(verify(&p, rf_buf_slice(&file), NULL).fault, LEDGER_INTACT);
+	place_done(&p);
+}
+
 static int count_entry(void *arg, struct rf_slice entry)
 {
 	(void)entry;
@@ -614,6 +635,7 @@ int main(void)
 		cmocka_unit_test(altered_tails_are_refused),
 		cmocka_unit_test(links_are_not_followed),
 		cmocka_unit_test(killed_while_appending),
+		cmocka_unit_test(killed_while_making_the_key),
 		cmocka_unit_test(entries_are_walked),
 	};
 
