@@ -80,7 +80,13 @@ static int set_key(struct guard_port *port, const char *key, char *value)
 		return guard_port_add(port, value, &err);
 	if (strcmp(key, "vlan") == 0)
 		return set_vlan(port, value);
-	if (strcmp(key, "redirect") == 0)
+	if (strcmp(key, "service") == 0)
+		return guard_service_add(port, value, &err);
+	if (strcmp(key, "mirror") == 0)
+		port->mirror_ifindex = link_of(value);
+	else if (strcmp(key, "quarantine") == 0)
+		port->quarantine = (uint8_t)number(value);
+	else if (strcmp(key, "redirect") == 0)
 		port->redirect_ifindex = link_of(value);
 	else if (strcmp(key, "zone") == 0)
 		port->zone = (uint16_t)number(value);

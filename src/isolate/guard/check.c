@@ -64,7 +64,7 @@ static int check_shape(const struct guard_port *port, struct rf_err *err)
 	    port->vlan_mode > GUARD_VLAN_VGT)
 		return rf_fail(err, -EINVAL, "mode %u, role %u or VLAN mode %u is not known",
 			       port->mode, port->role, port->vlan_mode);
-	if (port->flags & ~GUARD_FLAGS_ALL || port->reserved[0] || port->reserved[1] ||
+	if (port->flags & ~GUARD_FLAGS_ALL || port->reserved ||
 	    !all_zero(port->reserved2, sizeof(port->reserved2)))
 		return rf_fail(err, -EINVAL, "bits are set that mean nothing (flags 0x%x)",
 			       port->flags);
@@ -73,8 +73,10 @@ static int check_shape(const struct guard_port *port, struct rf_err *err)
 	if (port->n_macs > GUARD_MACS || port->n_v4 > GUARD_V4 || port->n_v6 > GUARD_V6 ||
 	    port->n_groups > GUARD_GROUPS || port->n_types > GUARD_TYPES)
 		return rf_fail(err, RF_E_LIMIT, "a list is longer than its room");
-	if (port->redirect_ifindex > INT32_MAX)
-		return rf_fail(err, -EINVAL, "link %u cannot be", port->redirect_ifindex);
+	if (port->redirect_ifindex > INT32_MAX || port->mirror_ifindex > INT32_MAX)
+		return rf_fail(err, -EINVAL, "link %u cannot be",
+			       port->redirect_ifindex > INT32_MAX ? port->redirect_ifindex
+								  : port->mirror_ifindex);
 	return 0;
 }
 
@@ -167,10 +169,46 @@ static int check_numbers(const struct guard_port *port, struct rf_err *err)
 	return 0;
 }
 
+static int check_services(const struct guard_port *port, struct rf_err *err)
+{
+	static const struct guard_service none;
+
+	for (unsigned i = 0; i < GUARD_SERVICES; i++) {
+		const struct guard_service *s = &port->services[i];
+		bool listed = i < port->n_services;
+
+		if (!listed && memcmp(s, &none, sizeof(none)) != 0)
+			return rf_fail(err, -EINVAL, "service %u is behind the end of the list", i);
+		if (listed && ((s->family != 4 && s->family != 6) || s->reserved ||
+			       (s->family == 4 && !all_zero(s->address, 12))))
+			return rf_fail(err, -EINVAL, "service %u names no address", i);
+		if (listed && s->port && s->protocol != IPPROTO_TCP && s->protocol != IPPROTO_UDP)
+			return rf_fail(err, -EINVAL, "service %u: only TCP and UDP have ports", i);
+	}
+	return 0;
+}
+
+static int check_quarantine(const struct guard_port *port, struct rf_err *err)
+{
+	if (port->quarantine > GUARD_SEAL || port->n_services > GUARD_SERVICES)
+		return rf_fail(err, RF_E_LIMIT, "quarantine %u with %u services", port->quarantine,
+			       port->n_services);
+	if (port->quarantine && port->role != GUARD_ROLE_VM)
+		return rf_fail(err, -EINVAL, "only a VM is put into quarantine");
+	if (port->n_services && port->quarantine != GUARD_RESTRICT)
+		return rf_fail(err, -EINVAL, "services belong to a restricted port");
+	if (port->mirror_ifindex && !port->quarantine)
+		return rf_fail(err, -EINVAL, "only a port in quarantine is copied");
+	if (port->quarantine == GUARD_HONEYWALL && !port->redirect_ifindex)
+		return rf_fail(err, -EINVAL, "a honeywall needs a link to redirect to");
+	return check_services(port, err);
+}
+
 int guard_port_check(const struct guard_port *port, struct rf_err *err)
 {
 	static int (*const CHECKS[])(const struct guard_port *, struct rf_err *) = {
-		check_shape, check_addresses, check_types, check_vlans, check_numbers,
+		check_shape, check_addresses, check_types,
+		check_vlans, check_numbers,   check_quarantine,
 	};
 
 	for (size_t i = 0; i < RF_COUNT(CHECKS); i++) {

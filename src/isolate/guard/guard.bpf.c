@@ -5,7 +5,7 @@
  * beyond its UAPI is read, so that one object serves 5.10 to 6.18. Only user space configures it
  * (load.c, port.c). Source: the isolation design; bpf-helpers(7).
  */
-#include "isolate/guard/packet6.bpf.h"
+#include "isolate/guard/quarantine.bpf.h"
 
 #define ETYPE_TEB_MIN 0x600 /* below it is a length: LLC, which is how bridges talk */
 
@@ -277,6 +277,8 @@ static __always_inline int vm_sends(struct __sk_buff *skb, const struct judged *
 	verdict = type_judge(skb, port, f);
 	if (verdict)
 		return verdict;
+	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, port, f, GUARD_FROM_VM))
+		return GUARD_QUARANTINE;
 	verdict = zone_judge_early(port, eth);
 	if (verdict || j->probe || !(port->pps | port->flood_pps))
 		return verdict;
@@ -361,6 +363,8 @@ static __always_inline int vm_receives(struct __sk_buff *skb, const struct judge
 		return GUARD_LOOP;
 	if (!vlan_arrives(port, f))
 		return GUARD_VLAN;
+	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, port, f, GUARD_TO_VM))
+		return GUARD_QUARANTINE;
 	return zone_judge(skb, j);
 }
 
@@ -460,16 +464,91 @@ static __always_inline bool refused(struct __sk_buff *skb, const struct judged *
 	return true;
 }
 
+static __always_inline void divert(struct __sk_buff *skb, const struct judged *j, __u32 copy_to)
+{
+	__u32 slot = j->slot;
+	struct guard_refused *counts = bpf_map_lookup_elem(&g_refused, &slot);
+
+	if (counts)
+		__sync_fetch_and_add(&counts->diverted, 1);
+	if (copy_to)
+		bpf_clone_redirect(skb, copy_to, 0);
+}
+
+static __always_inline int sealed(struct __sk_buff *skb, const struct judged *j, __u32 direction)
+{
+	if (j->probe)
+		tell(skb, j, GUARD_QUARANTINE, 0);
+	else
+		refuse(skb, j, direction, GUARD_QUARANTINE);
+	return TC_ACT_SHOT;
+}
+
+/* Of a port in quarantine. True: *answer is final; else the port's policy goes on judging. */
+static __always_inline bool quarantine_in(struct __sk_buff *skb, const struct judged *j,
+					  int *answer)
+{
+	const struct guard_port *port = j->port;
+
+	if (port->mirror_ifindex && !j->probe)
+		divert(skb, j, port->mirror_ifindex);
+	if (port->quarantine < GUARD_HONEYWALL)
+		return false;
+	if (port->quarantine == GUARD_SEAL) {
+		*answer = sealed(skb, j, GUARD_FROM_VM);
+		return true;
+	}
+	/* Whatever it sends, forged or not: the honeywall is there to see it. */
+	skb->mark = j->settings->secret | port->zone;
+	if (j->probe) {
+		tell(skb, j, GUARD_PASS, 0);
+	} else {
+		count(skb, j, GUARD_FROM_VM);
+		if (!port->mirror_ifindex)
+			divert(skb, j, 0);
+	}
+	*answer = (int)bpf_redirect(port->redirect_ifindex, 0);
+	return true;
+}
+
+static __always_inline bool quarantine_out(struct __sk_buff *skb, const struct judged *j,
+					   int *answer)
+{
+	const struct guard_port *port = j->port;
+
+	if (port->quarantine < GUARD_HONEYWALL)
+		return false;
+	*answer = TC_ACT_SHOT;
+	/* Its own frame, which a bridge behind the honeywall floods back: no foreign frame. */
+	if (!j->probe && skb->ingress_ifindex == skb->ifindex)
+		return true;
+	if (port->quarantine == GUARD_SEAL || skb->ingress_ifindex != port->redirect_ifindex) {
+		*answer = sealed(skb, j, GUARD_TO_VM);
+		return true;
+	}
+	*answer = TC_ACT_UNSPEC;
+	if (j->probe) {
+		tell(skb, j, GUARD_PASS, 0);
+		return true;
+	}
+	count(skb, j, GUARD_TO_VM);
+	if (port->mirror_ifindex)
+		divert(skb, j, port->mirror_ifindex);
+	return true;
+}
+
 SEC("tc")
 int guard_in(struct __sk_buff *skb)
 {
 	struct judged j = {};
 	struct frame f = {};
-	int verdict = GUARD_UNKNOWN;
+	int verdict = GUARD_UNKNOWN, answer;
 	__u32 vlan = 0;
 
 	if (!begin(skb, &j))
 		return TC_ACT_SHOT;
+	if (j.port && j.port->quarantine && quarantine_in(skb, &j, &answer))
+		return answer;
 	if (j.port && j.port->role == GUARD_ROLE_VM)
 		verdict = vm_sends(skb, &j, &f);
 	else if (j.port && j.port->role == GUARD_ROLE_UPLINK)
@@ -511,11 +590,13 @@ int guard_out(struct __sk_buff *skb)
 {
 	struct judged j = {};
 	struct frame f = {};
-	int verdict = GUARD_UNKNOWN;
+	int verdict = GUARD_UNKNOWN, answer;
 	__u32 vlan = 0;
 
 	if (!begin(skb, &j))
 		return TC_ACT_SHOT;
+	if (j.port && j.port->quarantine && quarantine_out(skb, &j, &answer))
+		return answer;
 	if (j.port && j.port->role == GUARD_ROLE_VM)
 		verdict = vm_receives(skb, &j, &f);
 	else if (j.port && j.port->role == GUARD_ROLE_UPLINK)
@@ -543,5 +624,7 @@ int guard_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	count(skb, &j, GUARD_TO_VM);
+	if (j.port->mirror_ifindex)
+		divert(skb, &j, j.port->mirror_ifindex);
 	return TC_ACT_UNSPEC;
 }

@@ -104,9 +104,13 @@ struct guard_counts {
 	uint64_t frames[2], bytes[2]; /* passed, by enum guard_direction */
 	uint64_t refused[GUARD_VERDICTS];
 	uint64_t heals;
+	uint64_t diverted; /* copied or redirected by a quarantine */
 };
 /* ifindex 0: what was refused on links that nobody configured. -ENOENT */
 int guard_counts(struct guard *guard, uint32_t ifindex, struct guard_counts *out) RF_MUST_CHECK;
+
+/* Begins a quarantine's own count: what was diverted, and refused for GUARD_QUARANTINE. -ENOENT */
+int guard_quarantine_count(struct guard *guard, uint32_t ifindex) RF_MUST_CHECK;
 
 /* Hands over the samples of refused frames that wait; returns how many or a negative errno. */
 int guard_events(struct guard *guard, void (*take)(void *arg, const struct guard_event *event),
@@ -159,6 +163,10 @@ int guard_mac_parse(const char *text, uint8_t out[6]) RF_MUST_CHECK;
 /* Adds 10.0.0.1, 10.0.0.0/24, 2001:db8::1 or 2001:db8::/64 to the port's addresses. RF_E_SYNTAX
  * (also bits behind the prefix), RF_E_LIMIT, RF_E_DUPLICATE. */
 int guard_port_add(struct guard_port *port, const char *prefix, struct rf_err *err) RF_MUST_CHECK;
+/* Adds "dhcp", 10.0.0.53:udp/53, [2001:db8::1]:tcp/22 or 10.0.0.5 to what a restricted port may
+ * use, and says one. RF_E_SYNTAX, RF_E_LIMIT, RF_E_DUPLICATE; port is then untouched. */
+int guard_service_add(struct guard_port *port, const char *text, struct rf_err *err) RF_MUST_CHECK;
+void guard_service_words(const struct guard_service *service, struct rf_buf *out);
 /* Adds the multicast MAC addresses that the port's own addresses need, and sets
  * GUARD_GROUPS_ONLY. RF_E_LIMIT. */
 int guard_port_groups(struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;

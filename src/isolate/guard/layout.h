@@ -9,7 +9,9 @@
 
 #include <linux/types.h>
 
-#define GUARD_LAYOUT	1u    /* changes with any structure below: old maps are then not reused */
+#include "isolate/guard/verdicts.h"
+
+#define GUARD_LAYOUT	2u    /* changes with any structure below: old maps are then not reused */
 #define GUARD_SLOTS	2048u /* guarded ports on one host; slot 0 belongs to unknown ports */
 #define GUARD_CONFIGS	4096u /* twice the slots: a change is written beside, then switched to */
 #define GUARD_BY_INDEX	65536u
@@ -20,6 +22,7 @@
 #define GUARD_MACS	4 /* beyond the port's own */
 #define GUARD_GROUPS	16
 #define GUARD_TYPES	8
+#define GUARD_SERVICES	8
 #define GUARD_VERDICTS	32
 #define GUARD_HEAD	64 /* bytes of a refused frame in an event */
 #define GUARD_MARK_ZONE 0x0000ffffu
@@ -27,44 +30,6 @@
 
 /* tc ingress of the port, and egress. */
 enum guard_direction { GUARD_FROM_VM, GUARD_TO_VM };
-
-/* name, word, why. The word is what people and files see; rows are only added at the end. */
-#define GUARD_VERDICT_ROWS(X)                                                                      \
-	X(PASS, "pass", "allowed")                                                                 \
-	X(UNKNOWN, "unconfigured", "the port has no policy yet")                                   \
-	X(DENIED, "denied", "the port's policy refuses every frame")                               \
-	X(BLOCKED, "blocked", "the port is blocked since its MAC address changed")                 \
-	X(LENGTH, "length", "the frame is shorter or longer than the port allows")                 \
-	X(SOURCE_MAC, "source-mac", "the source MAC address is not the port's")                    \
-	X(CONTROL, "link-control", "a frame for bridges (STP, LLDP, LACP, pause) is not a VM's")   \
-	X(VLAN, "vlan", "the VLAN tag, or its absence, is not allowed on this port")               \
-	X(TYPE, "ethertype", "the protocol is not allowed on this port")                           \
-	X(ARP, "arp", "ARP that names another's MAC or IP address")                                \
-	X(HEADER, "malformed", "a header is cut short or contradicts itself")                      \
-	X(IPV4, "ipv4-source", "the IPv4 source address is not the port's")                        \
-	X(IPV6, "ipv6-source", "the IPv6 source address is not the port's")                        \
-	X(EXTENSION, "ipv6-headers", "more or other IPv6 extension headers than can be judged")    \
-	X(FRAGMENT, "fragment", "a fragment hides what must be judged")                            \
-	X(ND, "nd", "neighbour discovery that names another's MAC or IP address")                  \
-	X(ADVERT, "router", "a router advertisement or a redirect from a VM that is no router")    \
-	X(DHCP, "dhcp-server", "a DHCP answer from a VM that is no DHCP server")                   \
-	X(RATE, "rate", "more frames in a second than the port may send")                          \
-	X(FLOOD, "flood-rate", "more broadcasts and multicasts in a second than allowed")          \
-	X(ZONE, "zone", "the zones of sender and receiver may not exchange frames")                \
-	X(UNMARKED, "unguarded", "the frame came in by a port without a guard")                    \
-	X(FOREIGN, "not-its-own", "a unicast frame for another MAC address")                       \
-	X(GROUP, "multicast", "a multicast group that the port has not joined")                    \
-	X(LOOP, "loop", "the port's own source address comes back to it")                          \
-	X(OWNED, "local-mac", "the uplink brings the MAC address of a local port")                 \
-	X(UNTAGGED, "untagged", "an untagged frame on an uplink that carries only VLANs")          \
-	X(INTERNAL, "internal", "the kernel could not change the frame as the policy asks")
-
-enum guard_verdict {
-#define GUARD_X(name, word, why) GUARD_##name,
-	GUARD_VERDICT_ROWS(GUARD_X)
-#undef GUARD_X
-		GUARD_VERDICT_COUNT
-};
 
 /* How the programs hang on links: docs/adr/0007. tcx needs kernel 6.6. */
 enum guard_hook { GUARD_HOOK_CLSACT, GUARD_HOOK_TCX };
@@ -100,6 +65,24 @@ enum guard_vlan {
 #define GUARD_MAC_CHANGE  0x0200u /* MAC changes allowed (ESX "forged transmits: accept") */
 #define GUARD_FLAGS_ALL	  0x03ffu
 
+/* How far a VM is shut in, above its policy. Each level does what the one before does. */
+enum guard_quarantine {
+	GUARD_FREE = 0,
+	GUARD_WATCHED = 1,   /* frames are copied to mirror_ifindex, nothing is refused for it */
+	GUARD_RESTRICT = 2,  /* only ARP, neighbour discovery and the services listed */
+	GUARD_HONEYWALL = 3, /* what it sends goes to redirect_ifindex; only that link answers */
+	GUARD_SEAL = 4,	     /* nothing passes */
+};
+
+/* What a VM in GUARD_RESTRICT may use: a peer's address, a protocol, the peer's port. */
+struct guard_service {
+	__be64 address[2]; /* IPv4 in the last four bytes; 0: any */
+	__be16 port;	   /* 0: any */
+	__u8 protocol;	   /* 0: any */
+	__u8 family;	   /* 4 or 6 */
+	__u32 reserved;
+};
+
 struct guard_v4 {
 	__be32 address, mask;
 };
@@ -124,17 +107,21 @@ struct guard_port {
 	__u32 redirect_ifindex; /* allowed frames leave by this link instead (quarantine); 0 */
 	__u32 pps, pps_burst;	/* 0: no limit */
 	__u32 flood_pps, flood_burst;
-	__u32 revision; /* the policy's own number, shown with events */
-	__u32 reserved[2];
+	__u32 revision;	      /* the policy's own number, shown with events */
+	__u32 mirror_ifindex; /* frames are copied out of this link (quarantine); 0 */
+	__u32 reserved;
 	struct guard_v4 v4[GUARD_V4];
 	struct guard_v6 v6[GUARD_V6];
 	__u8 macs[GUARD_MACS][8];     /* 6 bytes each, padded with 0 */
 	__u8 groups[GUARD_GROUPS][8]; /* multicast MAC addresses, padded with 0 */
 	__be16 types[GUARD_TYPES];    /* ethertypes beyond IPv4, IPv6, ARP and own RARP */
-	__u8 reserved2[16];
+	__u8 quarantine;	      /* enum guard_quarantine */
+	__u8 n_services;
+	__u8 reserved2[14];
 	__u64 vlans[64]; /* VGT: bit N of the 4096 allows VLAN N */
+	struct guard_service services[GUARD_SERVICES];
 };
-_Static_assert(sizeof(struct guard_port) == 17 * 64, "a port's policy is whole cache lines");
+_Static_assert(sizeof(struct guard_port) == 20 * 64, "a port's policy is whole cache lines");
 
 /* One zone's row of the matrix: bit N allows frames to zone N. Zone 0 is what no port was put in:
  * the uplink and the host. */
@@ -159,8 +146,9 @@ struct guard_settings {
 /* Per port, shared by all CPUs: refused frames are few, or an attack. */
 struct guard_refused {
 	__u64 frames[GUARD_VERDICTS];
-	__u64 blocked; /* not 0: the port is blocked (GUARD_BLOCK_ON_CHANGE) */
-	__u64 heals;   /* counted by the user side */
+	__u64 blocked;	/* not 0: the port is blocked (GUARD_BLOCK_ON_CHANGE) */
+	__u64 heals;	/* counted by the user side */
+	__u64 diverted; /* frames that the quarantine copied or redirected */
 };
 
 /* Per port and CPU. */

@@ -241,6 +241,18 @@ int guard_counts(struct guard *guard, uint32_t ifindex, struct guard_counts *out
 		}
 	memcpy(out->refused, guard->refused[slot].frames, sizeof(out->refused));
 	out->heals = guard->refused[slot].heals;
+	out->diverted = guard->refused[slot].diverted;
+	return 0;
+}
+
+int guard_quarantine_count(struct guard *guard, uint32_t ifindex)
+{
+	uint32_t slot = guard_slot_find(guard, ifindex);
+
+	if (!slot)
+		return -ENOENT;
+	__atomic_store_n(&guard->refused[slot].diverted, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&guard->refused[slot].frames[GUARD_QUARANTINE], 0, __ATOMIC_RELEASE);
 	return 0;
 }
 

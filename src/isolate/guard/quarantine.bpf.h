@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Kernel side only: whether a frame of a restricted VM belongs to a service that it may still use.
+ * Asked behind the port's policy, so what is malformed or forged has been refused before. ARP and
+ * neighbour discovery pass: without them no service is reached. Sources: RFC 791, 8200, 4861.
+ */
+#ifndef RF_ISOLATE_GUARD_QUARANTINE_BPF_H
+#define RF_ISOLATE_GUARD_QUARANTINE_BPF_H
+
+#include "isolate/guard/packet6.bpf.h"
+
+/* The other end of a frame. */
+struct peer {
+	__be64 address[2];
+	__be16 port;
+	__u8 protocol, family;
+	bool has_port;
+};
+
+static __always_inline bool service_fits(const struct guard_service *s, const struct peer *p)
+{
+	if (s->family != p->family || (s->protocol && s->protocol != p->protocol))
+		return false;
+	if ((s->address[0] || s->address[1]) &&
+	    (s->address[0] != p->address[0] || s->address[1] != p->address[1]))
+		return false;
+	return !s->port || (p->has_port && s->port == p->port);
+}
+
+static __always_inline void peer_port(struct __sk_buff *skb, struct peer *p, __u32 at,
+				      __u32 direction)
+{
+	struct ports ports;
+
+	if ((p->protocol != IP_IS_UDP && p->protocol != IP_IS_TCP) ||
+	    bpf_skb_load_bytes(skb, at, &ports, sizeof(ports)))
+		return;
+	p->port = direction == GUARD_FROM_VM ? ports.destination : ports.source;
+	p->has_port = true;
+}
+
+static __always_inline bool peer_v4(struct __sk_buff *skb, const struct frame *f, struct peer *p,
+				    __u32 direction)
+{
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, f->l3, &ip, sizeof(ip)) || ip.ihl < 5)
+		return false;
+	p->family = 4;
+	p->protocol = ip.protocol;
+	*((__be32 *)p->address + 3) = direction == GUARD_FROM_VM ? ip.daddr : ip.saddr;
+	/* Of a fragment nobody knows the port: only a service with every port takes it. */
+	if (!(ip.frag_off & bpf_htons(IP_FRAGMENT)))
+		peer_port(skb, p, f->l3 + ip.ihl * 4, direction);
+	return true;
+}
+
+/* Extension headers are no part of DHCP, DNS or an administrator's session: no port behind them. */
+static __always_inline bool peer_v6(struct __sk_buff *skb, const struct frame *f, struct peer *p,
+				    __u32 direction)
+{
+	struct ipv6hdr ip;
+
+	if (bpf_skb_load_bytes(skb, f->l3, &ip, sizeof(ip)))
+		return false;
+	p->family = 6;
+	p->protocol = ip.nexthdr;
+	__builtin_memcpy(p->address, direction == GUARD_FROM_VM ? &ip.daddr : &ip.saddr,
+			 sizeof(p->address));
+	peer_port(skb, p, f->l3 + sizeof(ip), direction);
+	return true;
+}
+
+static __always_inline bool is_discovery(struct __sk_buff *skb, const struct frame *f,
+					 const struct peer *p)
+{
+	__u8 type = 0;
+
+	return p->family == 6 && p->protocol == IP_IS_ICMP6 &&
+	       !bpf_skb_load_bytes(skb, f->l3 + sizeof(struct ipv6hdr), &type, 1) &&
+	       type >= ND_ROUTER_SOLICIT && type <= ND_ADVERT;
+}
+
+static __always_inline bool service_allows(struct __sk_buff *skb, const struct guard_port *port,
+					   const struct frame *f, __u32 direction)
+{
+	struct peer p = {};
+	bool ip = false;
+
+	if (f->type == bpf_htons(ETH_P_ARP) || f->type == bpf_htons(ETH_P_RARP))
+		return true;
+	if (f->type == bpf_htons(ETH_P_IP))
+		ip = peer_v4(skb, f, &p, direction);
+	else if (f->type == bpf_htons(ETH_P_IPV6))
+		ip = peer_v6(skb, f, &p, direction);
+	if (!ip)
+		return false;
+	if (is_discovery(skb, f, &p))
+		return true;
+	for (int i = 0; i < GUARD_SERVICES; i++) {
+		if (i >= port->n_services)
+			break;
+		if (service_fits(&port->services[i], &p))
+			return true;
+	}
+	return false;
+}
+
+#endif
