@@ -1,48 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Computing a wanted state apart: the files of a host are strangers' bytes, so the privileged
- * process reads them but never parses them. A child that opens nothing and may do nothing does, and
- * hands the result back through a pipe.
- */
+/* Computing a wanted state: in a child (apart.h), for the files of a host are strangers' bytes. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/mem.h"
+#include "change/apart.h"
 #include "change/engine.h"
-#include "change/files.h"
-#include "sys/sandbox.h"
 
-/* AddressSanitizer's own memory counts as data: there the bound would end the process. */
-#ifdef __SANITIZE_ADDRESS__
-#define BOUND_DATA 0
-#else
-#define BOUND_DATA 1
-#endif
-
-#define CHILD_CPU_S 20
-#define CHILD_BYTES (1ull << 30)
-
-struct answer {
-	int32_t code;
-	char text[sizeof(((struct rf_err *)0)->text)];
+struct prediction {
+	const struct verb_set *verbs;
+	const struct change_spec *steps;
+	size_t count;
 };
 
-static int steps_predict(const struct verb_set *verbs, const struct change_spec *steps,
-			 size_t count, struct rf_slice before, struct rf_buf *out,
-			 struct rf_err *err)
+static int steps_predict(void *arg, struct rf_slice before, struct rf_buf *out, struct rf_err *err)
 {
+	const struct prediction *p = arg;
+	const struct change_spec *steps = p->steps;
 	RF_AUTOBUF struct rf_buf now = {0};
 	uint8_t digest[CHANGE_DIGEST_BYTES];
 	int rc = rf_buf_add(&now, before.data, before.len);
 
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		const struct verb *verb = verb_find(verbs, steps[i].verb);
+	for (size_t i = 0; rc == 0 && i < p->count; i++) {
+		const struct verb *verb = verb_find(p->verbs, steps[i].verb);
 
 		if (!verb)
 			return rf_fail(err, RF_E_UNKNOWN, "there is no verb %s", steps[i].verb);
@@ -61,86 +40,10 @@ static int steps_predict(const struct verb_set *verbs, const struct change_spec 
 	return rc || out->failed ? (rc ? rc : -ENOMEM) : 0;
 }
 
-static void lock_in(void)
-{
-	const struct rlimit cpu = {CHILD_CPU_S, CHILD_CPU_S}, bytes = {CHILD_BYTES, CHILD_BYTES};
-	const struct rlimit none = {0, 0};
-	char missing[SANDBOX_MISSING_BYTES];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setrlimit(RLIMIT_CPU, &cpu);
-	if (BOUND_DATA)
-		setrlimit(RLIMIT_DATA, &bytes);
-	setrlimit(RLIMIT_CORE, &none);
-	if (sandbox_enter(SANDBOX_JUDGE, NULL, 0, missing, NULL) < 0)
-		_exit(1);
-}
-
-static void child_run(int fd, const struct verb_set *verbs, const struct change_spec *steps,
-		      size_t count, struct rf_slice before)
-{
-	RF_AUTOBUF struct rf_buf state = {0};
-	struct rf_err err = {0};
-	struct answer answer = {0};
-
-	/* What is open here is not the child's. */
-	close_range(3, (unsigned)fd - 1, 0);
-	close_range((unsigned)fd + 1, ~0u, 0);
-	lock_in();
-	answer.code = steps_predict(verbs, steps, count, before, &state, &err);
-	memcpy(answer.text, err.text, sizeof(answer.text));
-	int rc = files_write_all(fd, (struct rf_slice){(uint8_t *)&answer, sizeof(answer)});
-
-	if (!rc && answer.code == 0)
-		rc = files_write_all(fd, rf_buf_slice(&state));
-	_exit(rc ? 1 : 0);
-}
-
-static int answer_read(int fd, struct rf_buf *out, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf bytes = {0};
-	struct answer answer;
-	uint8_t block[65536];
-	ssize_t n;
-
-	while ((n = read(fd, block, sizeof(block))) > 0 || (n < 0 && errno == EINTR)) {
-		if (n > 0)
-			rf_buf_add(&bytes, block, (size_t)n);
-		if (bytes.failed || bytes.len > CHANGE_MAX_STATE + sizeof(answer))
-			return rf_fail(err, RF_E_LIMIT, "the new state is too large");
-	}
-	if (n < 0 || bytes.len < sizeof(answer))
-		return rf_fail(err, RF_E_PEER, "the process that computes the new state ended");
-	memcpy(&answer, bytes.data, sizeof(answer));
-	answer.text[sizeof(answer.text) - 1] = '\0';
-	if (answer.code < 0)
-		return rf_fail(err, answer.code, "%s", answer.text);
-	return rf_buf_add(out, bytes.data + sizeof(answer), bytes.len - sizeof(answer));
-}
-
 int engine_predict(const struct verb_set *verbs, const struct change_spec *steps, size_t count,
 		   struct rf_slice before, struct rf_buf *out, struct rf_err *err)
 {
-	int fds[2], status = 0;
+	struct prediction p = {verbs, steps, count};
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return rf_fail(err, -errno, "no pipe: %s", rf_code_text(-errno));
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		close(fds[0]);
-		child_run(fds[1], verbs, steps, count, before);
-	}
-	int failed = errno;
-
-	close(fds[1]);
-	int rc = pid < 0 ? rf_fail(err, -failed, "no process: %s", rf_code_text(-failed))
-			 : answer_read(fds[0], out, err);
-
-	close(fds[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!rc && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-		rc = rf_fail(err, RF_E_PEER, "the process that computes the new state failed");
-	return rc;
+	return apart_run(steps_predict, &p, before, out, err);
 }

@@ -38,6 +38,15 @@ static int saved_put(struct engine *engine, struct journal *journal, uint32_t ta
 	return rc ? rc : engine_is(engine, kind, spec->target, spec->before, err);
 }
 
+/* The object went away meanwhile, and the change with it. */
+static bool is_gone(struct engine *engine, const struct verb_kind *kind, const char *target)
+{
+	RF_AUTOBUF struct rf_buf state = {0};
+
+	return kind->gone && kind->read(&engine->env, target, &state, NULL) == 0 &&
+	       kind->gone(rf_buf_slice(&state));
+}
+
 static int target_undo(struct engine *engine, struct journal *journal, uint32_t target,
 		       struct rf_err *err)
 {
@@ -59,6 +68,8 @@ static int target_undo(struct engine *engine, struct journal *journal, uint32_t 
 			rc = engine_is(engine, verb->kind, steps->target, steps->before, err);
 		return rc ? rc : journal_log(journal, EVENT_UNDONE, target, 0, err);
 	}
+	if (rc == RF_E_CHANGED && is_gone(engine, verb->kind, steps->target))
+		return journal_log(journal, EVENT_UNDONE, target, 0, err);
 	if (rc == RF_E_CHANGED)
 		rc = engine_is(engine, verb->kind, steps->target, steps[count - 1].after, err);
 	if (rc == RF_E_CHANGED && verb->kind->partial && !done)
@@ -148,7 +159,8 @@ static int as_planned(struct engine *engine, struct journal *journal, size_t tar
 	if (!rc)
 		rc = verb_digest(verb->kind, rf_buf_slice(&state), digest, err);
 	if (!rc && memcmp(digest, steps[count - 1].after, sizeof(digest)) != 0 &&
-	    memcmp(digest, steps->before, sizeof(digest)) != 0)
+	    memcmp(digest, steps->before, sizeof(digest)) != 0 &&
+	    !(verb->kind->gone && verb->kind->gone(rf_buf_slice(&state))))
 		rc = rf_fail(err, RF_E_CHANGED, "%s was changed by somebody else meanwhile",
 			     steps->target);
 	return rc;

@@ -62,6 +62,9 @@ struct verb_kind {
 	/* Of a kind whose object another kind changes in part (a file and its mode): appends state
 	 * with that part as it was. Pure. NULL: no other kind does. */
 	int (*merge)(struct rf_slice state, struct rf_slice part, struct rf_buf *out);
+	/* Whether a state says that the object went away, and the change with it (a VM was switched
+	 * off): there is nothing to undo then. Pure. NULL: objects of this kind stay. */
+	bool (*gone)(struct rf_slice state);
 };
 
 struct verb {

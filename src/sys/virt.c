@@ -4,7 +4,6 @@
  * for. Source: libvirt's public API (libvirt/libvirt.h), version 9.0. It only asks: nothing here
  * starts, stops or changes anything, and the connection is a read-only one where that is served.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <jansson.h>
 #include <libvirt/libvirt.h>
@@ -15,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/virt.h"
+#include "sys/virt_load.h"
 
 /* The functions we call. R: without it the library is too old; O: newer than some. */
 #define VIRT_SYMBOLS(R, O)                                                                         \
@@ -81,18 +81,13 @@ struct virt_api {
 
 struct virt {
 	struct virt_api api;
-	void *library;
 	virConnectPtr conn;
 	json_t *doc, *gaps;
 	size_t xml_bytes; /* so far, to stop before the document is larger than allowed */
 	bool full;
 };
 
-static const struct {
-	const char *name;
-	size_t offset;
-	bool required;
-} symbols[] = {
+static const struct virt_symbol symbols[] = {
 #define REQUIRED(name) {#name, offsetof(struct virt_api, name), true},
 #define OPTIONAL(name) {#name, offsetof(struct virt_api, name), false},
 	VIRT_SYMBOLS(REQUIRED, OPTIONAL)
@@ -109,18 +104,10 @@ static void say_nothing(void *ctx, virErrorPtr error)
 
 static int load(struct virt *v, struct rf_err *err)
 {
-	v->library = dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL);
-	if (!v->library)
-		return rf_fail(err, RF_E_UNSUPPORTED, "libvirt's library is not here (%s)",
-			       dlerror());
-	for (size_t i = 0; i < RF_COUNT(symbols); i++) {
-		void *symbol = dlsym(v->library, symbols[i].name);
+	int rc = virt_load("libvirt.so.0", symbols, RF_COUNT(symbols), &v->api, err);
 
-		if (!symbol && symbols[i].required)
-			return rf_fail(err, RF_E_UNSUPPORTED, "libvirt's library has no %s",
-				       symbols[i].name);
-		memcpy((char *)&v->api + symbols[i].offset, &symbol, sizeof(symbol));
-	}
+	if (rc < 0)
+		return rc;
 	v->api.virSetErrorFunc(NULL, say_nothing);
 	return v->api.virInitialize() < 0 ? rf_fail(err, RF_E_PEER, "libvirt does not start") : 0;
 }

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which tables of tunables there are. One line each; see tune.h. */
+#include "isolate/tune.h"
+
+const struct tune_rows *const tune_tables[] = {
+	&tune_cpu_rows,
+	NULL,
+};
