@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "change/spec.h"
-#include "change/files.h"
 #include "sys/sandbox.h"
 
 /* AddressSanitizer's own memory counts as data: there the bound would end the process. */
@@ -61,10 +61,10 @@ static void child_run(int fd, apart_fn *work, void *arg, struct rf_slice in)
 	lock_in();
 	answer.code = work(arg, in, &made, &err);
 	memcpy(answer.text, err.text, sizeof(answer.text));
-	int rc = files_write_all(fd, (struct rf_slice){(uint8_t *)&answer, sizeof(answer)});
+	int rc = rf_write_all(fd, (struct rf_slice){(uint8_t *)&answer, sizeof(answer)});
 
 	if (!rc && answer.code == 0)
-		rc = files_write_all(fd, rf_buf_slice(&made));
+		rc = rf_write_all(fd, rf_buf_slice(&made));
 	_exit(rc ? 1 : 0);
 }
 

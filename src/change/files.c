@@ -5,19 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "change/files.h"
-
-int files_write_all(int fd, struct rf_slice data)
-{
-	for (size_t at = 0; at < data.len;) {
-		ssize_t n = write(fd, data.data + at, data.len - at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
 
 int files_make(int folder, const char *name, unsigned mode, struct rf_slice data,
 	       struct rf_err *err)
@@ -26,7 +15,7 @@ int files_make(int folder, const char *name, unsigned mode, struct rf_slice data
 
 	if (fd < 0)
 		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
-	int rc = files_write_all(fd, data);
+	int rc = rf_write_all(fd, data);
 
 	if (!rc && fsync(fd) < 0)
 		rc = -errno;

@@ -5,9 +5,6 @@
 
 #include "base/buf.h"
 
-/* Writes all of data; 0 or -errno. */
-int files_write_all(int fd, struct rf_slice data) RF_MUST_CHECK;
-
 /* A new file of that mode with data, on disk (the folder is not). -EEXIST when it is there. */
 int files_make(int folder, const char *name, unsigned mode, struct rf_slice data,
 	       struct rf_err *err) RF_MUST_CHECK;

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/files.h"
@@ -371,7 +372,7 @@ int journal_log(struct journal *journal, enum journal_event event, uint32_t targ
 	int rc = sha256(&r, offsetof(struct log_record, digest), r.digest);
 
 	if (!rc)
-		rc = files_write_all(journal->log, (struct rf_slice){(uint8_t *)&r, sizeof(r)});
+		rc = rf_write_all(journal->log, (struct rf_slice){(uint8_t *)&r, sizeof(r)});
 	if (!rc && fdatasync(journal->log) < 0)
 		rc = -errno;
 	if (rc < 0) {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/str.h"
@@ -408,18 +409,6 @@ static int meta_set(int fd, const struct file_state *s)
 	return 0;
 }
 
-static int write_all(int fd, struct rf_slice data)
-{
-	for (size_t at = 0; at < data.len;) {
-		ssize_t n = write(fd, data.data + at, data.len - at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 /* A new file or link under a temporary name, complete and on disk. */
 static int make_aside(const struct place *place, const char *aside, const struct file_state *s)
 {
@@ -443,7 +432,7 @@ static int make_aside(const struct place *place, const char *aside, const struct
 
 	if (fd < 0)
 		return -errno;
-	int rc = write_all(fd, s->content);
+	int rc = rf_write_all(fd, s->content);
 
 	if (!rc)
 		rc = meta_set(fd, s);

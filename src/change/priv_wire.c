@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "change/files.h"
 #include "change/priv_wire.h"
 
@@ -96,7 +97,7 @@ int priv_memory_make(struct rf_slice bytes, int *out_fd, struct rf_err *err)
 
 	if (fd < 0)
 		return rf_fail(err, -errno, "no memory to pass: %s", rf_code_text(-errno));
-	int rc = files_write_all(fd, bytes);
+	int rc = rf_write_all(fd, bytes);
 
 	if (!rc && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
 		rc = -errno;

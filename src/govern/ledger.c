@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
@@ -63,18 +64,6 @@ void ledger_close(struct ledger *ledger)
 
 /* ---- files of the folder ---- */
 
-static int write_all(int fd, struct rf_slice data)
-{
-	for (size_t at = 0; at < data.len;) {
-		ssize_t n = write(fd, data.data + at, data.len - at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 /* A small file that is there whole or not at all. */
 static int file_write(int folder, const char *name, mode_t mode, struct rf_slice data,
 		      struct rf_err *err)
@@ -87,7 +76,7 @@ static int file_write(int folder, const char *name, mode_t mode, struct rf_slice
 
 	if (fd < 0)
 		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
-	int rc = write_all(fd, data);
+	int rc = rf_write_all(fd, data);
 
 	if (!rc && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		rc = -errno;

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -79,7 +80,7 @@ static int copy_content(struct unpack *u, int fd)
 		u->bytes += (uint64_t)n;
 		if (u->bytes > RF_MAX_CAPTURE_BYTES)
 			return RF_E_LIMIT;
-		int rc = file_write_all(fd, block, (size_t)n);
+		int rc = rf_write_all(fd, (struct rf_slice){block, (size_t)n});
 
 		if (rc < 0)
 			return rc;

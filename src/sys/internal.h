@@ -73,8 +73,6 @@ int file_readlink(struct file_root root, const char *path, char *out, size_t siz
 /* tree.c: opens path below dir_fd for writing, making it (0600) and the directories above it
  * (0700), never through a symbolic link. Descriptor or -errno. */
 int file_create(int dir_fd, const char *path, int extra_flags) RF_MUST_CHECK;
-/* Writes all of it. 0 or -errno. */
-int file_write_all(int fd, const void *data, size_t len) RF_MUST_CHECK;
 /* Replaces the file at path with these bytes, in one step for whoever reads it. */
 int file_replace(int dir_fd, const char *path, const void *data, size_t len) RF_MUST_CHECK;
 /* Removes a directory tree that we made. Symbolic links are removed, not followed. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -52,7 +53,7 @@ int recorder_open(const char *path, struct recorder **out, struct rf_err *err)
 	if (rc == 0)
 		rc = rec->meta_fd = file_create(rec->dir_fd, META_PATH, O_APPEND);
 	if (rc >= 0)
-		rc = file_write_all(rec->meta_fd, "#recorded\n", strlen("#recorded\n"));
+		rc = rf_write_all(rec->meta_fd, rf_slice_text("#recorded\n"));
 	if (rc < 0) {
 		recorder_close(rec);
 		return rf_fail(err, rc, "%s: %s", path, rf_code_text(rc));
@@ -79,7 +80,7 @@ static int flush(struct recorder *rec)
 {
 	if (rec->lines.failed)
 		return -ENOMEM;
-	int rc = file_write_all(rec->meta_fd, rec->lines.data, rec->lines.len);
+	int rc = rf_write_all(rec->meta_fd, rf_buf_slice(&rec->lines));
 
 	rf_buf_reset(&rec->lines);
 	return rc;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/internal.h"
@@ -83,7 +84,7 @@ int state_read(const char *dir, const char *name, size_t max_bytes, struct rf_bu
 static int write_new(int dir_fd, const char *temp, const char *name, struct rf_slice bytes)
 {
 	int fd = file_create(dir_fd, temp, O_TRUNC);
-	int rc = fd < 0 ? fd : file_write_all(fd, bytes.data, bytes.len);
+	int rc = fd < 0 ? fd : rf_write_all(fd, bytes);
 
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;

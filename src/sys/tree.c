@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/internal.h"
@@ -62,23 +63,6 @@ int file_create(int dir_fd, const char *path, int extra_flags)
 	return rc < 0 ? rc : open_beneath(dir_fd, path, flags);
 }
 
-int file_write_all(int fd, const void *data, size_t len)
-{
-	const uint8_t *from = data;
-
-	while (len > 0) {
-		ssize_t n = write(fd, from, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		from += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int file_replace(int dir_fd, const char *path, const void *data, size_t len)
 {
 	char temp[RF_MAX_PATH_BYTES];
@@ -94,7 +78,7 @@ int file_replace(int dir_fd, const char *path, const void *data, size_t len)
 
 	if (fd < 0)
 		return fd;
-	int rc = file_write_all(fd, data, len);
+	int rc = rf_write_all(fd, (struct rf_slice){data, len});
 
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;

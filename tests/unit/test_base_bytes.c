@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buffers, readers, maps and memory: growth, limits, failing allocations. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
 #include "test_base.h"
 
 static void buffer_grows_and_ends_with_nul(void **state)
@@ -148,6 +152,25 @@ static void memory(void **state)
 	rf_free(p);
 }
 
+static void writes_are_whole_or_failed(void **state)
+{
+	static uint8_t block[1u << 20];
+	int ends[2];
+	char read_back[8] = "";
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	assert_int_equal(rf_write_all(ends[1], rf_slice_text("abc")), 0);
+	assert_int_equal(read(ends[0], read_back, sizeof(read_back)), 3);
+	assert_string_equal(read_back, "abc");
+	assert_int_equal(rf_write_all(ends[1], (struct rf_slice){0}), 0);
+	/* A pipe takes a part of it only. */
+	assert_int_equal(rf_write_all(ends[1], (struct rf_slice){block, sizeof(block)}), -EAGAIN);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(rf_write_all(ends[1], rf_slice_text("x")), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +183,7 @@ int main(void)
 		cmocka_unit_test(map_keeps_what_it_got),
 		cmocka_unit_test(map_survives_failing_allocations),
 		cmocka_unit_test(memory),
+		cmocka_unit_test(writes_are_whole_or_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

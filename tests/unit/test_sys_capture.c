@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "facts_test.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -211,7 +212,7 @@ static int open_bytes(const struct rf_buf *tar, struct rf_err *err)
 	int fd = open(at("x.tar"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	assert_true(fd >= 0);
-	assert_int_equal(file_write_all(fd, tar->data, tar->len), 0);
+	assert_int_equal(rf_write_all(fd, rf_buf_slice(tar)), 0);
 	close(fd);
 	int rc = capture_open(at("x.tar"), at("tmp"), &sys, err);
 
