@@ -63,6 +63,7 @@ static int state_open(struct engine *engine, const struct priv_options *options,
 		return rf_fail(err, -errno, "%s: %s", state, rf_code_text(-errno));
 	if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022))
 		return rf_fail(err, RF_E_DENIED, "%s: others may change it", state);
+	engine->env.state = engine->state_dir;
 	return 0;
 }
 

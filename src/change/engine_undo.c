@@ -58,6 +58,11 @@ static int target_undo(struct engine *engine, struct journal *journal, uint32_t 
 
 	if (!verb)
 		return rf_fail(err, RF_E_UNKNOWN, "there is no verb %s any more", steps->verb);
+	if (verb->kind->bury && is_gone(engine, verb->kind, steps->target)) {
+		int buried = verb->kind->bury(&engine->env, steps->target, err);
+
+		return buried ? buried : journal_log(journal, EVENT_UNDONE, target, 0, err);
+	}
 	bool done = journal_done(journal, target);
 	int rc = engine_is(engine, verb->kind, steps->target, steps->before, err);
 

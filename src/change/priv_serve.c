@@ -82,7 +82,7 @@ static int on_rollback(struct session *s, struct call *c, struct rf_err *err)
 /* Entries that the planning side may ask for; what is done is written by the engine itself. */
 static int on_note(struct session *s, struct call *c, struct rf_err *err)
 {
-	static const char *const kinds[] = {"plan", "denied"};
+	static const char *const kinds[] = {"plan", "denied", "quarantine", "release"};
 	const char *text = c->request->text;
 
 	for (size_t i = 0; i < RF_COUNT(kinds); i++) {

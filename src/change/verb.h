@@ -21,6 +21,7 @@
 /* Where the host is: "/" or a directory that stands for one (an image, a test). */
 struct verb_env {
 	int root;  /* descriptor of the root directory */
+	int state; /* descriptor of the state folder; 0 or -1: there is none */
 	bool live; /* the root is this machine */
 	const char *const
 		*given; /* files and folders outside the allow-lists that the caller named */
@@ -65,6 +66,8 @@ struct verb_kind {
 	/* Whether a state says that the object went away, and the change with it (a VM was switched
 	 * off): there is nothing to undo then. Pure. NULL: objects of this kind stay. */
 	bool (*gone)(struct rf_slice state);
+	/* Of an object that is gone: tidies what was made for it. NULL: nothing was. */
+	int (*bury)(const struct verb_env *env, const char *target, struct rf_err *err);
 };
 
 struct verb {

@@ -7,13 +7,15 @@
 
 #include "base/mem.h"
 #include "change/priv.h"
+#include "isolate/quarantine.h"
 #include "isolate/tune.h"
 #include "isolate/verbs.h"
 
 #define ROLE_SOCKET 3 /* where a role finds the socket of who started it */
 
 /* A pillar with verbs of its own adds its table here. */
-static const struct verb_table *const tables[] = {&change_verbs, &isolate_verbs, &tune_verbs, NULL};
+static const struct verb_table *const tables[] = {&change_verbs, &isolate_verbs, &tune_verbs,
+						  &quarantine_verbs, NULL};
 const struct verb_set role_verbs = {tables};
 
 static int priv_run(int argc, char **argv)

@@ -60,7 +60,7 @@ static int link_take(const struct nlmsghdr *answer, void *arg)
 }
 
 /* The link that a target names, if it is one that may be guarded. */
-static int link_find(const char *name, uint32_t *out, struct rf_err *err)
+int isolate_link_find(const char *name, uint32_t *out, struct rf_err *err)
 {
 	char buffer[256] = {0};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -104,7 +104,7 @@ static int guard_get(const struct verb_env *env, bool load, struct guard **out, 
 
 /* ---- ports ---- */
 
-static int port_target_check(const struct verb_env *env, const char *target, struct rf_err *err)
+int isolate_port_name_check(const struct verb_env *env, const char *target, struct rf_err *err)
 {
 	size_t len = strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789._-");
@@ -145,7 +145,7 @@ static int port_read(const struct verb_env *env, const char *target, struct rf_b
 	struct guard_port port = {0};
 	struct guard *guard = NULL;
 	uint32_t ifindex = 0;
-	int rc = link_find(target, &ifindex, err);
+	int rc = isolate_link_find(target, &ifindex, err);
 
 	/* A VM that was switched off took its port and all its rules with it. */
 	if (rc == RF_E_MISSING)
@@ -178,7 +178,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: this is no state of a port", target);
-	rc = link_find(target, &ifindex, err);
+	rc = isolate_link_find(target, &ifindex, err);
 	if (rc == RF_E_MISSING && !guarded)
 		return 0;
 	if (!rc)
@@ -199,7 +199,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 static const struct verb_kind kind_port = {
 	.name = "guard-port",
 	.rank = 80,
-	.check = port_target_check,
+	.check = isolate_port_name_check,
 	.read = port_read,
 	.put = port_put,
 	/* Attached and not yet set: everything is denied, which is neither. */
@@ -223,7 +223,7 @@ static int port_check(const struct verb_env *env, const struct change_spec *spec
 			       spec->target);
 	if (port.role != GUARD_ROLE_VM)
 		return rf_fail(err, RF_E_DENIED, "%s: only a VM's port is set so", spec->target);
-	if (port.redirect_ifindex)
+	if (port.redirect_ifindex || port.quarantine)
 		return rf_fail(err, RF_E_DENIED, "%s: a port is not redirected so", spec->target);
 	int rc = guard_port_check(&port, err);
 
@@ -238,6 +238,9 @@ static int port_predict(const struct change_spec *spec, struct rf_slice before, 
 
 	if (port_of_state(before, &port, &guarded) < 0)
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a port", spec->target);
+	/* A quarantine outranks every policy: release comes first. */
+	if (guarded && port.quarantine)
+		return rf_buf_add(out, before.data, before.len);
 	payload_port(spec, &port);
 	return port_state(&port, out);
 }

@@ -16,6 +16,13 @@ extern const struct verb_table isolate_verbs;
 #define PORT_SKIP	 offsetof(struct guard_port, mode)
 #define PORT_STATE_BYTES (1 + sizeof(struct guard_port) - PORT_SKIP)
 
+/* The link of that name, if it is a VM's port: a tap or veth that is a port of a bridge.
+ * RF_E_MISSING, RF_E_DENIED. */
+int isolate_link_find(const char *name, uint32_t *out, struct rf_err *err) RF_MUST_CHECK;
+/* Whether a text can be a link's name; env is not asked. Pure. RF_E_DENIED. */
+int isolate_port_name_check(const struct verb_env *env, const char *name,
+			    struct rf_err *err) RF_MUST_CHECK;
+
 /* A port's policy in words: "enforce 52:54:00:00:00:01 zone 2, IP 10.0.0.5". */
 void isolate_port_words(const struct guard_port *port, struct rf_buf *out);
 

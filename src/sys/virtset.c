@@ -51,6 +51,10 @@
 	R(virDomainGetIOThreadInfo)                                                                \
 	R(virDomainIOThreadInfoFree)                                                               \
 	R(virDomainPinIOThread)                                                                    \
+	R(virDomainUpdateDeviceFlags)                                                              \
+	R(virDomainGetState)                                                                       \
+	R(virDomainSuspend)                                                                        \
+	R(virDomainResume)                                                                         \
 	R(virTypedParamsClear)
 
 struct virtset_api {
@@ -521,4 +525,35 @@ int virt_xml_put(struct virt_vm *vm, const char *xml, struct rf_err *err)
 		return failed(vm, "the definition", err);
 	vm->api.virDomainFree(made);
 	return 0;
+}
+
+/* ---- devices, processors ---- */
+
+int virt_device_update(struct virt_vm *vm, const char *xml, enum virt_layer layer,
+		       struct rf_err *err)
+{
+	return vm->api.virDomainUpdateDeviceFlags(vm->dom, xml, affect(layer)) < 0
+		       ? failed(vm, "the device", err)
+		       : 0;
+}
+
+int virt_run_get(struct virt_vm *vm, enum virt_run *out, struct rf_err *err)
+{
+	int state, reason;
+
+	if (vm->api.virDomainGetState(vm->dom, &state, &reason, 0) < 0)
+		return failed(vm, "the state", err);
+	*out = VIRT_OFF;
+	if (vm->api.virDomainIsActive(vm->dom) > 0)
+		*out = state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_CRASHED ? VIRT_PAUSED
+										 : VIRT_RUNS;
+	return 0;
+}
+
+int virt_run_set(struct virt_vm *vm, enum virt_run run, struct rf_err *err)
+{
+	int rc = run == VIRT_PAUSED ? vm->api.virDomainSuspend(vm->dom)
+				    : vm->api.virDomainResume(vm->dom);
+
+	return rc < 0 ? failed(vm, run == VIRT_PAUSED ? "halting" : "resuming", err) : 0;
 }

@@ -76,6 +76,15 @@ int virt_pin_get(struct virt_vm *vm, enum virt_threads threads, unsigned number,
 int virt_pin_set(struct virt_vm *vm, enum virt_threads threads, unsigned number, const char *cpus,
 		 struct rf_err *err) RF_MUST_CHECK;
 
+/* Changes a device of one layer: the one that xml, its whole element, identifies. RF_E_PEER. */
+int virt_device_update(struct virt_vm *vm, const char *xml, enum virt_layer layer,
+		       struct rf_err *err) RF_MUST_CHECK;
+
+/* Whether a VM's processors run; halts them or lets them go on (not VIRT_OFF), memory stays. */
+enum virt_run { VIRT_OFF, VIRT_RUNS, VIRT_PAUSED };
+int virt_run_get(struct virt_vm *vm, enum virt_run *out, struct rf_err *err) RF_MUST_CHECK;
+int virt_run_set(struct virt_vm *vm, enum virt_run run, struct rf_err *err) RF_MUST_CHECK;
+
 /* One QMP command (JSON) through libvirt, the answer appended. libvirt marks the VM as tainted
  * (custom-monitor). RF_E_PEER for an error of QEMU's. */
 int virt_monitor(struct virt_vm *vm, const char *command, struct rf_buf *out,

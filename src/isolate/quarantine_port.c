@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guard of one network card in quarantine, as an object of the plan engine. Links that frames
+ * are sent to are kept by name, for a segment has no number before it is made. See quarantine.h.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "isolate/quarantine.h"
+#include "isolate/verbs.h"
+
+/* How long a new segment waits for its recorder: less than a person or an attacker notices. */
+#define LISTENER_MS 4
+#define JUMBO_BYTES 65550u
+
+struct port_state {
+	bool guarded;
+	struct guard_port port; /* without ifindexes */
+	char redirect[IFNAMSIZ], mirror[IFNAMSIZ];
+};
+
+static int state_add(const struct port_state *s, struct rf_buf *out)
+{
+	rf_buf_add_byte(out, s->guarded);
+	rf_buf_add(out, (const uint8_t *)&s->port + PORT_SKIP, sizeof(s->port) - PORT_SKIP);
+	rf_buf_add(out, s->redirect, sizeof(s->redirect));
+	return rf_buf_add(out, s->mirror, sizeof(s->mirror));
+}
+
+static int state_read(struct rf_slice in, struct port_state *out)
+{
+	const size_t port_bytes = sizeof(out->port) - PORT_SKIP;
+
+	if (in.len != QUARANTINE_PORT_STATE || in.data[0] > 1)
+		return RF_E_SYNTAX;
+	memset(out, 0, sizeof(*out));
+	out->guarded = in.data[0] == 1;
+	memcpy((uint8_t *)&out->port + PORT_SKIP, in.data + 1, port_bytes);
+	memcpy(out->redirect, in.data + 1 + port_bytes, IFNAMSIZ);
+	memcpy(out->mirror, in.data + 1 + port_bytes + IFNAMSIZ, IFNAMSIZ);
+	return out->redirect[IFNAMSIZ - 1] || out->mirror[IFNAMSIZ - 1] ? RF_E_SYNTAX : 0;
+}
+
+static int not_a_state(const char *target, struct rf_err *err)
+{
+	return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a port", target);
+}
+
+/* ---- the kind ---- */
+
+static void name_of(uint32_t ifindex, char out[IFNAMSIZ])
+{
+	struct segment_link link;
+
+	/* A link that went away is said so, and cannot be put back. */
+	if (ifindex && segment_link_find(NULL, ifindex, &link, NULL) == 0)
+		rf_copy(out, IFNAMSIZ, link.name);
+	else if (ifindex)
+		rf_copy(out, IFNAMSIZ, "?");
+}
+
+static int guard_here(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
+{
+	const struct guard_options options = {.existing = !load};
+
+	*out = NULL;
+	if (!env->live)
+		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has a guard");
+	int rc = guard_open(&options, out, err);
+
+	return rc == -ENOENT && !load ? 0 : rc;
+}
+
+static int port_read(const struct verb_env *env, const char *target, struct rf_buf *out,
+		     struct rf_err *err)
+{
+	struct port_state s = {.guarded = false};
+	struct guard *guard = NULL;
+	uint32_t ifindex = 0;
+	int rc = isolate_link_find(target, &ifindex, err);
+
+	/* A VM that was switched off took its port along. */
+	if (rc == RF_E_MISSING)
+		return state_add(&s, out);
+	if (!rc)
+		rc = guard_here(env, false, &guard, err);
+	if (rc < 0)
+		return rc;
+	s.guarded = guard && guard_port_get(guard, ifindex, &s.port) == 0;
+	guard_close(guard);
+	name_of(s.port.redirect_ifindex, s.redirect);
+	name_of(s.port.mirror_ifindex, s.mirror);
+	s.port.redirect_ifindex = s.port.mirror_ifindex = 0;
+	return state_add(&s, out);
+}
+
+/* The number of a link that frames go to; a segment is made where it is not there. */
+static int link_ready(const char *name, const char *target, uint32_t *out, struct rf_err *err)
+{
+	struct segment_link link;
+
+	if (!name[0])
+		return 0;
+	if (segment_is_name(name))
+		return segment_make(name, target, LISTENER_MS, out, err);
+	int rc = segment_link_find(name, 0, &link, err);
+
+	if (!rc)
+		*out = link.ifindex;
+	return rc;
+}
+
+static int guarded_put(const struct verb_env *env, const char *target, uint32_t ifindex,
+		       struct port_state *s, struct rf_err *err)
+{
+	struct guard *guard = NULL;
+	int rc = link_ready(s->mirror, target, &s->port.mirror_ifindex, err);
+
+	if (!rc)
+		rc = link_ready(s->redirect, target, &s->port.redirect_ifindex, err);
+	if (!rc)
+		rc = guard_here(env, true, &guard, err);
+	if (!rc)
+		rc = guard_attach(guard, ifindex, err);
+	/* A port in quarantine counts from here. */
+	if (!rc && s->port.quarantine)
+		rc = guard_quarantine_count(guard, ifindex);
+	if (!rc)
+		rc = guard_port_set(guard, ifindex, &s->port, err);
+	guard_close(guard);
+	return rc;
+}
+
+static int port_put(const struct verb_env *env, const char *target, struct rf_slice state,
+		    struct rf_err *err)
+{
+	struct port_state s;
+	struct guard *guard = NULL;
+	uint32_t ifindex = 0;
+
+	if (state_read(state, &s) < 0)
+		return not_a_state(target, err);
+	int rc = isolate_link_find(target, &ifindex, err);
+
+	if (rc == RF_E_MISSING && !s.guarded)
+		return segment_tidy(target, NULL, err);
+	if (!rc && s.guarded)
+		rc = guarded_put(env, target, ifindex, &s, err);
+	if (!rc && !s.guarded) {
+		rc = guard_here(env, false, &guard, err);
+		if (!rc && guard)
+			rc = guard_detach(guard, ifindex, err);
+		guard_close(guard);
+	}
+	if (!rc)
+		rc = segment_tidy(target, segment_is_name(s.redirect) ? s.redirect : s.mirror, err);
+	return rc ? rf_wrap(err, rc, "%s", target) : 0;
+}
+
+static int target_check(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	return isolate_port_name_check(env, target, err);
+}
+
+/* Another VM may have the name by now: what its port is, is not ours to put back. */
+static bool port_gone(struct rf_slice state)
+{
+	struct port_state s;
+
+	return state_read(state, &s) == 0 && !s.guarded;
+}
+
+static int port_bury(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	(void)env;
+	return segment_tidy(target, NULL, err);
+}
+
+const struct verb_kind quarantine_kind_port = {
+	.name = "quarantine-port",
+	/* First of all: from here on the VM harms nobody. */
+	.rank = 20,
+	.check = target_check,
+	.read = port_read,
+	.put = port_put,
+	.partial = true,
+	.gone = port_gone,
+	.bury = port_bury,
+};
+
+/* ---- the verb ---- */
+
+static struct quarantine_port payload_of(const struct change_spec *spec)
+{
+	struct quarantine_port payload;
+
+	memcpy(&payload, spec->value, sizeof(payload));
+	return payload;
+}
+
+static int link_name_check(const char *name, struct rf_err *err)
+{
+	if (strnlen(name, IFNAMSIZ) == IFNAMSIZ)
+		return rf_fail(err, RF_E_SYNTAX, "the name of a link has no end");
+	return name[0] ? isolate_port_name_check(NULL, name, err) : 0;
+}
+
+int quarantine_port_check(const struct verb_env *env, const struct change_spec *spec,
+			  struct rf_err *err)
+{
+	struct quarantine_port want = payload_of(spec);
+	struct guard_port probe;
+	int rc = link_name_check(want.mirror, err);
+
+	(void)env;
+	if (!rc)
+		rc = link_name_check(want.redirect, err);
+	if (rc < 0)
+		return rc;
+	if (want.mirror[0] && !segment_is_name(want.mirror))
+		return rf_fail(err, RF_E_DENIED, "%s: frames are copied to a segment of ours only",
+			       spec->target);
+	if ((want.redirect[0] != 0) != (want.level == GUARD_HONEYWALL) || want.level == GUARD_FREE)
+		return rf_fail(err, RF_E_SYNTAX, "%s: no such quarantine", spec->target);
+	guard_port_init(&probe, want.mac);
+	probe.quarantine = want.level;
+	probe.n_services = want.n_services;
+	probe.redirect_ifindex = want.redirect[0] != 0;
+	probe.mirror_ifindex = want.mirror[0] != 0;
+	memcpy(probe.services, want.services, sizeof(probe.services));
+	rc = guard_port_check(&probe, err);
+	return rc ? rf_wrap(err, rc, "%s", spec->target) : 0;
+}
+
+/* A port that had no policy: the levels below restrict leave it as open as it was. */
+static void unguarded_init(struct guard_port *port, const struct quarantine_port *want)
+{
+	guard_port_init(port, want->mac);
+	port->mode = GUARD_MODE_OBSERVE;
+	port->flags = GUARD_ANY_V4 | GUARD_ANY_V6 | GUARD_LINK_LOCAL;
+	port->max_bytes = JUMBO_BYTES;
+}
+
+int quarantine_port_predict(const struct change_spec *spec, struct rf_slice before,
+			    struct rf_buf *out, struct rf_err *err)
+{
+	static const uint8_t none[6];
+	struct quarantine_port want = payload_of(spec);
+	struct port_state s;
+
+	if (state_read(before, &s) < 0)
+		return not_a_state(spec->target, err);
+	if (s.guarded && s.port.role != GUARD_ROLE_VM)
+		return rf_fail(err, RF_E_DENIED, "%s is no VM's port", spec->target);
+	if (s.guarded && s.port.quarantine > want.level)
+		return rf_fail(err, RF_E_DENIED, "%s is shut in further already: release it first",
+			       spec->target);
+	if (!s.guarded)
+		unguarded_init(&s.port, &want);
+	s.guarded = true;
+	if (memcmp(s.port.mac, none, sizeof(none)) == 0)
+		memcpy(s.port.mac, want.mac, sizeof(s.port.mac));
+	if (want.level >= GUARD_RESTRICT && s.port.mode == GUARD_MODE_OBSERVE)
+		s.port.mode = GUARD_MODE_ENFORCE;
+	s.port.quarantine = want.level;
+	s.port.n_services = want.n_services;
+	memcpy(s.port.services, want.services, sizeof(s.port.services));
+	memcpy(s.redirect, want.redirect, sizeof(s.redirect));
+	memcpy(s.mirror, want.mirror, sizeof(s.mirror));
+	return state_add(&s, out);
+}
+
+void quarantine_port_words(const struct guard_port *port, const char *redirect, const char *mirror,
+			   struct rf_buf *out)
+{
+	static const char *const words[] = {
+		[GUARD_FREE] = "in no quarantine",   [GUARD_WATCHED] = "nothing refused",
+		[GUARD_RESTRICT] = "only",	     [GUARD_HONEYWALL] = "all it sends goes to",
+		[GUARD_SEAL] = "no frame in or out",
+	};
+
+	rf_buf_printf(out, "%s",
+		      port->quarantine < RF_COUNT(words) ? words[port->quarantine] : "?");
+	if (port->quarantine == GUARD_HONEYWALL)
+		rf_buf_printf(out, " %s, only from there comes an answer", redirect);
+	for (unsigned i = 0; i < port->n_services && i < GUARD_SERVICES; i++) {
+		rf_buf_printf(out, i ? ", " : " ");
+		guard_service_words(&port->services[i], out);
+	}
+	if (port->quarantine == GUARD_RESTRICT && !port->n_services)
+		rf_buf_printf(out, " ARP and neighbour discovery");
+	if (mirror[0])
+		rf_buf_printf(out, "; copied to %s", mirror);
+}
+
+bool quarantine_port_show(const struct change_spec *spec, struct rf_slice state, struct rf_buf *out)
+{
+	struct port_state s;
+
+	(void)spec;
+	if (state_read(state, &s) < 0 || !s.guarded)
+		return false;
+	if (s.port.quarantine)
+		quarantine_port_words(&s.port, s.redirect, s.mirror, out);
+	else
+		isolate_port_words(&s.port, out);
+	return true;
+}
+
+void quarantine_port_payload(const struct change_spec *spec, struct rf_buf *out)
+{
+	struct quarantine_port want = payload_of(spec);
+	struct guard_port port = {.quarantine = want.level, .n_services = want.n_services};
+
+	memcpy(port.services, want.services, sizeof(port.services));
+	quarantine_port_words(&port, want.redirect, want.mirror, out);
+}
