@@ -14,11 +14,11 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-static char *skip_blanks(char *p, const char *end)
+static size_t skip_blanks(const char *line, size_t len, size_t at)
 {
-	while (p < end && is_blank(*p))
-		p++;
-	return p;
+	while (at < len && is_blank(line[at]))
+		at++;
+	return at;
 }
 
 static int hex_digit(char c)
@@ -158,85 +158,94 @@ static int add_entry(struct vmx *vmx, char *name, size_t name_len, const char *v
 }
 
 /* Finds where the value lies. NULL, or what is wrong. */
-static const char *find_value(char *p, char *end, char **out_value, char **out_end)
+static const char *find_value(const char *line, size_t len, size_t at, struct vmx_line *out)
 {
-	char *close;
+	out->quoted = at < len && line[at] == '"';
+	out->value = at += out->quoted;
+	if (out->quoted) {
+		const char *close = memchr(line + at, '"', len - at);
 
-	if (p < end && *p == '"') {
-		*out_value = ++p;
-		close = memchr(p, '"', (size_t)(end - p));
 		if (!close)
 			return "the closing quote is missing";
-		*out_end = close;
-		p = close + 1;
+		out->value_len = (size_t)(close - line) - at;
+		at += out->value_len + 1;
 	} else {
-		*out_value = p;
-		while (p < end && !is_blank(*p) && *p != '#')
-			p++;
-		*out_end = p;
+		while (at < len && !is_blank(line[at]) && line[at] != '#')
+			at++;
+		out->value_len = at - out->value;
 	}
-	p = skip_blanks(p, end);
-	if (p < end && *p != '#')
+	at = skip_blanks(line, len, at);
+	if (at < len && line[at] != '#')
 		return "text stands behind the value";
 	return NULL;
 }
 
-static int parse_line(struct vmx *vmx, char *p, char *end)
+void vmx_lex(const char *line, size_t len, struct vmx_line *out)
+{
+	size_t at = skip_blanks(line, len, 0);
+
+	*out = (struct vmx_line){.name = at};
+	if (at == len || line[at] == '#')
+		return;
+	while (at < len && !is_blank(line[at]) && line[at] != '=' && line[at] != '#')
+		at++;
+	out->name_len = at - out->name;
+	at = skip_blanks(line, len, at);
+	if (at == len || line[at] != '=' || out->name_len == 0)
+		out->problem = out->name_len ? "no = behind the name" : "no name before the =";
+	else if (out->name_len > VMX_MAX_KEY_BYTES)
+		out->problem = "the name is longer than 255 bytes";
+	else
+		out->problem = find_value(line, len, skip_blanks(line, len, at + 1), out);
+}
+
+bool vmx_line_next(const char *text, size_t len, size_t *at, size_t *out_end, size_t *out_next)
+{
+	if (*at >= len)
+		return false;
+	const char *p = text + *at;
+	const char *eol = memchr(p, '\n', len - *at);
+
+	*out_next = eol ? (size_t)(eol - text) + 1 : len;
+	*out_end = eol ? (size_t)(eol - text) : len;
+	const char *cr = memchr(p, '\r', *out_end - *at);
+
+	if (cr) {
+		size_t cut = (size_t)(cr - text);
+
+		*out_next = cut + 1 == *out_end ? *out_next : cut + 1;
+		*out_end = cut;
+	}
+	return true;
+}
+
+static int parse_line(struct vmx *vmx, char *p, size_t len)
 {
 	uint32_t line = ++vmx->lines_count;
-	char *nul = memchr(p, '\0', (size_t)(end - p));
+	const char *nul = memchr(p, '\0', len);
+	struct vmx_line parts;
 
 	if (nul) {
 		note_problem(vmx, line, "a NUL byte stands in it; what follows is not read");
-		end = nul;
+		len = (size_t)(nul - p);
 	}
-	p = skip_blanks(p, end);
-	if (p == end || *p == '#')
+	vmx_lex(p, len, &parts);
+	if (parts.problem)
+		note_problem(vmx, line, parts.problem);
+	if (parts.problem || !parts.name_len)
 		return 0;
-	char *name = p;
-
-	while (p < end && !is_blank(*p) && *p != '=' && *p != '#')
-		p++;
-	size_t name_len = (size_t)(p - name);
-
-	p = skip_blanks(p, end);
-	if (p == end || *p != '=' || name_len == 0) {
-		note_problem(vmx, line, name_len ? "no = behind the name" : "no name before the =");
-		return 0;
-	}
-	if (name_len > VMX_MAX_KEY_BYTES) {
-		note_problem(vmx, line, "the name is longer than 255 bytes");
-		return 0;
-	}
-	char *value, *value_end;
-	const char *wrong = find_value(skip_blanks(p + 1, end), end, &value, &value_end);
-
-	if (wrong) {
-		note_problem(vmx, line, wrong);
-		return 0;
-	}
-	unescape(value, value_end);
-	return add_entry(vmx, name, name_len, value, line);
+	unescape(p + parts.value, p + parts.value + parts.value_len);
+	return add_entry(vmx, p + parts.name, parts.name_len, p + parts.value, line);
 }
 
-/* A line ends with \n, \r\n or \r, as VMware reads it: a lone \r must not hide a line from us. */
-static int parse_lines(struct vmx *vmx, char *p, char *end)
+static int parse_lines(struct vmx *vmx, char *text, size_t len)
 {
+	size_t at = 0, end, next;
 	int rc = 0;
 
-	while (p < end && !rc) {
-		char *eol = memchr(p, '\n', (size_t)(end - p));
-		char *next = eol ? eol + 1 : end;
-
-		eol = eol ? eol : end;
-		char *cr = memchr(p, '\r', (size_t)(eol - p));
-
-		if (cr) {
-			next = cr + 1 == eol ? next : cr + 1;
-			eol = cr;
-		}
-		rc = parse_line(vmx, p, eol);
-		p = next;
+	while (!rc && vmx_line_next(text, len, &at, &end, &next)) {
+		rc = parse_line(vmx, text + at, end - at);
+		at = next;
 	}
 	return rc;
 }
@@ -253,15 +262,13 @@ static void reset(struct vmx *vmx)
 
 int vmx_parse(struct vmx *vmx, char *text, size_t len, struct rf_err *err)
 {
-	char *start = text;
+	size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 
 	reset(vmx);
-	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-		start += 3;
 	/* A name and its NUL take no more room than the name and its = in the text. */
 	if (!rf_buf_reserve(&vmx->keys, len + 1) || index_grow(vmx))
 		return rf_fail(err, -ENOMEM, "no memory for a file of %zu bytes", len);
-	int rc = parse_lines(vmx, start, text + len);
+	int rc = parse_lines(vmx, text + mark, len - mark);
 
 	if (rc == RF_E_LIMIT)
 		rf_fail(err, rc, "line %u: more than %u keys", vmx->lines_count, RF_MAX_VMX_KEYS);

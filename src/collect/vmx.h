@@ -80,6 +80,22 @@ const struct vmx_entry *vmx_find_in(const struct vmx *vmx, const char *prefix, c
 /* The entry of the same key that stands before this one, or NULL. */
 const struct vmx_entry *vmx_previous(const struct vmx *vmx, const struct vmx_entry *entry);
 
+/* The parts of one line, as offsets into it. name_len 0: nothing stands there but a comment. */
+struct vmx_line {
+	size_t name, name_len;
+	size_t value, value_len; /* without its quotes, not unescaped */
+	bool quoted;
+	const char *problem; /* static text; NULL when it is understood */
+};
+
+/* Takes one line (without its end) apart and changes nothing: for who writes a .vmx and keeps what
+ * it does not know. Bytes beyond ASCII are ordinary, in each character set that VMware writes. */
+void vmx_lex(const char *line, size_t len, struct vmx_line *out);
+
+/* The line that begins at *at: ends at *out_end, the next begins at *out_next. False at the end. A
+ * line ends with \n, \r\n or \r, as VMware reads it: a lone \r must not hide a line from us. */
+bool vmx_line_next(const char *text, size_t len, size_t *at, size_t *out_end, size_t *out_next);
+
 /* How a text became UTF-8. */
 enum vmx_encoding {
 	VMX_ENC_PLAIN,	   /* it was ASCII or valid UTF-8 */

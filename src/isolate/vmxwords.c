@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of words, and translating by it. See vmxwords.h. Sources: VMware's "ESX Server Security
+ * Hardening" for ethernetN.*, "vSphere Resource Management" for sched.*.
+ */
+#include "isolate/vmxwords.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define BANDWIDTH "a profile's network counts frames, not bits: broadcasts-per-second is the nearest"
+
+const struct vmx_word vmx_words[] = {
+	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, false, NULL},
+	{"ethernet#.downWhenAddrMisMatch", "ethernet#", "network", "downWhenAddrMisMatch", NULL,
+	 false,
+	 "near: ESX looks at the address that the guest gave its card, the guard at the first frame "
+	 "that leaves with another"},
+	{"ethernet#.noPromisc", "ethernet#", "network", "noPromisc", NULL, false, NULL},
+	{"ethernet#.checkMACAddress", NULL, NULL, NULL, NULL, false,
+	 "it rules which addresses a person may give a card; a profile binds the one it has"},
+	{"ethernet#.filter#.name", NULL, NULL, NULL, NULL, false,
+	 "a filter is a program of its own on ESX"},
+	{"ethernet#.shares", NULL, NULL, NULL, NULL, false, BANDWIDTH},
+	{"ethernet#.limit", NULL, NULL, NULL, NULL, false, BANDWIDTH},
+	{"ethernet#.reservation", NULL, NULL, NULL, NULL, false, BANDWIDTH},
+};
+const size_t vmx_words_count = RF_COUNT(vmx_words);
+
+static const struct vmx_pair truths[] = {{"TRUE", "yes"}, {"FALSE", "no"}, {NULL, NULL}};
+
+/* Steps over what may stand for #: digits, N, or <n>. NULL: something else stands there. */
+static const char *number_skip(const char *key)
+{
+	size_t digits = strspn(key, "0123456789");
+
+	if (digits)
+		return key + digits;
+	if (strncasecmp(key, "<n>", 3) == 0)
+		return key + 3;
+	return *key == 'N' || *key == 'n' ? key + 1 : NULL;
+}
+
+static bool key_fits(const char *pattern, const char *key)
+{
+	for (; *pattern; pattern++) {
+		if (*pattern == '#') {
+			key = number_skip(key);
+			if (!key)
+				return false;
+		} else if (tolower((unsigned char)*pattern) != tolower((unsigned char)*key++)) {
+			return false;
+		}
+	}
+	return *key == '\0';
+}
+
+const struct vmx_word *vmx_word_find(const char *key)
+{
+	for (size_t i = 0; i < vmx_words_count; i++) {
+		if (key_fits(vmx_words[i].key, key))
+			return &vmx_words[i];
+	}
+	return NULL;
+}
+
+static bool is_number(const char *text)
+{
+	size_t len = strspn(text, "0123456789");
+
+	return len > 0 && len <= 18 && text[len] == '\0';
+}
+
+/* Both sides write a truth in many ways; all else by name. */
+static bool value_is(const struct vmx_word *word, const char *name, const char *text)
+{
+	return word->pairs ? rf_equal_nocase(name, text)
+			   : rf_truth(text) >= 0 && rf_truth(name) == rf_truth(text);
+}
+
+static int translate(const struct vmx_word *word, const char *text, bool to_policy,
+		     char out[VMX_WORD_BYTES])
+{
+	const struct vmx_pair *pair = word->pairs ? word->pairs : truths;
+
+	for (; pair->vmx; pair++) {
+		if (value_is(word, to_policy ? pair->vmx : pair->policy, text))
+			return rf_copy(out, VMX_WORD_BYTES, to_policy ? pair->policy : pair->vmx)
+				       ? 0
+				       : RF_E_LIMIT;
+	}
+	if (!word->numbers || !is_number(text))
+		return RF_E_SYNTAX;
+	return rf_copy(out, VMX_WORD_BYTES, text) ? 0 : RF_E_LIMIT;
+}
+
+int vmx_word_to_policy(const struct vmx_word *word, const char *value, char out[VMX_WORD_BYTES])
+{
+	return translate(word, value, true, out);
+}
+
+int vmx_word_from_policy(const struct vmx_word *word, const char *text, char out[VMX_WORD_BYTES])
+{
+	return translate(word, text, false, out);
+}
+
+/* ---- a profile that speaks VMware's words ---- */
+
+struct merge {
+	const struct yaml_doc *doc;
+	struct rf_arena *arena;
+	struct yaml_node *map; /* what comes out; its items have room for all */
+	struct rf_err *err;
+};
+
+static int add_word(struct merge *m, const struct vmx_word *word, const struct yaml_node *node)
+{
+	char text[VMX_WORD_BYTES];
+
+	if (node->kind != YAML_TEXT || vmx_word_to_policy(word, node->text, text) < 0)
+		return yaml_fail(m->doc, node, m->err, "%s: not a value that a profile knows",
+				 node->key);
+	const struct yaml_node *before = yaml_get(m->map, word->policy);
+
+	if (before && before->kind == YAML_TEXT && value_is(word, before->text, text))
+		return 0;
+	if (before)
+		return yaml_fail(m->doc, node, m->err, "%s: line %u says otherwise", node->key,
+				 before->line);
+	struct yaml_node *added = &m->map->items[m->map->items_count++];
+
+	*added = (struct yaml_node){.kind = YAML_TEXT,
+				    .line = node->line,
+				    .column = node->column,
+				    .text = rf_arena_copy(m->arena, text),
+				    .key = rf_arena_copy(m->arena, word->policy)};
+	return added->text && added->key ? 0 : rf_fail(m->err, -ENOMEM, "no memory");
+}
+
+static int add_words(struct merge *m, const struct yaml_node *vmx, const char *block)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < vmx->items_count; i++) {
+		const struct yaml_node *node = &vmx->items[i];
+		const struct vmx_word *word = vmx_word_find(node->key);
+
+		if (!word)
+			return yaml_fail(m->doc, node, m->err,
+					 "%s: no word of a .vmx that a profile knows", node->key);
+		if (!word->block)
+			return yaml_fail(m->doc, node, m->err, "%s is not carried: %s", node->key,
+					 word->remark);
+		if (strcmp(word->block, block) == 0)
+			rc = add_word(m, word, node);
+	}
+	return rc;
+}
+
+int vmx_words_merge(const struct yaml_doc *doc, const struct yaml_node *vmx, const char *block,
+		    const struct yaml_node *said, struct rf_arena *arena,
+		    const struct yaml_node **out, struct rf_err *err)
+{
+	size_t said_count = said ? said->items_count : 0;
+	struct merge m = {.doc = doc, .arena = arena, .err = err};
+
+	*out = said;
+	if (!vmx || vmx->items_count == 0)
+		return 0;
+	m.map = rf_arena_alloc(arena, 1, sizeof(*m.map));
+	struct yaml_node *items =
+		rf_arena_alloc(arena, said_count + vmx->items_count, sizeof(*items));
+
+	if (!m.map || !items)
+		return rf_fail(err, -ENOMEM, "no memory");
+	*m.map = said ? *said : *vmx;
+	m.map->items = items;
+	m.map->items_count = said_count;
+	if (said_count)
+		memcpy(items, said->items, said_count * sizeof(*items));
+	int rc = add_words(&m, vmx, block);
+
+	if (rc == 0 && m.map->items_count > 0)
+		*out = m.map;
+	return rc;
+}
