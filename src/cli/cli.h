@@ -56,6 +56,9 @@ enum cli_option_id {
 	OPT_ROLLBACK,
 	OPT_KEY,
 	OPT_KNOWN,
+	OPT_VMX_FILE,
+	OPT_OF_PROFILE,
+	OPT_OF_VM,
 	OPT_COUNT
 };
 
@@ -130,5 +133,6 @@ cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_v
 	cmd_ledger_export;
 /* Isolation. */
 cli_command_fn cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_verify, cmd_isolate_trace;
+cli_command_fn cmd_isolate_export, cmd_isolate_import;
 
 #endif

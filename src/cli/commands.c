@@ -61,6 +61,12 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_ROLLBACK, "rollback", 0, "ID", false, "undo a change, byte for byte"},
 	{OPT_KEY, "key", 0, "FILE", false, "the ledger's public key"},
 	{OPT_KNOWN, "known", 0, "FILE", false, "a checkpoint that was kept elsewhere"},
+	{OPT_VMX_FILE, "vmx", 0, "FILE", false,
+	 "the .vmx file to write; a new one where there is none"},
+	{OPT_OF_PROFILE, "profile", 'p', "NAME", false,
+	 "this profile, a built-in one or the policy's own"},
+	{OPT_OF_VM, "vm", 0, "NAME", false,
+	 "the profile that the policy's assignments give this VM"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -296,6 +302,21 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate trace vnet3 'ff:ff:ff:ff:ff:ff 52:54:00:12:34:56 0806 ...'\n"
 	 "ringfence isolate trace vnet3 frame.bin",
 	 OPT_ALWAYS, 2, 2, cmd_isolate_trace},
+	{"isolate export", "[POLICY]", "write a profile into a VMware .vmx file",
+	 "Writes what a profile says in VMware's words (ethernetN.noPromisc and so on) into a .vmx file, for "
+	 "each network card that the file has, and shows the lines first. Everything else in the file stays "
+	 "as it is, byte by byte; a second run changes nothing. Words whose meaning is only near are named. "
+	 "The VM should be off: VMware writes the file of a running one. POLICY defaults to "
+	 "/etc/ringfence/isolate.yaml and may be missing for a built-in profile.\n\n"
+	 "Exit status: 0 the file says it, 2 it does not (with --dry-run), 1 could not do it, 64 wrong use.",
+	 "ringfence isolate export --vmx web01.vmx --profile hostile --dry-run\n"
+	 "ringfence isolate export policy.yaml --vmx web01.vmx --vm web01",
+	 OPT_ALWAYS | OPT(VMX_FILE) | OPT(OF_PROFILE) | OPT(OF_VM) | OPT(DRY_RUN), 0, 1,
+	 cmd_isolate_export},
+	{"isolate import", "FILE.vmx", "print what a VMware .vmx file says as a policy",
+	 "A policy in YAML with one profile and one assignment. Lines that a profile cannot carry are named "
+	 "in it with the reason, as comments.",
+	 "ringfence isolate import web01.vmx > policy.yaml", OPT_ALWAYS, 1, 1, cmd_isolate_import},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/policy_parts.h"
+#include "isolate/vmxwords.h"
 
 #define MAX_NODES    65536u
 #define MAX_NAME     48u
@@ -39,6 +40,7 @@ void policy_free(struct policy *policy)
 	rf_free(policy->rules);
 	rf_free(policy->addresses);
 	rf_free(policy->pairs);
+	rf_arena_done(&policy->texts);
 	yaml_done(&policy->doc);
 	rf_free(policy);
 }
@@ -70,7 +72,7 @@ const char *policy_zone_name(const struct policy *policy, uint32_t number)
 	return NULL;
 }
 
-static const struct policy_profile *profile_named(const struct policy *policy, const char *name)
+const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->profiles_count; i++) {
 		if (strcmp(policy->profiles[i].name, name) == 0)
@@ -169,18 +171,19 @@ static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_e
 
 struct profile_map {
 	const char *based_on;
-	const struct yaml_node *network;
+	const struct yaml_node *network, *vmx;
 };
 static const struct yaml_field profile_fields[] = {
 	{"based-on", YAML_T_TEXT, offsetof(struct profile_map, based_on), true},
-	{"network", YAML_T_MAP, offsetof(struct profile_map, network), true},
+	{"network", YAML_T_MAP, offsetof(struct profile_map, network), false},
+	{"vmx", YAML_T_MAP, offsetof(struct profile_map, vmx), false},
 };
 
 static int profile_read(struct policy *p, const struct yaml_node *node, struct rf_err *err)
 {
 	struct profile_map map = {0};
 
-	if (!name_ok(node->key) || profile_named(p, node->key))
+	if (!name_ok(node->key) || policy_profile_find(p, node->key))
 		return yaml_fail(&p->doc, node, err, "a profile of your own cannot be called %.60s",
 				 node->key);
 	int rc = node->kind == YAML_MAP ? yaml_bind(&p->doc, node, profile_fields,
@@ -190,7 +193,7 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 
 	if (rc < 0)
 		return rc;
-	const struct policy_profile *base = profile_named(p, map.based_on);
+	const struct policy_profile *base = policy_profile_find(p, map.based_on);
 
 	if (!base)
 		return yaml_fail(&p->doc, node, err,
@@ -200,7 +203,9 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 
 	*profile = *base;
 	profile->name = node->key;
-	rc = policy_network_read(&p->doc, map.network, profile, err);
+	rc = vmx_words_merge(&p->doc, map.vmx, "network", &p->texts, &map.network, err);
+	if (rc == 0 && map.network)
+		rc = policy_network_read(&p->doc, map.network, profile, err);
 	p->profiles_count += rc == 0;
 	return rc;
 }
@@ -252,7 +257,7 @@ static int rule_read(const struct policy *p, const struct yaml_node *node, bool 
 					: "an assignment names VMs by vm or by class, one of them");
 	*out = (struct policy_rule){.vm = map.vm,
 				    .class = map.class,
-				    .profile = profile_named(p, map.profile),
+				    .profile = policy_profile_find(p, map.profile),
 				    .zone = map.zone ? policy_zone_find(p, map.zone) : NULL,
 				    .line = node->line};
 	if (!out->profile)

@@ -35,6 +35,20 @@ int policy_zones(const struct policy *policy, struct guard_zone *out,
 /* The name of zone number, or NULL when the policy has no such zone. */
 const char *policy_zone_name(const struct policy *policy, uint32_t number);
 
+#define POLICY_TEXT_BYTES 256 /* room for a value of a profile's key */
+
+struct policy_profile;
+/* A profile by its name, a built-in one or the policy's own; NULL: there is none. */
+const struct policy_profile *policy_profile_find(const struct policy *policy, const char *name);
+/* The profile that the assignments give to a VM of this name. Those by class count for no VM here.
+ * RF_E_MISSING, RF_E_MISMATCH (two assignments disagree). */
+int policy_profile_of(const struct policy *policy, const char *vm,
+		      const struct policy_profile **out, struct rf_err *err) RF_MUST_CHECK;
+/* What a profile says under a key of a block ("network", "noPromisc"), as a policy would write it.
+ * False: there is no such key, it is not set, or it is a list. */
+bool policy_profile_text(const struct policy_profile *profile, const char *block, const char *name,
+			 char out[POLICY_TEXT_BYTES]);
+
 /* One network card of a VM, as the facts have it. Texts are never NULL. */
 struct policy_nic {
 	const char *vm, *class, *zone; /* name and tags of the VM */

@@ -44,7 +44,8 @@ struct policy_address {
 };
 
 struct policy {
-	struct yaml_doc doc; /* owns every text */
+	struct yaml_doc doc;   /* owns every text */
+	struct rf_arena texts; /* but those that stand for words of a .vmx */
 	struct policy_zone *zones;
 	size_t zones_count;
 	struct policy_profile *profiles; /* built-in ones first */

@@ -183,6 +183,36 @@ static const struct network_key *key_find(const char *name)
 	return NULL;
 }
 
+static bool number_text(const struct policy_profile *profile, const struct network_key *key,
+			char *out)
+{
+	uint32_t n = *(const uint32_t *)((const char *)profile + key->at);
+
+	if (n < key->min)
+		return false; /* a VLAN tag that is not set */
+	return rf_format(out, POLICY_TEXT_BYTES, "%u", n);
+}
+
+bool policy_profile_text(const struct policy_profile *profile, const char *block, const char *name,
+			 char out[POLICY_TEXT_BYTES])
+{
+	const struct network_key *key = strcmp(block, "network") == 0 ? key_find(name) : NULL;
+
+	if (!key || key->type == KEY_VLANS)
+		return false;
+	if (key->type == KEY_NUMBER)
+		return number_text(profile, key, out);
+	if (key->type == KEY_MODE)
+		return rf_copy(out, POLICY_TEXT_BYTES, modes[profile->mode]);
+	if (key->type == KEY_IP)
+		return rf_copy(out, POLICY_TEXT_BYTES, sources[profile->ip]);
+	bool truth = key->type == KEY_BOOL
+			     ? *(const bool *)((const char *)profile + key->at)
+			     : !(profile->flags & key->flag) == (key->type == KEY_NOT_FLAG);
+
+	return rf_copy(out, POLICY_TEXT_BYTES, truth ? "yes" : "no");
+}
+
 void policy_profile_port(const struct policy_profile *profile, const uint8_t mac[6],
 			 struct guard_port *out)
 {

@@ -240,3 +240,27 @@ int policy_resolve(const struct policy *policy, const struct policy_nic *nics, s
 	*out = result;
 	return 0;
 }
+
+int policy_profile_of(const struct policy *policy, const char *vm,
+		      const struct policy_profile **out, struct rf_err *err)
+{
+	const struct policy_rule *found = NULL;
+
+	for (size_t i = 0; i < policy->rules_count; i++) {
+		const struct policy_rule *rule = &policy->rules[i];
+
+		if (!rule->vm || !rf_glob(rule->vm, vm))
+			continue;
+		if (found && found->profile != rule->profile)
+			return rf_fail(err, RF_E_MISMATCH,
+				       "VM %.100s: line %u says profile %s, line %u profile %s", vm,
+				       found->line, found->profile->name, rule->line,
+				       rule->profile->name);
+		found = rule;
+	}
+	found = found ? found : policy->has_others ? &policy->others : NULL;
+	if (!found)
+		return rf_fail(err, RF_E_MISSING, "no assignment names VM %.100s", vm);
+	*out = found->profile;
+	return 0;
+}

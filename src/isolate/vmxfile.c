@@ -12,7 +12,8 @@
 #include "isolate/policy_parts.h"
 #include "isolate/vmxwords.h"
 
-#define NEW_FILE ".encoding = \"UTF-8\"\n"
+/* A template: the lines of a first network card follow. */
+#define NEW_FILE ".encoding = \"UTF-8\"\nethernet0.present = \"TRUE\"\n"
 #define MARK	 "\xEF\xBB\xBF" /* of UTF-8, at the start of a file */
 
 void vmx_wants_done(struct vmx_wants *wants)
@@ -100,18 +101,14 @@ static int devices_want(struct vmx_wants *w, const struct vmx_word *word, const 
 static int word_want(struct vmx_wants *w, const struct vmx_word *word,
 		     const struct policy_profile *profile, const struct vmx *vmx)
 {
-	char text[VMX_WORD_BYTES], value[VMX_WORD_BYTES], key[VMX_WORD_BYTES];
+	char text[VMX_WORD_BYTES], value[VMX_WORD_BYTES];
 
 	if (!word->block || !policy_profile_text(profile, word->block, word->policy, text) ||
 	    vmx_word_from_policy(word, text, value) < 0)
 		return 0; /* the profile says nothing of it that a .vmx can say */
 	if (!word->device)
 		return want_add(w, word->key, value, word->remark);
-	if (vmx->lines_count)
-		return devices_want(w, word, value, vmx);
-	if (strcmp(word->device, "ethernet#") != 0 || !numbers_put(word->key, "0", key))
-		return 0;
-	return want_add(w, key, value, word->remark);
+	return devices_want(w, word, value, vmx);
 }
 
 /* Bytes as they are: keys and what is looked at are ASCII in every character set. */
@@ -119,7 +116,7 @@ static int vmx_text_parse(struct rf_slice file, struct rf_buf *text, struct vmx 
 			  struct rf_err *err)
 {
 	if (file.len == 0)
-		return 0;
+		file = rf_slice_text(NEW_FILE);
 	if (rf_buf_add(text, file.data, file.len) < 0)
 		return rf_fail(err, -ENOMEM, "no memory");
 	return vmx_parse(vmx, (char *)text->data, text->len, err);
@@ -152,7 +149,8 @@ struct rewrite {
 	const char *line_end; /* of the file's first line that ends */
 };
 
-/* A bar and a quote would end a value or begin an escape; a control character would end the line. */
+/* A bar and a quote would end a value or begin an escape; a control character would end the line.
+ */
 static void value_add(struct rf_buf *out, const char *value)
 {
 	for (; *value; value++) {

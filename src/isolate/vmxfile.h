@@ -41,8 +41,8 @@ int vmx_rewrite(struct rf_slice file, const struct vmx_wants *wants, struct rf_b
 /*
  * A policy with one profile (based on standard) and one assignment, as YAML that policy_parse
  * takes; what of the file could not be carried stands in it as comments, with line and reason. name
- * is the VM's where the file has none. A file in a character set that is not known is read as far as
- * it is ASCII.
+ * is the VM's where the file has none. A file in a character set that is not known is read as far
+ * as it is ASCII.
  */
 int vmx_import(struct rf_slice file, const char *name, struct rf_buf *out,
 	       struct rf_err *err) RF_MUST_CHECK;

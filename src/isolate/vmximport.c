@@ -153,8 +153,8 @@ static void comments_add(const struct import *im, struct rf_buf *out)
 
 		if (c->reason || !c->word->remark)
 			continue;
-		rf_buf_add_text(out, near++ == 0 ? "#\n# Carried, but the meaning is only near:\n"
-						 : "");
+		rf_buf_add_text(out,
+				near++ == 0 ? "#\n# Carried, but the meaning is only near:\n" : "");
 		comment_add(out, c);
 	}
 	for (size_t i = 0; i < im->vmx->problems_count && i < VMX_MAX_PROBLEMS; i++)

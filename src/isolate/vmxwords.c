@@ -12,13 +12,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define BANDWIDTH "a profile's network counts frames, not bits: broadcasts-per-second is the nearest"
+#define BANDWIDTH                                                                                  \
+	"a profile's network counts frames, not bits: broadcasts-per-second is the nearest"
 
 const struct vmx_word vmx_words[] = {
 	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, false, NULL},
 	{"ethernet#.downWhenAddrMisMatch", "ethernet#", "network", "downWhenAddrMisMatch", NULL,
 	 false,
-	 "near: ESX looks at the address that the guest gave its card, the guard at the first frame "
+	 "ESX looks at the address that the guest gave its card, the guard at the first frame "
 	 "that leaves with another"},
 	{"ethernet#.noPromisc", "ethernet#", "network", "noPromisc", NULL, false, NULL},
 	{"ethernet#.checkMACAddress", NULL, NULL, NULL, NULL, false,
@@ -162,13 +163,12 @@ static int add_words(struct merge *m, const struct yaml_node *vmx, const char *b
 }
 
 int vmx_words_merge(const struct yaml_doc *doc, const struct yaml_node *vmx, const char *block,
-		    const struct yaml_node *said, struct rf_arena *arena,
-		    const struct yaml_node **out, struct rf_err *err)
+		    struct rf_arena *arena, const struct yaml_node **map, struct rf_err *err)
 {
+	const struct yaml_node *said = *map;
 	size_t said_count = said ? said->items_count : 0;
 	struct merge m = {.doc = doc, .arena = arena, .err = err};
 
-	*out = said;
 	if (!vmx || vmx->items_count == 0)
 		return 0;
 	m.map = rf_arena_alloc(arena, 1, sizeof(*m.map));
@@ -185,6 +185,6 @@ int vmx_words_merge(const struct yaml_doc *doc, const struct yaml_node *vmx, con
 	int rc = add_words(&m, vmx, block);
 
 	if (rc == 0 && m.map->items_count > 0)
-		*out = m.map;
+		*map = m.map;
 	return rc;
 }

@@ -17,7 +17,8 @@
 
 #define VMX_WORD_BYTES 256 /* room for a key or a value, with its NUL */
 
-/* One value, said by VMware and by a profile. The first row that fits counts, in both directions. */
+/* One value, said by VMware and by a profile. The first row that fits counts, in both directions.
+ */
 struct vmx_pair {
 	const char *vmx, *policy;
 };
@@ -45,14 +46,14 @@ int vmx_word_from_policy(const struct vmx_word *word, const char *text,
 			 char out[VMX_WORD_BYTES]) RF_MUST_CHECK;
 
 /*
- * A profile's block as a map: what stands under the block's own name (said, or NULL) and what `vmx`
- * (or NULL) says of it in VMware's words. The nodes keep their line and column, so that readers
- * complain of the right place. *out is said itself, or made in arena, or NULL: neither says
- * anything. RF_E_SYNTAX: unknown to the table, not carried, a value that it does not know, or said
- * twice in different words.
+ * Adds to a profile's block what `vmx` (or NULL) says of it in VMware's words. *map is what stands
+ * under the block's own name, or NULL; where there is something to add it becomes a map made in
+ * arena. The nodes keep their line and column, so that readers complain of the right place.
+ * RF_E_SYNTAX: unknown to the table, not carried, a value that it does not know, or said twice in
+ * different words.
  */
 int vmx_words_merge(const struct yaml_doc *doc, const struct yaml_node *vmx, const char *block,
-		    const struct yaml_node *said, struct rf_arena *arena,
-		    const struct yaml_node **out, struct rf_err *err) RF_MUST_CHECK;
+		    struct rf_arena *arena, const struct yaml_node **map,
+		    struct rf_err *err) RF_MUST_CHECK;
 
 #endif

@@ -348,7 +348,7 @@ def test_an_honest_vm_notices_nothing(scene):
     scene.vm.run(f"for i in $(seq 60); do ip -6 address show dev eth0 scope global | grep -v tentative | grep -q {ME.ip6} && break; sleep 1; done")
     assert ME.ip6 in scene.vm.run("ip -6 address show dev eth0 scope global"), "SLAAC"
     assert scene.ping(GATEWAY.ip6), "neighbour discovery or IPv6"
-    assert sh("ip", "netns", "exec", scene.uplink.ns, "ping", "-c", "1", "-W", "10", ME.ip, check=False).returncode == 0
+    assert sh("ip", "netns", "exec", scene.uplink.ns, "busybox", "ping", "-c", "1", "-W", "10", ME.ip, check=False).returncode == 0
 
 
 def test_the_bridge_learns_no_made_up_address(scene):
