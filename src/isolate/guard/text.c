@@ -30,7 +30,9 @@ int guard_mac_parse(const char *text, uint8_t out[6])
 static void mask_fill(uint8_t *mask, size_t size_bytes, int64_t bits)
 {
 	for (size_t i = 0; i < size_bytes; i++, bits -= 8)
-		mask[i] = bits >= 8 ? 0xff : bits <= 0 ? 0 : (uint8_t)(0xff << (8 - bits));
+		mask[i] = bits >= 8   ? 0xff
+			  : bits <= 0 ? 0
+				      : (uint8_t)((0xffu << (8 - bits)) & 0xffu);
 }
 
 static int add_v4(struct guard_port *port, const struct guard_v4 *one)
