@@ -37,12 +37,20 @@ static int live_zones(struct guard_zone *out, struct rf_err *err)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* A definition names ports that are there only while the VM runs. */
+/* A definition names ports that are there only while the VM runs. Which of them have a limit of
+ * ours is asked here, so that one which the policy no longer names is taken away. */
 static void taps_check(struct policy_nics *nics)
 {
 	for (size_t i = 0; i < nics->count; i++) {
-		if (nics->items[i].tap[0] && !if_nametoindex(nics->items[i].tap))
-			nics->items[i].tap = "";
+		struct policy_nic *nic = &nics->items[i];
+		uint32_t ifindex = nic->tap[0] ? if_nametoindex(nic->tap) : 0;
+		struct shape_seen seen;
+
+		if (!ifindex)
+			nic->tap = "";
+		else if (shape_see(ifindex, &seen, NULL) == 0)
+			nic->shaped =
+				seen.piece || seen.state.now.to_vm.on || seen.state.now.from_vm.on;
 	}
 }
 

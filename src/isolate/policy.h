@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "isolate/guard/guard.h"
+#include "isolate/shape.h"
 #include "model/store.h"
 
 #define POLICY_MAX_BYTES (1u << 20)
@@ -54,6 +55,7 @@ struct policy_nic {
 	const char *vm, *class, *zone; /* name and tags of the VM */
 	const char *nic, *mac, *tap;   /* net0; "" when made at start; "" when the VM is off */
 	const char *kind;	       /* bridge, network, hostdev ... */
+	bool shaped;		       /* its port has a limit of ours now */
 };
 
 struct policy_nics {
@@ -72,6 +74,8 @@ struct policy_port {
 	const char *vm, *nic, *tap, *profile, *zone;
 	bool addresses_bound; /* it may send from its known IP addresses only */
 	struct guard_port port;
+	struct shape shape;
+	bool shaped; /* it has a limit of ours now */
 };
 
 /* A network card that gets no port, and why. */

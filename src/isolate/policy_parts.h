@@ -21,6 +21,7 @@ struct policy_profile {
 	uint32_t max_bytes, pps, pps_burst, flood_pps, flood_burst, vid;
 	bool tags; /* VGT: vlans counts */
 	uint64_t vlans[64];
+	struct shape_limit rate_in, rate_out; /* to the VM, from the VM */
 };
 
 struct policy_zone {
@@ -71,5 +72,9 @@ const struct policy_zone *policy_zone_find(const struct policy *policy, const ch
 /* A port by this profile: no MAC and IP addresses yet. */
 void policy_profile_port(const struct policy_profile *profile, const uint8_t mac[6],
 			 struct guard_port *out);
+
+/* A port's shaping by this profile. RF_E_LIMIT with the reason. */
+int policy_profile_shape(const struct policy_profile *profile, struct shape *out,
+			 struct rf_err *err) RF_MUST_CHECK;
 
 #endif

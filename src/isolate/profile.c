@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/policy_parts.h"
+#include "isolate/units.h"
 
 #define PPS_MAX	  100000000
 #define BURST_MAX 1000000
@@ -48,7 +49,16 @@ const struct policy_profile policy_builtin[] = {
 };
 const size_t policy_builtin_count = RF_COUNT(policy_builtin);
 
-enum key_type { KEY_FLAG, KEY_NOT_FLAG, KEY_BOOL, KEY_NUMBER, KEY_MODE, KEY_IP, KEY_VLANS };
+enum key_type {
+	KEY_FLAG,
+	KEY_NOT_FLAG,
+	KEY_BOOL,
+	KEY_NUMBER,
+	KEY_MODE,
+	KEY_IP,
+	KEY_VLANS,
+	KEY_RATE
+};
 
 #define AT(field) offsetof(struct policy_profile, field)
 static const struct network_key {
@@ -75,6 +85,8 @@ static const struct network_key {
 	{"broadcasts-burst", KEY_NUMBER, 0, AT(flood_burst), 0, BURST_MAX},
 	{"vlan-tag", KEY_NUMBER, 0, AT(vid), 1, 4094},
 	{"vlans", KEY_VLANS, 0, 0, 0, 0},
+	{"rate-in", KEY_RATE, 0, AT(rate_in), 0, 0},
+	{"rate-out", KEY_RATE, 0, AT(rate_out), 0, 0},
 };
 
 static const char *const modes[] = {"deny", "enforce", "observe"};
@@ -142,6 +154,44 @@ static int number_read(const struct yaml_doc *doc, const struct yaml_node *node,
 	return 0;
 }
 
+struct rate_map {
+	const char *average, *peak, *burst;
+};
+static const struct yaml_field rate_fields[] = {
+	{"average", YAML_T_TEXT, offsetof(struct rate_map, average), true},
+	{"peak", YAML_T_TEXT, offsetof(struct rate_map, peak), false},
+	{"burst", YAML_T_TEXT, offsetof(struct rate_map, burst), false},
+};
+
+/* "100mbit", "unlimited", or a map of average, peak and burst. */
+static int rate_read(const struct yaml_doc *doc, const struct yaml_node *node,
+		     struct shape_limit *out, struct rf_err *err)
+{
+	struct rate_map map = {0};
+	struct shape_limit limit = {0};
+
+	if (node->kind == YAML_TEXT)
+		map.average = node->text;
+	else if (node->kind != YAML_MAP)
+		return yaml_fail(doc, node, err, "%s: a rate, or a map of average, peak and burst",
+				 node->key);
+	else if (yaml_bind(doc, node, rate_fields, RF_COUNT(rate_fields), &map, err) < 0)
+		return RF_E_SYNTAX;
+	if (node->kind == YAML_TEXT && strcmp(node->text, "unlimited") == 0)
+		map.average = NULL;
+	if ((map.average && unit_rate(map.average, &limit.average) < 0) ||
+	    (map.peak && unit_rate(map.peak, &limit.peak) < 0))
+		return yaml_fail(
+			doc, node, err,
+			"%s: a rate is 8 bit to 100 gbit (100mbit, 2 gbit/s), or unlimited",
+			node->key);
+	if (map.burst && (unit_bytes(map.burst, &limit.burst) < 0 || limit.burst == 0))
+		return yaml_fail(doc, node, err, "%s: a burst is a number of bytes (64 KiB, 1MB)",
+				 node->key);
+	*out = limit;
+	return 0;
+}
+
 static int key_read(const struct yaml_doc *doc, const struct yaml_node *node,
 		    const struct network_key *key, struct policy_profile *profile,
 		    struct rf_err *err)
@@ -154,6 +204,8 @@ static int key_read(const struct yaml_doc *doc, const struct yaml_node *node,
 		return number_read(doc, node, key, profile, err);
 	if (key->type == KEY_VLANS)
 		return vlans_read(doc, node, profile, err);
+	if (key->type == KEY_RATE)
+		return rate_read(doc, node, (struct shape_limit *)((char *)profile + key->at), err);
 	if (key->type == KEY_MODE || key->type == KEY_IP) {
 		rc = word_read(doc, node, key->type == KEY_MODE ? modes : sources, &word, err);
 		if (rc == 0 && key->type == KEY_MODE)
@@ -233,11 +285,23 @@ void policy_profile_port(const struct policy_profile *profile, const uint8_t mac
 	}
 }
 
+int policy_profile_shape(const struct policy_profile *profile, struct shape *out,
+			 struct rf_err *err)
+{
+	int rc = shape_way_make(&profile->rate_in, profile->max_bytes, &out->to_vm, err);
+
+	if (rc < 0)
+		return rf_wrap(err, rc, "rate-in");
+	rc = shape_way_make(&profile->rate_out, profile->max_bytes, &out->from_vm, err);
+	return rc ? rf_wrap(err, rc, "rate-out") : 0;
+}
+
 int policy_network_read(const struct yaml_doc *doc, const struct yaml_node *network,
 			struct policy_profile *profile, struct rf_err *err)
 {
 	static const uint8_t some_mac[6] = {0x52, 0x54, 0, 0, 0, 1};
 	struct guard_port port;
+	struct shape shape;
 	struct rf_err why = {0};
 
 	for (size_t i = 0; i < network->items_count; i++) {
@@ -263,7 +327,7 @@ int policy_network_read(const struct yaml_doc *doc, const struct yaml_node *netw
 				 "groups-only follows from known addresses: it wants ip-source: "
 				 "bound and link-local: no");
 	policy_profile_port(profile, some_mac, &port);
-	return guard_port_check(&port, &why) < 0
+	return guard_port_check(&port, &why) < 0 || policy_profile_shape(profile, &shape, &why) < 0
 		       ? yaml_fail(doc, network, err, "%s", rf_err_text(&why))
 		       : 0;
 }

@@ -172,7 +172,8 @@ static int port_add(struct resolver *r, const struct policy_rule *rule,
 				   .nic = nic->nic,
 				   .tap = nic->tap,
 				   .profile = rule->profile->name,
-				   .zone = zone->name};
+				   .zone = zone->name,
+				   .shaped = nic->shaped};
 	struct rf_err why = {0};
 	uint8_t mac[6];
 
@@ -181,7 +182,8 @@ static int port_add(struct resolver *r, const struct policy_rule *rule,
 	policy_profile_port(rule->profile, mac, &port.port);
 	port.port.zone = zone->number;
 	if (!addresses_fill(r->policy, nic, rule->profile, &port.port, &why) ||
-	    guard_port_check(&port.port, &why) < 0)
+	    guard_port_check(&port.port, &why) < 0 ||
+	    policy_profile_shape(rule->profile, &port.shape, &why) < 0)
 		return leave(r, true, "%.200s", rf_err_text(&why));
 	port.addresses_bound = !(port.port.flags & (GUARD_ANY_V4 | GUARD_ANY_V6));
 	if (rf_grow((void **)&out->ports, &out->ports_capacity, out->ports_count + 1,

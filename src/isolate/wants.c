@@ -76,6 +76,17 @@ static int port_want(struct isolate_wants *w, const struct policy_port *port)
 					  "the profile lets it use any"));
 }
 
+/* Without a limit, and where there is none of ours, nothing is wanted: others' stay. */
+static int shape_want(struct isolate_wants *w, const struct policy_port *port)
+{
+	if (!port->shaped && !port->shape.to_vm.on && !port->shape.from_vm.on)
+		return 0;
+	return want_add(w, "port-shape", port->tap,
+			(struct rf_slice){(const uint8_t *)&port->shape, sizeof(port->shape)},
+			rf_arena_printf(&w->texts, "%s %s: profile %s", port->vm, port->nic,
+					port->profile));
+}
+
 int isolate_wants_make(const struct policy *policy, const struct policy_result *result,
 		       const struct guard_zone *live, struct isolate_wants *out, struct rf_err *err)
 {
@@ -84,6 +95,8 @@ int isolate_wants_make(const struct policy *policy, const struct policy_result *
 
 	for (size_t i = 0; rc == 0 && i < result->ports_count; i++) {
 		rc = port_want(&wants, &result->ports[i]);
+		if (rc == 0)
+			rc = shape_want(&wants, &result->ports[i]);
 		if (rc == RF_E_LIMIT)
 			rc = rf_fail(err, rc, "%.60s is no name of a link", result->ports[i].tap);
 	}
