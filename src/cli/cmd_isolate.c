@@ -18,6 +18,8 @@ void isolate_input_done(struct isolate_input *input)
 {
 	policy_result_done(&input->result);
 	policy_nics_done(&input->nics);
+	memory_result_done(&input->memory_result);
+	memory_input_done(&input->memory);
 	policy_free(input->policy);
 	rf_free(input->live);
 }
@@ -54,6 +56,17 @@ static void taps_check(struct policy_nics *nics)
 	}
 }
 
+static int memory_read(struct fact_store *store, struct memory_input *out, struct rf_err *err)
+{
+	struct sys *sys = NULL;
+	int rc = sys_open_live(&sys, err);
+
+	if (!rc)
+		rc = memory_input_load(store, sys, out, err);
+	sys_close(sys);
+	return rc;
+}
+
 int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
 		       struct isolate_input *out, struct rf_err *err)
 {
@@ -74,13 +87,16 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 		rc = policy_nics_load(store, &out->nics, err);
 	if (!rc)
 		taps_check(&out->nics);
+	if (!rc)
+		rc = memory_read(store, &out->memory, err);
 	if (!rc && lock_in)
 		rc = common_lock_in(args, err);
 	if (!rc)
 		rc = policy_parse(rf_buf_slice(&yaml), name, &out->policy, err);
-	return rc ? rc
-		  : policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
-				   err);
+	if (!rc)
+		rc = policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
+				    err);
+	return rc ? rc : memory_resolve(out->policy, &out->memory, &out->memory_result, err);
 }
 
 static void visible(FILE *out, const char *text)
@@ -114,13 +130,36 @@ void isolate_left_show(FILE *out, const struct policy_result *result, bool all)
 		fprintf(out, "%zu network cards get no port (-a shows why).\n", hidden);
 }
 
+void isolate_memory_notes_show(FILE *out, const struct memory_result *result, bool all)
+{
+	size_t hidden = 0;
+
+	for (size_t i = 0; i < result->notes_count; i++) {
+		const struct memory_note *note = &result->notes[i];
+
+		if (!note->conflict && !all) {
+			hidden++;
+			continue;
+		}
+		fputs(note->conflict ? "Conflict: " : "Note: ", out);
+		visible(out, note->vm[0] ? note->vm : "memory of this host");
+		fputs(": ", out);
+		visible(out, note->text);
+		fputs("\n", out);
+	}
+	if (hidden)
+		fprintf(out, "%zu notes about memory (-a shows them).\n", hidden);
+}
+
 static int refuse_half(const struct isolate_input *in, const struct changing *c, struct rf_err *err)
 {
-	if (in->result.conflicts)
+	size_t conflicts = in->result.conflicts + in->memory_result.conflicts;
+
+	if (conflicts)
 		return rf_fail(
 			err, RF_E_MISMATCH,
 			"%zu conflicts between the policy and this host: nothing was changed",
-			in->result.conflicts);
+			conflicts);
 	if (c->plan.refusals_count)
 		return rf_fail(err, RF_E_DENIED,
 			       "%zu parts of the policy cannot be had (%s): nothing was changed",
@@ -144,14 +183,18 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 	if (!rc)
 		rc = isolate_wants_make(in.policy, &in.result, in.live, &wants, err);
 	if (!rc)
+		rc = memory_wants_add(in.policy, &in.memory, &in.memory_result, &wants, err);
+	if (!rc)
 		rc = changing_plan(&c, wants.items, wants.count, "this host", err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, cli_has(args, OPT_ALL));
+		isolate_memory_notes_show(stderr, &in.memory_result, cli_has(args, OPT_ALL));
 		rc = apply ? refuse_half(&in, &c, err) : 0;
 	}
 	if (!rc)
 		rc = changing_show_and_apply(args, &c, &none, apply, err);
-	if (rc == 0 && !apply && (in.result.conflicts || c.plan.refusals_count))
+	if (rc == 0 && !apply &&
+	    (in.result.conflicts || in.memory_result.conflicts || c.plan.refusals_count))
 		rc = CLI_FINDINGS;
 	isolate_wants_done(&wants);
 	isolate_input_done(&in);

@@ -4,6 +4,7 @@
 #define RF_CLI_ISOLATE_H
 
 #include "cli/cli.h"
+#include "isolate/memory.h"
 #include "isolate/verbs.h"
 
 #define ISOLATE_POLICY "/etc/ringfence/isolate.yaml"
@@ -13,6 +14,8 @@ struct isolate_input {
 	struct policy *policy;
 	struct policy_nics nics;
 	struct policy_result result;
+	struct memory_input memory;
+	struct memory_result memory_result;
 	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
 };
 
@@ -24,5 +27,8 @@ void isolate_input_done(struct isolate_input *input);
 
 /* Prints what gets no port, and why: conflicts always, the rest with all. */
 void isolate_left_show(FILE *out, const struct policy_result *result, bool all);
+
+/* Prints what of the memory cannot be had, and why: conflicts always, the rest with all. */
+void isolate_memory_notes_show(FILE *out, const struct memory_result *result, bool all);
 
 #endif

@@ -19,7 +19,7 @@
 
 struct file {
 	int64_t version;
-	const struct yaml_node *zones, *profiles, *assignments, *others, *addresses;
+	const struct yaml_node *zones, *profiles, *assignments, *others, *addresses, *host;
 };
 
 static const struct yaml_field file_fields[] = {
@@ -29,6 +29,7 @@ static const struct yaml_field file_fields[] = {
 	{"assignments", YAML_T_LIST, offsetof(struct file, assignments), true},
 	{"others", YAML_T_MAP, offsetof(struct file, others), false},
 	{"addresses", YAML_T_LIST, offsetof(struct file, addresses), false},
+	{"host", YAML_T_MAP, offsetof(struct file, host), false},
 };
 
 void policy_free(struct policy *policy)
@@ -171,12 +172,13 @@ static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_e
 
 struct profile_map {
 	const char *based_on;
-	const struct yaml_node *network, *vmx;
+	const struct yaml_node *network, *memory, *vmx;
 };
 static const struct yaml_field profile_fields[] = {
 	{"based-on", YAML_T_TEXT, offsetof(struct profile_map, based_on), true},
 	{"network", YAML_T_MAP, offsetof(struct profile_map, network), false},
 	{"vmx", YAML_T_MAP, offsetof(struct profile_map, vmx), false},
+	{"memory", YAML_T_MAP, offsetof(struct profile_map, memory), false},
 };
 
 static int profile_read(struct policy *p, const struct yaml_node *node, struct rf_err *err)
@@ -186,10 +188,11 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 	if (!name_ok(node->key) || policy_profile_find(p, node->key))
 		return yaml_fail(&p->doc, node, err, "a profile of your own cannot be called %.60s",
 				 node->key);
-	int rc = node->kind == YAML_MAP ? yaml_bind(&p->doc, node, profile_fields,
-						    RF_COUNT(profile_fields), &map, err)
-					: yaml_fail(&p->doc, node, err,
-						    "a profile is a map of based-on and network");
+	int rc = node->kind == YAML_MAP
+			 ? yaml_bind(&p->doc, node, profile_fields, RF_COUNT(profile_fields), &map,
+				     err)
+			 : yaml_fail(&p->doc, node, err,
+				     "a profile is a map of based-on, network and memory");
 
 	if (rc < 0)
 		return rc;
@@ -206,6 +209,10 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 	rc = vmx_words_merge(&p->doc, map.vmx, "network", &p->texts, &map.network, err);
 	if (rc == 0 && map.network)
 		rc = policy_network_read(&p->doc, map.network, profile, err);
+	if (rc == 0)
+		rc = vmx_words_merge(&p->doc, map.vmx, "memory", &p->texts, &map.memory, err);
+	if (rc == 0 && map.memory)
+		rc = memory_profile_read(&p->doc, map.memory, &profile->memory, err);
 	p->profiles_count += rc == 0;
 	return rc;
 }
@@ -336,6 +343,21 @@ static int addresses_read(struct policy *p, const struct yaml_node *list, struct
 	return rc;
 }
 
+struct host_map {
+	const struct yaml_node *memory;
+};
+static const struct yaml_field host_fields[] = {
+	{"memory", YAML_T_MAP, offsetof(struct host_map, memory), false},
+};
+
+static int host_read(struct policy *p, const struct yaml_node *map, struct rf_err *err)
+{
+	struct host_map host = {0};
+	int rc = map ? yaml_bind(&p->doc, map, host_fields, RF_COUNT(host_fields), &host, err) : 0;
+
+	return rc || !host.memory ? rc : memory_policy_read(&p->doc, host.memory, &p->memory, err);
+}
+
 static int document_read(struct policy *p, struct rf_err *err)
 {
 	struct file file = {0};
@@ -354,6 +376,8 @@ static int document_read(struct policy *p, struct rf_err *err)
 		rc = profiles_read(p, file.profiles, err);
 	if (rc == 0)
 		rc = rules_read(p, &file, err);
+	if (rc == 0)
+		rc = host_read(p, file.host, err);
 	return rc ? rc : addresses_read(p, file.addresses, err);
 }
 

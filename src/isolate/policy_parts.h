@@ -4,6 +4,7 @@
 #define RF_ISOLATE_POLICY_PARTS_H
 
 #include "base/yaml.h"
+#include "isolate/memory.h"
 #include "isolate/policy.h"
 
 enum ip_source {
@@ -22,6 +23,7 @@ struct policy_profile {
 	bool tags; /* VGT: vlans counts */
 	uint64_t vlans[64];
 	struct shape_limit rate_in, rate_out; /* to the VM, from the VM */
+	struct memory_profile memory;
 };
 
 struct policy_zone {
@@ -57,6 +59,7 @@ struct policy {
 	bool has_others;
 	struct policy_address *addresses;
 	size_t addresses_count;
+	struct memory_policy memory; /* of the host */
 	struct guard_pair *pairs;
 	size_t pairs_count, pairs_capacity;
 };

@@ -84,6 +84,8 @@ struct tune_row {
 	/* xml names an attribute without which its element means nothing (vcpupin/@cpuset): to
 	 * unset the one is to take the other away. */
 	bool xml_element;
+	/* The one word that the bare element of xml stands for; any other is its absence. */
+	const char *xml_word;
 	enum change_risk risk;
 };
 
@@ -94,6 +96,7 @@ struct tune_rows {
 };
 extern const struct tune_rows *const tune_tables[]; /* ends with NULL */
 extern const struct tune_rows tune_cpu_rows;
+extern const struct tune_rows tune_memory_rows;
 
 /* By name; NULL: there is no such row. */
 const struct tune_row *tune_find(const char *name);

@@ -4,5 +4,6 @@
 
 const struct tune_rows *const tune_tables[] = {
 	&tune_cpu_rows,
+	&tune_memory_rows,
 	NULL,
 };

@@ -50,6 +50,8 @@ bool tune_xml_get(const struct tune_name *name, struct rf_slice xml, struct rf_b
 	if (row->value != TUNE_FIELDS) {
 		if (!value_get(name, NULL, xml, &raw))
 			return false;
+		if (row->xml_word)
+			return rf_buf_add_text(out, row->xml_word) == 0;
 		/* A value that we would not write is shown as it stands. */
 		if (tune_canon(row, rf_buf_text(&raw), out, NULL) < 0)
 			rf_buf_add(out, raw.data, raw.len);
@@ -111,6 +113,8 @@ int tune_xml_put(const struct tune_name *name, struct rf_slice xml, const char *
 	RF_AUTOBUF struct rf_buf doc = {0};
 	int rc = rf_buf_add(&doc, xml.data, xml.len);
 
+	if (value && row->xml_word)
+		value = strcmp(value, row->xml_word) == 0 ? "" : NULL;
 	if (!rc && row->value != TUNE_FIELDS)
 		rc = edit_one(name, NULL, value, &doc, err);
 	for (size_t i = 0; rc == 0 && row->value == TUNE_FIELDS && i < row->fields_count; i++) {

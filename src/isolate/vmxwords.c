@@ -15,6 +15,11 @@
 #define BANDWIDTH                                                                                  \
 	"a profile's network counts frames, not bits: broadcasts-per-second is the nearest"
 
+static const struct vmx_pair pshare[] = {{"FALSE", "off"}, {NULL, NULL}};
+static const struct vmx_pair memctl[] = {{"0", "forbidden"}, {NULL, NULL}};
+static const struct vmx_pair mem_shares[] = {
+	{"low", "0"}, {"normal", "33"}, {"high", "66"}, {NULL, NULL}};
+
 const struct vmx_word vmx_words[] = {
 	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, false, NULL},
 	{"ethernet#.downWhenAddrMisMatch", "ethernet#", "network", "downWhenAddrMisMatch", NULL,
@@ -29,6 +34,18 @@ const struct vmx_word vmx_words[] = {
 	{"ethernet#.shares", NULL, NULL, NULL, NULL, false, BANDWIDTH},
 	{"ethernet#.limit", NULL, NULL, NULL, NULL, false, BANDWIDTH},
 	{"ethernet#.reservation", NULL, NULL, NULL, NULL, false, BANDWIDTH},
+	{"sched.mem.pshare.enable", NULL, "memory", "page-sharing", pshare, false, NULL},
+	{"sched.mem.pshare.salt", NULL, NULL, NULL, NULL, false,
+	 "Linux knows no salt: page-sharing: label NAME says which VMs may share, one group of a "
+	 "host at a time"},
+	{"sched.mem.min", NULL, "memory", "reservation-mib", NULL, true, NULL},
+	{"sched.mem.max", NULL, "memory", "limit-mib", NULL, true,
+	 "ESX swaps a VM that wants more, Linux ends it: leave room for QEMU itself"},
+	{"sched.mem.shares", NULL, "memory", "priority-percent", mem_shares, false,
+	 "Linux has no shares of memory: so much of it is taken from the VM last"},
+	{"sched.mem.pin", NULL, "memory", "locked", NULL, false, NULL},
+	{"sched.mem.maxmemctl", NULL, "memory", "balloon", memctl, false,
+	 "a balloon is allowed or forbidden here; its size is the guest's matter"},
 };
 const size_t vmx_words_count = RF_COUNT(vmx_words);
 
