@@ -160,6 +160,7 @@ const struct collector collectors[] = {
 	 collect_qemu_processes,
 	 {T(VM_PROCESS), T(VM_OPEN_FILE), T(VM_LISTENER), T(VM_CGROUP), T(VM_TPM_PROCESS)},
 	 COLLECT_PROCESSES},
+	{"quarantine", "VMs in quarantine", COLLECT_HOST, collect_quarantine, {T(QUARANTINE)}},
 	{"vmx-files",
 	 ".vmx files",
 	 COLLECT_FILES,

@@ -1187,6 +1187,23 @@ CREATE TABLE vm_listener (
 	PRIMARY KEY (host, pid, proto, address, port)
 );
 
+-- VMs that this host's Ringfence holds in quarantine, by their records below /var/lib/ringfence. Whether it is in force, the guard knows.
+CREATE TABLE quarantine (
+	host TEXT NOT NULL, -- the host
+	uuid TEXT NOT NULL, -- of the VM, lower case with dashes
+	vm TEXT, -- its name when it began
+	level TEXT, -- observe, restrict, honeywall, seal, freeze
+	since_ms INTEGER, -- since 1970-01-01 UTC
+	days INTEGER, -- whole days since then; NULL when the clock says that it lies ahead
+	by_whom TEXT, -- who ordered it
+	reason TEXT, -- why, in that person's words
+	zone TEXT, -- zone that was put into quarantine as a whole; ''
+	plan TEXT, -- id of the change that did it
+	cards_count INTEGER, -- network cards
+	source TEXT, -- file of the record
+	PRIMARY KEY (host, uuid)
+);
+
 -- Resource limits that really hold for a QEMU process.
 CREATE TABLE vm_cgroup (
 	host TEXT NOT NULL, -- the host
