@@ -59,6 +59,16 @@ enum cli_option_id {
 	OPT_VMX_FILE,
 	OPT_OF_PROFILE,
 	OPT_OF_VM,
+	OPT_LEVEL,
+	OPT_RELEASE,
+	OPT_STATUS,
+	OPT_ZONE,
+	OPT_REASON,
+	OPT_YES,
+	OPT_ALLOW,
+	OPT_HONEYWALL,
+	OPT_POLICY,
+	OPT_RECORD_MAX,
 	OPT_COUNT
 };
 
@@ -132,7 +142,8 @@ cli_command_fn cmd_attest_diff, cmd_attest_baseline_create, cmd_attest_baseline_
 cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_verify,
 	cmd_ledger_export;
 /* Isolation. */
-cli_command_fn cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_verify, cmd_isolate_trace;
+cli_command_fn cmd_quarantine, cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_verify,
+	cmd_isolate_trace;
 cli_command_fn cmd_isolate_export, cmd_isolate_import;
 
 #endif

@@ -67,6 +67,20 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	 "this profile, a built-in one or the policy's own"},
 	{OPT_OF_VM, "vm", 0, "NAME", false,
 	 "the profile that the policy's assignments give this VM"},
+	{OPT_LEVEL, "level", 0, "LEVEL", false, "observe, restrict, honeywall, seal or freeze"},
+	{OPT_RELEASE, "release", 0, NULL, false, "undo the quarantine: everything as before"},
+	{OPT_STATUS, "status", 0, NULL, false, "who is in quarantine, since when, why"},
+	{OPT_ZONE, "zone", 0, "NAME", false, "all VMs of this zone"},
+	{OPT_REASON, "reason", 0, "TEXT", false, "why, in one sentence; goes into the ledger"},
+	{OPT_YES, "yes", 0, NULL, false, "do it; without it the plan is shown"},
+	{OPT_ALLOW, "allow", 0, "SERVICE", true,
+	 "restrict: what is left; dhcp (the default), 10.0.0.53:udp/53, [2001:db8::1]:tcp/22, or an address"},
+	{OPT_HONEYWALL, "honeywall", 0, "LINK", false,
+	 "honeywall: the port of a honeypot that answers; without it frames are recorded only"},
+	{OPT_POLICY, "policy", 0, "FILE", false,
+	 "the policy that says who is in a zone; default /etc/ringfence/isolate.yaml"},
+	{OPT_RECORD_MAX, "record-max", 0, "MIB", false,
+	 "space for the record of each network card; default 512, 0 records nothing"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -317,6 +331,29 @@ const struct cli_command cli_commands[] = {
 	 "A policy in YAML with one profile and one assignment. Lines that a profile cannot carry are named "
 	 "in it with the reason, as comments.",
 	 "ringfence isolate import web01.vmx > policy.yaml", OPT_ALWAYS, 1, 1, cmd_isolate_import},
+	{"quarantine", "[VM]", "shut a VM in, live, and let it out again",
+	 "Levels, each with what the one before it does: observe (its frames are recorded, nothing is refused), "
+	 "restrict (only the services of --allow are left), honeywall (all it sends goes to a segment of its own or "
+	 "to a honeypot, only from there comes an answer), seal (no frame in or out), freeze (its processors stand "
+	 "still, too; memory is kept for forensics).\n\n"
+	 "The network guard is switched first, then libvirt plugs each card into a bridge of its own, live and in the "
+	 "definition, so that it stays so when the VM is started again. The link of the card never goes down. Frames "
+	 "are recorded as pcapng files in STATE/quarantine/record, the newest kept; release leaves them there. "
+	 "Every step is one of a plan: shown first, undone as a whole when one fails or a crash comes between. "
+	 "--release undoes it: all is as it was. Both are entries of the ledger with their reason. A level is raised "
+	 "directly; to lower it, release first. observe and restrict end when the VM is switched off.\n\n"
+	 "Exit status: 0 done, or nothing to do; 2 the plan was shown and not applied; 1 it could not be done; 64 wrong use.",
+	 "ringfence quarantine web-1 --level seal                      the plan\n"
+	 "ringfence quarantine web-1 --level seal --yes --reason 'beacons to 192.0.2.7'\n"
+	 "ringfence quarantine web-1 --level restrict --allow dhcp --allow 10.0.0.5:tcp/22 --yes --reason 'looking'\n"
+	 "ringfence quarantine --zone dmz --level honeywall --honeywall vnet9 --yes --reason 'worm'\n"
+	 "ringfence quarantine --status\n"
+	 "ringfence quarantine web-1 --release --yes --reason 'false alarm'",
+	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
+		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(LEVEL) | OPT(RELEASE) |
+		 OPT(STATUS) | OPT(ZONE) | OPT(REASON) | OPT(YES) | OPT(ALLOW) | OPT(HONEYWALL) |
+		 OPT(POLICY) | OPT(RECORD_MAX),
+	 0, 1, cmd_quarantine},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},

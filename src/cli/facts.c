@@ -139,13 +139,30 @@ static int request_make(const struct cli_args *args, struct sys *sys, struct giv
 	return 0;
 }
 
-int common_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
+/* The rows of that name; how many. */
+static size_t collectors_pick(const char *const *names, struct collector *out, size_t max)
+{
+	size_t count = 0;
+
+	for (; *names; names++) {
+		for (size_t i = 0; i < collectors_count && count < max; i++) {
+			if (strcmp(collectors[i].name, *names) == 0)
+				out[count++] = collectors[i];
+		}
+	}
+	return count;
+}
+
+/* names NULL: by every collector. */
+static int facts_by(const struct cli_args *args, const char *const *names, struct fact_store **out,
+		    struct rf_err *err)
 {
 	struct sys *sys = NULL;
 	struct collect_request req;
 	struct fact_store *store = NULL;
 	struct progress progress = {.started_ms = common_now_ms()};
 	struct given_paths paths = {0};
+	struct collector table[16];
 	int rc = common_open_source(args, &sys, err);
 
 	if (!rc)
@@ -154,6 +171,10 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 		rc = fact_store_open(&store, err);
 	struct collect_options options = {.sys = sys, .req = &req, .progress_arg = &progress};
 
+	if (names) {
+		options.table = table;
+		options.table_count = collectors_pick(names, table, RF_COUNT(table));
+	}
 	if (isatty(STDERR_FILENO) && !cli_has(args, OPT_QUIET))
 		options.progress = progress_show;
 	if (!rc)
@@ -176,6 +197,18 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	return 0;
 }
 
+int common_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
+{
+	return facts_by(args, NULL, out, err);
+}
+
+int common_vm_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
+{
+	static const char *const names[] = {"libvirt", "xml-files", NULL};
+
+	return facts_by(args, names, out, err);
+}
+
 int common_some_facts(const struct cli_args *args, const char *const *names,
 		      struct fact_store **out, struct rf_err *err)
 {
@@ -183,14 +216,7 @@ int common_some_facts(const struct cli_args *args, const char *const *names,
 	const struct collect_request req = {.host = true};
 	struct fact_store *store = NULL;
 	struct sys *sys = NULL;
-	size_t count = 0;
-
-	for (; *names; names++) {
-		for (size_t i = 0; i < collectors_count && count < RF_COUNT(table); i++) {
-			if (strcmp(collectors[i].name, *names) == 0)
-				table[count++] = collectors[i];
-		}
-	}
+	size_t count = collectors_pick(names, table, RF_COUNT(table));
 	int rc = common_open_source(args, &sys, err);
 	const struct collect_options options = {
 		.sys = sys, .req = &req, .table = table, .table_count = count};

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "change/priv.h"
 #include "isolate/quarantine.h"
 #include "isolate/tune.h"
 #include "isolate/verbs.h"
+#include "respond/recorder.h"
 
 #define ROLE_SOCKET 3 /* where a role finds the socket of who started it */
 
@@ -36,11 +38,32 @@ static int priv_run(int argc, char **argv)
 	return priv_serve(ROLE_SOCKET, &options, &role_verbs);
 }
 
+static int record_run(int argc, char **argv)
+{
+	struct recorder_options options = {.link = "", .vm = "", .comment = ""};
+	int64_t bytes = 0;
+
+	for (int i = 0; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--link") == 0)
+			options.link = argv[i + 1];
+		else if (strcmp(argv[i], "--vm") == 0)
+			options.vm = argv[i + 1];
+		else if (strcmp(argv[i], "--comment") == 0)
+			options.comment = argv[i + 1];
+		else if (strcmp(argv[i], "--max") != 0 ||
+			 rf_num(argv[i + 1], 10, 0, INT64_MAX, &bytes) < 0)
+			return 64;
+	}
+	options.max_bytes = (uint64_t)bytes;
+	return recorder_run(&options);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } roles[] = {
 	{"priv", priv_run},
+	{"record", record_run},
 };
 
 int role_run(int argc, char **argv)

@@ -39,6 +39,9 @@ enum sandbox_profile {
 	 * writes below the writable directories only; netlink, local sockets, and of bpf(2) what
 	 * the network guard needs; runs nothing. */
 	SANDBOX_CHANGE,
+	/* The recorder of a VM in quarantine: no right at all, what sockets it has it opened
+	 * before, writes to its folder only. */
+	SANDBOX_RECORD,
 };
 
 #define SANDBOX_MISSING_BYTES 256
