@@ -63,14 +63,19 @@ static void name_of(uint32_t ifindex, char out[IFNAMSIZ])
 
 static int guard_here(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
 {
-	const struct guard_options options = {.existing = !load};
+	const struct guard_options there = {.existing = true};
 
 	*out = NULL;
 	if (!env->live)
 		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has a guard");
-	int rc = guard_open(&options, out, err);
+	/* The one that is there first: loading takes the kernel a quarter of a second, in which the
+	 * VM would go on sending. */
+	int rc = guard_open(&there, out, err);
 
-	return rc == -ENOENT && !load ? 0 : rc;
+	if (rc != -ENOENT)
+		return rc;
+	rf_err_clear(err);
+	return load ? guard_open(NULL, out, err) : 0;
 }
 
 static int port_read(const struct verb_env *env, const char *target, struct rf_buf *out,

@@ -125,6 +125,8 @@ static int bridge_add(const char *name)
 	/* With spanning tree a moved port would be deaf for half a minute. */
 	mnl_attr_put_u32(request, IFLA_BR_STP_STATE, 0);
 	mnl_attr_put_u32(request, IFLA_BR_FORWARD_DELAY, 0);
+	/* Else the host itself joins groups on it. */
+	mnl_attr_put_u8(request, IFLA_BR_MCAST_SNOOPING, 0);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, info);
 	int rc = guard_nl_talk(request, NULL, NULL);

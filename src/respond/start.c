@@ -61,6 +61,9 @@ static int spawn(int folder, int starter, const struct recorder_options *options
 
 	if (pid == 0) {
 		setsid();
+		/* It keeps no folder in use but its own. */
+		if (chdir("/") < 0)
+			_exit(1);
 		pid = fork();
 		if (pid == 0)
 			child_exec(folder, starter, options);

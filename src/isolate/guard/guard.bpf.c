@@ -5,7 +5,7 @@
  * beyond its UAPI is read, so that one object serves 5.10 to 6.18. Only user space configures it
  * (load.c, port.c). Source: the isolation design; bpf-helpers(7).
  */
-#include "isolate/guard/quarantine.bpf.h"
+#include "isolate/guard/packet6.bpf.h"
 
 #define ETYPE_TEB_MIN 0x600 /* below it is a length: LLC, which is how bridges talk */
 
@@ -63,6 +63,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);
 } g_events SEC(".maps");
+
+#include "isolate/guard/quarantine.bpf.h"
 
 struct judged {
 	const struct guard_port *port; /* NULL: nobody configured this link */
@@ -277,7 +279,7 @@ static __always_inline int vm_sends(struct __sk_buff *skb, const struct judged *
 	verdict = type_judge(skb, port, f);
 	if (verdict)
 		return verdict;
-	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, port, f, GUARD_FROM_VM))
+	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, j->config, f, GUARD_FROM_VM))
 		return GUARD_QUARANTINE;
 	verdict = zone_judge_early(port, eth);
 	if (verdict || j->probe || !(port->pps | port->flood_pps))
@@ -363,7 +365,7 @@ static __always_inline int vm_receives(struct __sk_buff *skb, const struct judge
 		return GUARD_LOOP;
 	if (!vlan_arrives(port, f))
 		return GUARD_VLAN;
-	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, port, f, GUARD_TO_VM))
+	if (port->quarantine == GUARD_RESTRICT && !service_allows(skb, j->config, f, GUARD_TO_VM))
 		return GUARD_QUARANTINE;
 	return zone_judge(skb, j);
 }
@@ -464,15 +466,16 @@ static __always_inline bool refused(struct __sk_buff *skb, const struct judged *
 	return true;
 }
 
-static __always_inline void divert(struct __sk_buff *skb, const struct judged *j, __u32 copy_to)
+/* Counts a frame, and copies it out of a link. Its own function for the verifier's sake. */
+__attribute__((noinline)) int guard_divert(struct __sk_buff *skb, __u32 slot, __u32 copy_to)
 {
-	__u32 slot = j->slot;
 	struct guard_refused *counts = bpf_map_lookup_elem(&g_refused, &slot);
 
 	if (counts)
 		__sync_fetch_and_add(&counts->diverted, 1);
 	if (copy_to)
 		bpf_clone_redirect(skb, copy_to, 0);
+	return 0;
 }
 
 static __always_inline int sealed(struct __sk_buff *skb, const struct judged *j, __u32 direction)
@@ -491,7 +494,7 @@ static __always_inline bool quarantine_in(struct __sk_buff *skb, const struct ju
 	const struct guard_port *port = j->port;
 
 	if (port->mirror_ifindex && !j->probe)
-		divert(skb, j, port->mirror_ifindex);
+		guard_divert(skb, j->slot, port->mirror_ifindex);
 	if (port->quarantine < GUARD_HONEYWALL)
 		return false;
 	if (port->quarantine == GUARD_SEAL) {
@@ -505,7 +508,7 @@ static __always_inline bool quarantine_in(struct __sk_buff *skb, const struct ju
 	} else {
 		count(skb, j, GUARD_FROM_VM);
 		if (!port->mirror_ifindex)
-			divert(skb, j, 0);
+			guard_divert(skb, j->slot, 0);
 	}
 	*answer = (int)bpf_redirect(port->redirect_ifindex, 0);
 	return true;
@@ -533,7 +536,7 @@ static __always_inline bool quarantine_out(struct __sk_buff *skb, const struct j
 	}
 	count(skb, j, GUARD_TO_VM);
 	if (port->mirror_ifindex)
-		divert(skb, j, port->mirror_ifindex);
+		guard_divert(skb, j->slot, port->mirror_ifindex);
 	return true;
 }
 
@@ -625,6 +628,6 @@ int guard_out(struct __sk_buff *skb)
 	}
 	count(skb, &j, GUARD_TO_VM);
 	if (j.port->mirror_ifindex)
-		divert(skb, &j, j.port->mirror_ifindex);
+		guard_divert(skb, j.slot, j.port->mirror_ifindex);
 	return TC_ACT_UNSPEC;
 }

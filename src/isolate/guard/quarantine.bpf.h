@@ -2,7 +2,9 @@
 /*
  * Kernel side only: whether a frame of a restricted VM belongs to a service that it may still use.
  * Asked behind the port's policy, so what is malformed or forged has been refused before. ARP and
- * neighbour discovery pass: without them no service is reached. Sources: RFC 791, 8200, 4861.
+ * neighbour discovery pass: without them no service is reached. It is a function of its own to the
+ * kernel's verifier, which would else follow it again behind each way through the policy. Sources:
+ * RFC 791, 8200, 4861.
  */
 #ifndef RF_ISOLATE_GUARD_QUARANTINE_BPF_H
 #define RF_ISOLATE_GUARD_QUARANTINE_BPF_H
@@ -39,71 +41,80 @@ static __always_inline void peer_port(struct __sk_buff *skb, struct peer *p, __u
 	p->has_port = true;
 }
 
-static __always_inline bool peer_v4(struct __sk_buff *skb, const struct frame *f, struct peer *p,
+static __always_inline bool peer_v4(struct __sk_buff *skb, __u32 l3, struct peer *p,
 				    __u32 direction)
 {
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, f->l3, &ip, sizeof(ip)) || ip.ihl < 5)
+	if (bpf_skb_load_bytes(skb, l3, &ip, sizeof(ip)) || ip.ihl < 5)
 		return false;
 	p->family = 4;
 	p->protocol = ip.protocol;
 	*((__be32 *)p->address + 3) = direction == GUARD_FROM_VM ? ip.daddr : ip.saddr;
 	/* Of a fragment nobody knows the port: only a service with every port takes it. */
 	if (!(ip.frag_off & bpf_htons(IP_FRAGMENT)))
-		peer_port(skb, p, f->l3 + ip.ihl * 4, direction);
+		peer_port(skb, p, l3 + ip.ihl * 4, direction);
 	return true;
 }
 
 /* Extension headers are no part of DHCP, DNS or an administrator's session: no port behind them. */
-static __always_inline bool peer_v6(struct __sk_buff *skb, const struct frame *f, struct peer *p,
+static __always_inline bool peer_v6(struct __sk_buff *skb, __u32 l3, struct peer *p,
 				    __u32 direction)
 {
 	struct ipv6hdr ip;
 
-	if (bpf_skb_load_bytes(skb, f->l3, &ip, sizeof(ip)))
+	if (bpf_skb_load_bytes(skb, l3, &ip, sizeof(ip)))
 		return false;
 	p->family = 6;
 	p->protocol = ip.nexthdr;
 	__builtin_memcpy(p->address, direction == GUARD_FROM_VM ? &ip.daddr : &ip.saddr,
 			 sizeof(p->address));
-	peer_port(skb, p, f->l3 + sizeof(ip), direction);
+	peer_port(skb, p, l3 + sizeof(ip), direction);
 	return true;
 }
 
-static __always_inline bool is_discovery(struct __sk_buff *skb, const struct frame *f,
-					 const struct peer *p)
+static __always_inline bool is_discovery(struct __sk_buff *skb, __u32 l3, const struct peer *p)
 {
 	__u8 type = 0;
 
 	return p->family == 6 && p->protocol == IP_IS_ICMP6 &&
-	       !bpf_skb_load_bytes(skb, f->l3 + sizeof(struct ipv6hdr), &type, 1) &&
+	       !bpf_skb_load_bytes(skb, l3 + sizeof(struct ipv6hdr), &type, 1) &&
 	       type >= ND_ROUTER_SOLICIT && type <= ND_ADVERT;
 }
 
-static __always_inline bool service_allows(struct __sk_buff *skb, const struct guard_port *port,
-					   const struct frame *f, __u32 direction)
+/* type_l3: the ethertype, in network order, and where the payload begins. */
+__attribute__((noinline)) int guard_service(struct __sk_buff *skb, __u32 config, __u32 type_l3,
+					    __u32 direction)
 {
+	const struct guard_port *port = bpf_map_lookup_elem(&g_configs, &config);
+	__u32 l3 = type_l3 & 0xff;
+	__be16 type = (__be16)(type_l3 >> 16);
 	struct peer p = {};
 	bool ip = false;
 
-	if (f->type == bpf_htons(ETH_P_ARP) || f->type == bpf_htons(ETH_P_RARP))
-		return true;
-	if (f->type == bpf_htons(ETH_P_IP))
-		ip = peer_v4(skb, f, &p, direction);
-	else if (f->type == bpf_htons(ETH_P_IPV6))
-		ip = peer_v6(skb, f, &p, direction);
-	if (!ip)
-		return false;
-	if (is_discovery(skb, f, &p))
-		return true;
+	if (type == bpf_htons(ETH_P_ARP) || type == bpf_htons(ETH_P_RARP))
+		return 1;
+	if (type == bpf_htons(ETH_P_IP))
+		ip = peer_v4(skb, l3, &p, direction);
+	else if (type == bpf_htons(ETH_P_IPV6))
+		ip = peer_v6(skb, l3, &p, direction);
+	if (!ip || !port)
+		return 0;
+	if (is_discovery(skb, l3, &p))
+		return 1;
 	for (int i = 0; i < GUARD_SERVICES; i++) {
 		if (i >= port->n_services)
 			break;
 		if (service_fits(&port->services[i], &p))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
+}
+
+static __always_inline bool service_allows(struct __sk_buff *skb, __u32 config,
+					   const struct frame *f, __u32 direction)
+{
+	return guard_service(skb, config, (__u32)f->type << 16 | f->l3, direction);
 }
 
 #endif
