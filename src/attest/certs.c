@@ -88,3 +88,16 @@ X509 *cert_by_key_id(const struct ekcert_store *store, uint32_t key_id)
 	ERR_clear_error();
 	return found;
 }
+
+const char *cert_cms_hash(CMS_SignerInfo *info)
+{
+	X509_ALGOR *digest = NULL;
+	const ASN1_OBJECT *object = NULL;
+
+	CMS_SignerInfo_get0_algs(info, NULL, NULL, &digest, NULL);
+	if (digest)
+		X509_ALGOR_get0(&object, NULL, NULL, digest);
+	int nid = object ? OBJ_obj2nid(object) : NID_undef;
+
+	return nid == NID_undef ? NULL : OBJ_nid2sn(nid);
+}

@@ -6,6 +6,8 @@
 #ifndef RF_ATTEST_CERTS_H
 #define RF_ATTEST_CERTS_H
 
+#include <openssl/cms.h>
+
 #include "attest/ekcert_parts.h"
 
 /* Writes the common name, or the whole name when there is none; visible characters only. */
@@ -25,5 +27,9 @@ int cert_chain_check(const struct ekcert_store *store, X509 *leaf, STACK_OF(X509
  * public key, as evmctl does.
  */
 X509 *cert_by_key_id(const struct ekcert_store *store, uint32_t key_id);
+
+/* Which hash a signer of a PKCS#7 used, in OpenSSL's words ("SHA256"); NULL when it is not known.
+ */
+const char *cert_cms_hash(CMS_SignerInfo *info);
 
 #endif

@@ -133,6 +133,21 @@ static bool word_next(struct rf_slice line, size_t *at, struct word *out)
 	return true;
 }
 
+/* The path of the kernel: the first word, with a disk before it or not, or the one in which grub
+ * hands it on. */
+static bool names_kernel(struct word *word, size_t place)
+{
+	static const char image[] = "BOOT_IMAGE";
+
+	if (rf_slice_equal(word->name, rf_slice_text(image)) && word->text.len > sizeof(image))
+		return true;
+	if (place > 0 || !memchr(word->text.data, '/', word->text.len) ||
+	    memchr(word->text.data, '=', word->text.len))
+		return false;
+	word->name.len = 0;
+	return true;
+}
+
 static int line_read(struct rf_slice text, struct line *out, struct rf_err *err)
 {
 	bool to_init = false;
@@ -153,11 +168,7 @@ static int line_read(struct rf_slice text, struct line *out, struct rf_err *err)
 		if (out->count == CMDLINE_MAX_WORDS)
 			return rf_fail(err, RF_E_LIMIT, "more than %u words", CMDLINE_MAX_WORDS);
 		word.to_init = to_init;
-		/* The path of the kernel, with a disk before it or not. */
-		word.kernel =
-			out->count == 0 && (word.text.data[0] == '/' || word.text.data[0] == '(');
-		if (word.kernel)
-			word.name.len = 0;
+		word.kernel = names_kernel(&word, out->count);
 		out->words[out->count++] = word;
 	}
 	return 0;
@@ -291,35 +302,56 @@ int cmdline_compare(struct rf_slice before, struct rf_slice after, struct cmdlin
 	return rc;
 }
 
-void cmdline_change_words(struct words *w, const struct cmdline_change *change)
-{
-	words_add(w, change->to_init ? "argument of init " : change->kernel ? "kernel " : "");
-	words_add_utf8(w, change->before.len ? change->before : change->after);
-	switch (change->kind) {
-	case CMDLINE_ADDED:
-		words_add(w, " added");
-		return;
-	case CMDLINE_REMOVED:
-		words_add(w, " removed");
-		return;
-	case CMDLINE_CHANGED:
-		words_add(w, " changed to ");
-		break;
-	case CMDLINE_REORDERED:
-		words_add(w, " was last, now it is ");
-		break;
-	}
-	words_add_utf8(w, change->after);
-}
-
-void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff)
+bool cmdline_only_kernel(const struct cmdline_diff *diff)
 {
 	for (size_t i = 0; i < diff->changes_count; i++) {
-		words_add(w, i ? "; " : "");
-		cmdline_change_words(w, &diff->changes[i]);
+		if (!diff->changes[i].kernel)
+			return false;
+	}
+	return diff->more == 0;
+}
+
+/* How each kind is told: "added: A B", "changed: a=1 to a=2, b=3 to b=4". */
+static const struct {
+	const char *title, *next, *between;
+} kind_words[] = {
+	[CMDLINE_ADDED] = {"added: ", " ", NULL},
+	[CMDLINE_REMOVED] = {"removed: ", " ", NULL},
+	[CMDLINE_CHANGED] = {"changed: ", ", ", " to "},
+	[CMDLINE_REORDERED] = {"in another order: ", ", ", " was last, now it is "},
+};
+
+static void add_change(struct words *w, const struct cmdline_change *change)
+{
+	words_add_utf8(w, change->before.len ? change->before : change->after);
+	if (kind_words[change->kind].between) {
+		words_add(w, kind_words[change->kind].between);
+		words_add_utf8(w, change->after);
+	}
+	words_add(w, change->to_init ? " (for init)" : "");
+}
+
+void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, bool with_kernel)
+{
+	size_t told = 0;
+
+	for (size_t kind = 0; kind < RF_COUNT(kind_words); kind++) {
+		const char *before = kind_words[kind].title;
+
+		for (size_t i = 0; i < diff->changes_count; i++) {
+			const struct cmdline_change *change = &diff->changes[i];
+
+			if ((size_t)change->kind != kind || (change->kernel && !with_kernel))
+				continue;
+			words_add(w, told > 0 && before == kind_words[kind].title ? "; " : "");
+			words_add(w, before);
+			add_change(w, change);
+			before = kind_words[kind].next;
+			told++;
+		}
 	}
 	if (diff->more)
 		words_printf(w, "; and %zu more", diff->more);
-	if (!diff->changes_count)
-		words_add(w, "nothing");
+	else if (told == 0)
+		words_add(w, "the same words in another order");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two kernel command lines compared by parameter: "iommu=pt removed; lockdown=none added". Output
- * is bounded, visible characters only.
+ * Two kernel command lines, or commands of a boot loader, compared by parameter: "added:
+ * lockdown=none; removed: iommu=pt". Output is bounded, visible characters only.
  */
 #ifndef RF_ATTEST_CMDLINE_H
 #define RF_ATTEST_CMDLINE_H
@@ -22,7 +22,7 @@ enum cmdline_kind {
 
 struct cmdline_change {
 	enum cmdline_kind kind;
-	bool kernel;		       /* the path of the kernel, not a parameter */
+	bool kernel;		       /* the path of the kernel, also as BOOT_IMAGE= */
 	struct rf_slice name;	       /* "iommu", as it stands there */
 	struct rf_slice before, after; /* whole words; empty where there is none */
 	const char *about;	       /* what hangs on it; NULL for what is of no account here */
@@ -43,10 +43,12 @@ struct cmdline_diff {
 int cmdline_compare(struct rf_slice before, struct rf_slice after, struct cmdline_diff *out,
 		    struct rf_err *err) RF_MUST_CHECK;
 
-/* Adds one change: "iommu=pt removed", "quiet added", "a=1 changed to a=2". */
-void cmdline_change_words(struct words *w, const struct cmdline_change *change);
+/* Did nothing change but where the kernel lies? */
+bool cmdline_only_kernel(const struct cmdline_diff *diff);
 
-/* Adds all: changes parted by "; ", and "and 240 more", or "nothing". */
-void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff);
+/* Adds all, by kind: "added: quiet; removed: a b; changed: c=1 to c=2", and "; and 240 more"; with
+ * nothing to tell "the same words in another order". Without the kernel's own path where others
+ * tell of that. */
+void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, bool with_kernel);
 
 #endif

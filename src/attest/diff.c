@@ -453,9 +453,10 @@ static int collect(struct side *was, struct side *now, struct reasons *out,
 	if (rc < 0)
 		return rc;
 	compare_start(was->boot, now->boot, out);
-	diff_absorb(changes);
-	diff_describe(changes, out);
-	return 0;
+	rc = diff_absorb(changes);
+	if (rc == 0)
+		diff_describe(changes, out);
+	return rc;
 }
 
 int diff_collect(const struct boot *was, const struct boot *now, struct reasons *out,

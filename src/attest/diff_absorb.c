@@ -5,8 +5,10 @@
  * Not for words.
  * Source: what grub 2.06, shim 15.8, systemd-boot and systemd-stub measure, seen in real logs.
  */
+#include <errno.h>
 #include <string.h>
 
+#include "attest/cmdline.h"
 #include "attest/diff_parts.h"
 #include "attest/eventlog_types.h"
 #include "base/mem.h"
@@ -215,45 +217,23 @@ static const struct diff_change *find_config(const struct diff_changes *changes)
 	return NULL;
 }
 
-bool diff_next_word(struct rf_slice *rest, struct rf_slice *out)
+/* Do two kernel command lines say the same but for the path of the kernel? 1, 0 or -ENOMEM. */
+static int same_but_kernel(struct rf_slice was, struct rf_slice now)
 {
-	size_t i = 0, from;
+	RF_AUTOFREE struct cmdline_diff *diff = rf_alloc(1, sizeof(*diff));
+	int rc = diff ? cmdline_compare(was, now, diff, NULL) : -ENOMEM;
 
-	while (i < rest->len && (rest->data[i] == ' ' || rest->data[i] == '\t'))
-		i++;
-	from = i;
-	while (i < rest->len && rest->data[i] != ' ' && rest->data[i] != '\t')
-		i++;
-	*out = (struct rf_slice){rest->data + from, i - from};
-	*rest = (struct rf_slice){rest->data + i, rest->len - i};
-	return out->len > 0;
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	return cmdline_only_kernel(diff) && diff->changes_count > 0;
 }
 
-/* Grub's first word, and the one that it hands to the kernel. */
-bool diff_names_kernel(struct rf_slice word, size_t place)
+/* Does that change of the command line follow from a new kernel? 1, 0 or -ENOMEM. */
+static int follows_kernel(const struct diff_change *change)
 {
-	static const char image[] = "BOOT_IMAGE=";
-
-	if (word.len > sizeof(image) && memcmp(word.data, image, sizeof(image) - 1) == 0)
-		return true;
-	return place == 0 && memchr(word.data, '/', word.len) && !memchr(word.data, '=', word.len);
-}
-
-bool diff_same_but_kernel(struct rf_slice was, struct rf_slice now)
-{
-	struct rf_slice a, b;
-
-	for (size_t place = 0;; place++) {
-		bool left = diff_next_word(&was, &a), right = diff_next_word(&now, &b);
-
-		if (left != right)
-			return false;
-		if (!left)
-			return true;
-		if (!rf_slice_equal(a, b) &&
-		    !(diff_names_kernel(a, place) && diff_names_kernel(b, place)))
-			return false;
-	}
+	if (change->role != COMPONENT_CMDLINE || !change->was || !change->now)
+		return 0;
+	return same_but_kernel(diff_text(change->was), diff_text(change->now));
 }
 
 static void move_to(struct diff_change *change, enum eventlog_component role, const char *key)
@@ -283,25 +263,25 @@ static bool follows_secure_boot(const struct diff_change *change)
 	       (change->role == COMPONENT_MOK_LIST && item->pcr == 7);
 }
 
-void diff_absorb(struct diff_changes *changes)
+int diff_absorb(struct diff_changes *changes)
 {
 	const struct diff_change *config = find_config(changes);
 	const struct diff_change *secure = find_role(changes, COMPONENT_SECURE_BOOT_STATE);
 	bool kernel = find_role(changes, COMPONENT_KERNEL) != NULL;
 	char config_key[128] = "";
+	int rc = 0;
 
 	if (config)
 		rf_copy(config_key, sizeof(config_key), config->key);
-	for (size_t i = 0; i < changes->count; i++) {
+	for (size_t i = 0; rc >= 0 && i < changes->count; i++) {
 		struct diff_change *change = &changes->items[i];
 
 		if (secure && follows_secure_boot(change))
 			move_to(change, COMPONENT_SECURE_BOOT_STATE, "");
 		else if (config_key[0] && change->role == COMPONENT_LOADER_COMMAND)
 			move_to(change, COMPONENT_LOADER_FILE, config_key);
-		else if (kernel && change->role == COMPONENT_CMDLINE && change->was &&
-			 change->now &&
-			 diff_same_but_kernel(diff_text(change->was), diff_text(change->now)))
+		else if (kernel && (rc = follows_kernel(change)) == 1)
 			move_to(change, COMPONENT_KERNEL, "");
 	}
+	return rc < 0 ? rc : 0;
 }

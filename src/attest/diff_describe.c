@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attest/cmdline.h"
 #include "attest/diff_parts.h"
 #include "attest/eventlog_types.h"
 #include "attest/sbdiff.h"
@@ -15,7 +16,6 @@
 
 #define LINES_SHOWN    3u
 #define LINE_BYTES     72u
-#define LINE_WORDS     128u
 #define NAMES_SHOWN    4u
 #define PCR_LIST_BYTES 64u
 
@@ -248,62 +248,16 @@ static void describe_secure_boot(const struct part *part, struct reason *r, stru
 	}
 }
 
-/* Words of a line, without the kernel's own path where the kernel tells of that. */
-struct line {
-	struct rf_slice words[LINE_WORDS];
-	bool paired[LINE_WORDS];
-	size_t count;
-};
-
-static void split(struct rf_slice text, bool skip_kernel, struct line *out)
-{
-	struct rf_slice word;
-
-	memset(out, 0, sizeof(*out));
-	for (size_t place = 0; out->count < LINE_WORDS && diff_next_word(&text, &word); place++) {
-		if (!skip_kernel || !diff_names_kernel(word, place))
-			out->words[out->count++] = word;
-	}
-}
-
-static void pair_words(struct line *was, struct line *now)
-{
-	for (size_t i = 0; i < was->count; i++) {
-		for (size_t j = 0; j < now->count && !was->paired[i]; j++) {
-			if (now->paired[j] || !rf_slice_equal(was->words[i], now->words[j]))
-				continue;
-			was->paired[i] = now->paired[j] = true;
-		}
-	}
-}
-
-static size_t add_single(struct words *w, const char *title, const struct line *line)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < line->count; i++) {
-		if (line->paired[i])
-			continue;
-		words_add(w, n++ ? " " : title);
-		words_add_utf8(w, line->words[i]);
-	}
-	return n;
-}
-
 /* "added: A B; removed: C" */
 static void add_word_changes(struct words *w, struct rf_slice was, struct rf_slice now,
-			     bool skip_kernel)
+			     bool with_kernel)
 {
-	struct line a, b;
+	RF_AUTOFREE struct cmdline_diff *diff = rf_alloc(1, sizeof(*diff));
 
-	split(was, skip_kernel, &a);
-	split(now, skip_kernel, &b);
-	pair_words(&a, &b);
-	size_t added = add_single(w, "added: ", &b);
-	size_t removed = add_single(w, added ? "; removed: " : "removed: ", &a);
-
-	if (added + removed == 0)
-		words_add(w, "the same words in another order");
+	if (!diff || cmdline_compare(was, now, diff, NULL) < 0)
+		words_add(w, "too long to be compared word by word");
+	else
+		cmdline_diff_words(w, diff, with_kernel);
 }
 
 static struct rf_slice text_or_none(const struct boot_item *item)
@@ -324,7 +278,7 @@ static void describe_cmdline(const struct part *part, struct reason *r, struct w
 {
 	(void)r;
 	add_word_changes(detail, text_or_none(part->lead->was), text_or_none(part->lead->now),
-			 has_role(part->all, COMPONENT_KERNEL));
+			 !has_role(part->all, COMPONENT_KERNEL));
 }
 
 /* ---- the boot loader's commands ---- */
@@ -349,7 +303,7 @@ static void add_command(struct words *w, const struct diff_change *change)
 	if (change->was && change->now) {
 		words_add(w, change->now->name);
 		words_add(w, ": ");
-		add_word_changes(w, diff_text(change->was), diff_text(change->now), false);
+		add_word_changes(w, diff_text(change->was), diff_text(change->now), true);
 		return;
 	}
 	words_add(w, change->now ? "new: " : "gone: ");

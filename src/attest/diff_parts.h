@@ -37,8 +37,9 @@ enum eventlog_component *diff_roles(const struct boot *boot);
 uint16_t diff_common_alg(const struct boot *was, const struct boot *now);
 
 /* Moves changes to the parts whose consequence they are: commands to the file that held them, the
- * kernel's path in its command line to the kernel, authorities to Secure Boot that went off. */
-void diff_absorb(struct diff_changes *changes);
+ * kernel's path in its command line to the kernel, authorities to Secure Boot that went off. 0 or
+ * -ENOMEM. */
+int diff_absorb(struct diff_changes *changes) RF_MUST_CHECK;
 
 /* Sorts changes by part and appends a reason for each part. */
 void diff_describe(struct diff_changes *changes, struct reasons *out);
@@ -62,15 +63,6 @@ size_t diff_rank(enum eventlog_component component);
 
 /* The version in a file's name: from the first digit behind a - or _; "" when there is none. */
 const char *diff_version(const char *name);
-
-/* Do two kernel command lines say the same but for the path of the kernel? */
-bool diff_same_but_kernel(struct rf_slice was, struct rf_slice now);
-
-/* Is this word of a kernel command line the kernel's own path? place: 0 for the first word. */
-bool diff_names_kernel(struct rf_slice word, size_t place);
-
-/* The next word of rest, which moves on; false at the end. */
-bool diff_next_word(struct rf_slice *rest, struct rf_slice *out);
 
 /* The whole text of an item, as it was measured where it is a command. */
 struct rf_slice diff_text(const struct boot_item *item);

@@ -57,6 +57,12 @@ static int section_put(struct evidence *evidence, uint32_t kind, struct rf_slice
 	return 0;
 }
 
+bool evidence_is(struct rf_slice in)
+{
+	return in.len >= sizeof(evidence_magic) &&
+	       memcmp(in.data, evidence_magic, sizeof(evidence_magic)) == 0;
+}
+
 int evidence_parse(struct rf_slice in, struct evidence *out, struct rf_err *err)
 {
 	struct rf_reader r = rf_reader(in);

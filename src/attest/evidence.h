@@ -41,6 +41,8 @@ struct evidence {
 	size_t ek_chain_count;
 };
 
+/* Do these bytes begin as such a file does? */
+bool evidence_is(struct rf_slice in);
 /* Refuses unknown kinds, a kind twice (but EK_CERT), lengths past the end, trailing bytes. */
 int evidence_parse(struct rf_slice in, struct evidence *out, struct rf_err *err) RF_MUST_CHECK;
 /* Appends the magic (once) and a section. */

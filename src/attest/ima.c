@@ -277,3 +277,16 @@ int ima_boot_aggregate_check(struct attest_hasher *hasher, const struct ima_entr
 	}
 	return tried ? 0 : RF_E_MISSING;
 }
+
+uint16_t ima_list_alg(struct rf_slice bytes)
+{
+	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384, ATTEST_SHA512};
+
+	for (size_t i = 0; i < RF_COUNT(algs); i++) {
+		size_t at = 4 + attest_digest_size(algs[i]) + 4;
+
+		if (bytes.len >= at + 3 && memcmp(bytes.data + at, "ima", 3) == 0)
+			return algs[i];
+	}
+	return 0;
+}

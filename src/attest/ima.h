@@ -166,4 +166,8 @@ int ima_compare(const struct ima_list *known, const struct ima_list *now, struct
 int ima_boot_aggregate_check(struct attest_hasher *hasher, const struct ima_entry *entry,
 			     const struct attest_pcr_values *pcrs, char out_how[64]);
 
+/* The algorithm of a raw list's template digests, by where the first template's name stands; 0 when
+ * this is no such list. */
+uint16_t ima_list_alg(struct rf_slice bytes);
+
 #endif

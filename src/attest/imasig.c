@@ -309,15 +309,9 @@ static X509 *cms_signer(const struct ekcert_store *store, CMS_SignerInfo *info)
 
 static uint16_t cms_alg(CMS_SignerInfo *info)
 {
-	X509_ALGOR *algorithm = NULL;
-	const ASN1_OBJECT *object = NULL;
+	const char *hash = cert_cms_hash(info);
 
-	CMS_SignerInfo_get0_algs(info, NULL, NULL, &algorithm, NULL);
-	if (algorithm)
-		X509_ALGOR_get0(&object, NULL, NULL, algorithm);
-	int nid = object ? OBJ_obj2nid(object) : NID_undef;
-
-	return nid == NID_undef ? 0 : attest_alg_of_name(OBJ_nid2sn(nid));
+	return hash ? attest_alg_of_name(hash) : 0;
 }
 
 /* With attributes the digest stands in one of them; without (as modules have it) it is signed

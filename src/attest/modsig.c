@@ -10,6 +10,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "attest/certs.h"
 #include "attest/modsig.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -45,17 +46,10 @@ static void put_common_name(char *out, size_t size, X509_NAME *name)
 
 static void put_hash(char *out, size_t size, CMS_SignerInfo *info)
 {
-	X509_ALGOR *digest = NULL;
-	const ASN1_OBJECT *object = NULL;
+	const char *hash = cert_cms_hash(info);
 
-	CMS_SignerInfo_get0_algs(info, NULL, NULL, &digest, NULL);
-	if (digest)
-		X509_ALGOR_get0(&object, NULL, NULL, digest);
-	int nid = object ? OBJ_obj2nid(object) : NID_undef;
-
-	if (nid == NID_undef || !rf_copy(out, size, OBJ_nid2sn(nid)))
-		return;
-	rf_lower(out);
+	if (hash && rf_copy(out, size, hash))
+		rf_lower(out);
 }
 
 static void read_signer(CMS_ContentInfo *cms, struct modsig *out)

@@ -299,31 +299,17 @@ static int print_userspace(struct printer *p, struct rf_slice bytes, struct rf_e
 	return rc < 0 ? rf_wrap(err, rc, "userspace log") : 0;
 }
 
-/* "ima..." stands behind PCR, digest and length; 0 when this is no such list. */
-static uint16_t ima_alg(struct rf_slice bytes)
-{
-	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384, ATTEST_SHA512};
-
-	for (size_t i = 0; i < RF_COUNT(algs); i++) {
-		size_t at = 4 + attest_digest_size(algs[i]) + 4;
-
-		if (bytes.len >= at + 3 && memcmp(bytes.data + at, "ima", 3) == 0)
-			return algs[i];
-	}
-	return 0;
-}
-
 static enum kind kind_of(struct rf_slice bytes)
 {
 	/* Each record of a JSON text sequence begins with a record separator. */
 	if (bytes.len && (bytes.data[0] == 0x1e || bytes.data[0] == '{'))
 		return KIND_USERSPACE;
-	return ima_alg(bytes) ? KIND_IMA : KIND_BOOT;
+	return ima_list_alg(bytes) ? KIND_IMA : KIND_BOOT;
 }
 
 static int print_log(struct printer *p, enum kind kind, struct rf_slice bytes, struct rf_err *err)
 {
-	uint16_t alg = ima_alg(bytes);
+	uint16_t alg = ima_list_alg(bytes);
 
 	if (kind == KIND_AUTO)
 		kind = kind_of(bytes);
@@ -391,7 +377,6 @@ static int options_parse(const struct cli_args *args, struct printer *p, enum ki
 
 int cmd_attest_log(const struct cli_args *args, struct rf_err *err)
 {
-	static const char magic[] = "RFEVID1\n";
 	RF_AUTOBUF struct rf_buf file = {0};
 	struct printer p = {.first_log = true};
 	enum kind kind;
@@ -408,7 +393,7 @@ int cmd_attest_log(const struct cli_args *args, struct rf_err *err)
 		return rc;
 	}
 	fputs(p.json ? "{\"logs\": [" : "", stdout);
-	if (file.len >= 8 && memcmp(file.data, magic, 8) == 0)
+	if (evidence_is(rf_buf_slice(&file)))
 		rc = print_evidence(&p, rf_buf_slice(&file), err);
 	else
 		rc = print_log(&p, kind, rf_buf_slice(&file), err);

@@ -9,42 +9,42 @@ struct pair {
 };
 
 static const struct pair pairs[] = {
-	{"nothing at all", "", "", "nothing"},
-	{"the same", "ro quiet", "ro quiet", "nothing"},
-	{"more blanks", " ro\t quiet\n", "ro quiet", "nothing"},
-	{"a NUL at the end", "ro quiet", "ro quiet", "nothing"},
+	{"nothing at all", "", "", "the same words in another order"},
+	{"the same", "ro quiet", "ro quiet", "the same words in another order"},
+	{"more blanks", " ro\t quiet\n", "ro quiet", "the same words in another order"},
+	{"a NUL at the end", "ro quiet", "ro quiet", "the same words in another order"},
 	{"the brief's example", "root=/dev/vda1 iommu=pt", "root=/dev/vda1 lockdown=none",
-	 "iommu=pt removed; lockdown=none added"},
+	 "added: lockdown=none; removed: iommu=pt"},
 	{"a value changes", "lockdown=integrity ro", "lockdown=confidentiality ro",
-	 "lockdown=integrity changed to lockdown=confidentiality"},
-	{"a value comes", "nokaslr", "nokaslr=1", "nokaslr changed to nokaslr=1"},
+	 "changed: lockdown=integrity to lockdown=confidentiality"},
+	{"a value comes", "nokaslr", "nokaslr=1", "changed: nokaslr to nokaslr=1"},
 	{"the kernel's path", "/boot/vmlinuz-6.1.0-55 ro", "/boot/vmlinuz-6.1.0-56 ro",
-	 "kernel /boot/vmlinuz-6.1.0-55 changed to /boot/vmlinuz-6.1.0-56"},
+	 "changed: /boot/vmlinuz-6.1.0-55 to /boot/vmlinuz-6.1.0-56"},
 	{"the kernel's path on a disk", "(hd0,gpt2)/vmlinuz ro", "(hd0,gpt3)/vmlinuz ro",
-	 "kernel (hd0,gpt2)/vmlinuz changed to (hd0,gpt3)/vmlinuz"},
-	{"a path goes", "/vmlinuz ro", "ro", "kernel /vmlinuz removed"},
+	 "changed: (hd0,gpt2)/vmlinuz to (hd0,gpt3)/vmlinuz"},
+	{"a path goes", "/vmlinuz ro", "ro", "removed: /vmlinuz"},
 	{"a quoted value", "dyndbg=\"file a +p\" x", "dyndbg=\"file b +p\" x",
-	 "dyndbg=\"file a +p\" changed to dyndbg=\"file b +p\""},
-	{"a quoted word", "\"a b=c d\" ro", "ro", "\"a b=c d\" removed"},
-	{"a quote without an end", "a=\"b c", "a=\"b d", "a=\"b c changed to a=\"b d"},
-	{"dash and underscore are one", "module-sig_enforce", "module_sig-enforce", "nothing"},
-	{"but not in values", "root=a-b", "root=a_b", "root=a-b changed to root=a_b"},
+	 "changed: dyndbg=\"file a +p\" to dyndbg=\"file b +p\""},
+	{"a quoted word", "\"a b=c d\" ro", "ro", "removed: \"a b=c d\""},
+	{"a quote without an end", "a=\"b c", "a=\"b d", "changed: a=\"b c to a=\"b d"},
+	{"dash and underscore are one", "module-sig_enforce", "module_sig-enforce",
+	 "the same words in another order"},
+	{"but not in values", "root=a-b", "root=a_b", "changed: root=a-b to root=a_b"},
 	{"two consoles, one goes", "console=tty0 console=ttyS0", "console=tty0",
-	 "console=ttyS0 removed"},
+	 "removed: console=ttyS0"},
 	{"two consoles, one changes", "console=tty0 console=ttyS0", "console=tty0 console=ttyS1",
-	 "console=ttyS0 changed to console=ttyS1"},
-	{"two of two change", "a=1 a=2", "a=3 a=4",
-	 "a=1 removed; a=2 removed; a=3 added; a=4 added"},
-	{"twice is not once", "quiet quiet", "quiet", "quiet removed"},
+	 "changed: console=ttyS0 to console=ttyS1"},
+	{"two of two change", "a=1 a=2", "a=3 a=4", "added: a=3 a=4; removed: a=1 a=2"},
+	{"twice is not once", "quiet quiet", "quiet", "removed: quiet"},
 	{"the last word wins", "console=tty0 console=ttyS0", "console=ttyS0 console=tty0",
-	 "console=ttyS0 was last, now it is console=tty0"},
-	{"another order of others", "a=1 b=2", "b=2 a=1", "nothing"},
+	 "in another order: console=ttyS0 was last, now it is console=tty0"},
+	{"another order of others", "a=1 b=2", "b=2 a=1", "the same words in another order"},
 	{"arguments of init", "ro -- single", "ro -- emergency",
-	 "argument of init single removed; argument of init emergency added"},
+	 "added: emergency (for init); removed: single (for init)"},
 	{"a kernel parameter is no argument of init", "ro single", "ro -- single",
-	 "single removed; argument of init single added"},
-	{"equals signs", "=", "==", "= changed to =="},
-	{"not to be seen", "a", "a b=\x1b[2J\xff", "b=\\x1b[2J\\xff added"},
+	 "added: single (for init); removed: single"},
+	{"equals signs", "=", "==", "changed: = to =="},
+	{"not to be seen", "a", "a b=\x1b[2J\xff", "added: b=\\x1b[2J\\xff"},
 };
 
 static void changes_are_told_by_word(void **state)
@@ -58,7 +58,7 @@ static void changes_are_told_by_word(void **state)
 		assert_int_equal(cmdline_compare(rf_slice_text(pairs[i].before),
 						 rf_slice_text(pairs[i].after), &diff, NULL),
 				 0);
-		cmdline_diff_words(&w, &diff);
+		cmdline_diff_words(&w, &diff, true);
 		if (strcmp(text, pairs[i].want) != 0)
 			fail_msg("%s: %s", pairs[i].name, text);
 	}
@@ -98,7 +98,7 @@ static void limits(void **state)
 	assert_int_equal(cmdline_compare(rf_slice_text(""), rf_buf_slice(&line), &diff, NULL), 0);
 	assert_int_equal(diff.changes_count, CMDLINE_CHANGES);
 	assert_int_equal(diff.more, CMDLINE_MAX_WORDS - CMDLINE_CHANGES);
-	cmdline_diff_words(&w, &diff);
+	cmdline_diff_words(&w, &diff, true);
 	assert_non_null(strstr(text, "; and 992 more"));
 	rf_buf_add_text(&line, "x");
 	diff.more = 77;
