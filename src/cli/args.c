@@ -101,8 +101,9 @@ static int option_parse(int argc, char **argv, int *at, struct cli_args *args, s
 		value = arg[2] ? arg + 2 : NULL;
 	}
 	if (!option)
-		return rf_fail(err, RF_E_USAGE, "there is no option %s; see: ringfence %s--help",
-			       arg, args->command ? args->command->name : "");
+		return rf_fail(err, RF_E_USAGE, "there is no option %s; see: ringfence %s%s--help",
+			       arg, args->command ? args->command->name : args->group,
+			       args->command || args->group[0] ? " " : "");
 	if (!option->value && value)
 		return rf_fail(err, RF_E_USAGE, "--%s takes no value", option->name);
 	if (option->value && !value) {
@@ -129,15 +130,18 @@ static int words_check(const struct cli_args *args, struct rf_err *err)
 	return 0;
 }
 
-/* A word that begins no command may still name a group of them. */
+/* Words that begin no command may still name a group of them. */
 static int group_parse(const char *word, struct cli_args *out, struct rf_err *err)
 {
-	if (out->group || !cli_is_group(word))
+	const char *between = out->group[0] ? " " : "";
+	char name[sizeof(out->group)];
+
+	if (!rf_format(name, sizeof(name), "%s%s%s", out->group, between, word) ||
+	    !cli_is_group(name))
 		return rf_fail(err, RF_E_USAGE,
-			       "there is no command %s%s%s; see: ringfence %s%s--help",
-			       out->group ? out->group : "", out->group ? " " : "", word,
-			       out->group ? out->group : "", out->group ? " " : "");
-	out->group = word;
+			       "there is no command %s%s%s; see: ringfence %s%s--help", out->group,
+			       between, word, out->group, between);
+	rf_copy(out->group, sizeof(out->group), name);
 	return 0;
 }
 

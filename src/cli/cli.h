@@ -92,7 +92,7 @@ extern const struct cli_option cli_options[OPT_COUNT];
 
 struct cli_args {
 	const struct cli_command *command;
-	const char *group; /* "attest" alone: no command, but the first word of some */
+	char group[64]; /* "attest baseline": no command, but the first words of some; "" */
 	const char *words[CLI_MAX_WORDS]; /* positional */
 	size_t words_count;
 	const char *values[OPT_COUNT][CLI_MAX_WORDS];
@@ -123,8 +123,8 @@ int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err) R
 
 /* Help of a command, or of all. */
 void cli_help(FILE *out, const struct cli_command *command);
-/* Whether commands begin with that word; what they are. */
-bool cli_is_group(const char *word);
+/* Whether commands begin with these words; what they are, one line each. */
+bool cli_is_group(const char *words);
 void cli_help_group(FILE *out, const char *group);
 /* A man page (roff) for a command, or for ringfence itself with NULL. */
 void cli_man(FILE *out, const struct cli_command *command);

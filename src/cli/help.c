@@ -84,17 +84,16 @@ static size_t group_len(const char *name)
 	return space ? (size_t)(space - name) : 0;
 }
 
-static bool in_group(const struct cli_command *c, const char *group)
+/* Does name stand in the group that has the first len characters of first ("attest baseline")? */
+static bool continues(const char *name, const char *first, size_t len)
 {
-	size_t len = group_len(c->name);
-
-	return len && len == strlen(group) && memcmp(c->name, group, len) == 0;
+	return strncmp(name, first, len) == 0 && name[len] == ' ';
 }
 
-bool cli_is_group(const char *word)
+bool cli_is_group(const char *words)
 {
 	for (size_t i = 0; i < cli_commands_count; i++) {
-		if (in_group(&cli_commands[i], word))
+		if (continues(cli_commands[i].name, words, strlen(words)))
 			return true;
 	}
 	return false;
@@ -102,12 +101,16 @@ bool cli_is_group(const char *word)
 
 void cli_help_group(FILE *out, const char *group)
 {
+	const char *first = NULL;
+
 	fprintf(out, "ringfence %s ...\n\nCommands:\n", group);
 	for (size_t i = 0; i < cli_commands_count; i++) {
-		if (in_group(&cli_commands[i], group))
-			fprintf(out, "  %-26s %s\n", cli_commands[i].name, cli_commands[i].summary);
+		if (!continues(cli_commands[i].name, group, strlen(group)))
+			continue;
+		fprintf(out, "  %-26s %s\n", cli_commands[i].name, cli_commands[i].summary);
+		first = first ? first : cli_commands[i].name;
 	}
-	fprintf(out, "\nEach has its own help with examples: ringfence %s ... --help\n", group);
+	fprintf(out, "\nEach has its own help with examples: ringfence %s --help\n", first);
 }
 
 void cli_help(FILE *out, const struct cli_command *command)
@@ -230,12 +233,6 @@ static bool group_first(size_t i)
 			return false;
 	}
 	return len > 0;
-}
-
-/* Does name stand in the group that has the first len characters of first ("attest baseline")? */
-static bool continues(const char *name, const char *first, size_t len)
-{
-	return strncmp(name, first, len) == 0 && name[len] == ' ';
 }
 
 /* The words that may follow the first len characters of row i's name, each once. */

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 		printf("ringfence %s\n", RF_VERSION);
 		return 0;
 	}
-	if (args.group) {
+	if (args.group[0]) {
 		cli_help_group(args.counts[OPT_HELP] ? stdout : stderr, args.group);
 		return args.counts[OPT_HELP] ? 0 : rf_code_exit(RF_E_USAGE);
 	}

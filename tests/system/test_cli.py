@@ -45,6 +45,16 @@ def test_a_group_has_its_own_help(rf):
     assert r.code == 0 and "controls list " in r.out and "  check " not in r.out
 
 
+def test_groups_of_two_words_show_what_is_in_them(rf):
+    all_of_them = [line for line in rf("--help").out.split("\n") if line.startswith("  attest ")]
+    assert len(all_of_them) > 8 and "  attest baseline approve " in "\n".join(all_of_them)
+    assert [line for line in rf("attest", "--help").out.split("\n") if line.startswith("  attest ")] == all_of_them
+    inner = rf("attest", "baseline", "--help")
+    assert inner.code == 0 and "ringfence attest baseline create --help" in inner.out
+    assert [line for line in inner.out.split("\n") if line.startswith("  ")] == [x for x in all_of_them if x.startswith("  attest baseline ")]
+    assert rf("attest", "baseline").code == 64
+
+
 def test_every_command_has_a_man_page_that_formats(rf):
     text = rf("--help").out.split("Commands:")[1]
     commands = re.findall(r"^  (\w+(?: \w+)?) {2,}", text, re.M)
@@ -67,7 +77,9 @@ def test_completion_is_bash(rf):
     (["nothing"], 64, "there is no command nothing"),
     (["controls"], 64, "controls test"),
     (["controls", "nothing"], 64, "there is no command controls nothing; see: ringfence controls --help"),
-    (["check", "--nothing"], 64, "there is no option --nothing"),
+    (["attest", "baseline", "nothing"], 64, "there is no command attest baseline nothing; see: ringfence attest baseline --help"),
+    (["attest", "nothing", "create"], 64, "there is no command attest nothing"),
+    (["check", "--nothing"], 64, "there is no option --nothing; see: ringfence check --help"),
     (["check", "--vmx"], 64, "--vmx needs PATH"),
     (["check", "-o", "pdf"], 64, "there is no format pdf"),
     (["check", "--profile", "none"], 64, "there is no profile none"),
