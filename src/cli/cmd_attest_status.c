@@ -36,10 +36,11 @@ struct line {
 static const char facts_sql[] =
 	"SELECT h.is_guest, h.init, h.as_root, t.version, t.manufacturer, t.vendor, "
 	"t.firmware, t.software, t.resource_manager, t.locked_out, t.ek_certificate, t.banks, "
-	"t.empty_banks, t.measured_boot, t.log_events, t.log_explains, t.log_problem, "
+	"t.empty_banks, t.measured_boot, t.log_events, "
 	"b.tpm_sha256_live, b.uefi, b.secure_boot, b.setup_mode, b.lockdown, "
 	"b.module_sig_enforce, b.modules_loadable, b.ima_policy_modules, i.entries, "
-	"i.violations, i.explains, a.baseline, a.state, a.changes "
+	"i.violations, i.explains, a.baseline, a.state, a.changes, "
+	"a.pcrs_unexplained, a.unexplained "
 	"FROM host h LEFT JOIN tpm t ON t.host = h.host LEFT JOIN boot b ON b.host = h.host "
 	"LEFT JOIN ima_summary i ON i.host = h.host LEFT JOIN attest_verdict a ON a.host = h.host";
 
@@ -71,10 +72,11 @@ static void unseen(const struct status *s, const char *column, struct line *out)
 	out->light = UNSEEN;
 	out->next = "run it as root";
 	rf_copy(out->seen, sizeof(out->seen), "could not be seen");
-	if (sqlite3_prepare_v2(fact_store_db(s->store),
-			       "SELECT reason FROM fact_gap WHERE tbl IN ('tpm', 'boot', "
-			       "'ima_summary') AND (col = ? OR col = '') ORDER BY col DESC",
-			       -1, &stmt, NULL) == SQLITE_OK &&
+	if (sqlite3_prepare_v2(
+		    fact_store_db(s->store),
+		    "SELECT reason FROM fact_gap WHERE tbl IN ('tpm', 'boot', "
+		    "'ima_summary', 'attest_verdict') AND (col = ? OR col = '') ORDER BY col DESC",
+		    -1, &stmt, NULL) == SQLITE_OK &&
 	    sqlite3_bind_text(stmt, 1, column, -1, SQLITE_STATIC) == SQLITE_OK &&
 	    sqlite3_step(stmt) == SQLITE_ROW) {
 		rf_copy(out->seen, sizeof(out->seen), (const char *)sqlite3_column_text(stmt, 0));
@@ -216,18 +218,24 @@ static void check_mode(const struct status *s, struct line *out)
 
 static void check_log(const struct status *s, struct line *out)
 {
-	if (number(s, "log_events") == 0)
-		say(out, BAD, "the firmware left none: the measurements cannot be explained",
-		    "boot by UEFI; if the host does, update its firmware and look at dmesg | grep -i "
-		    "tpm");
-	else if (number(s, "log_explains") == UNKNOWN)
-		unseen(s, "log_explains", out);
-	else if (number(s, "log_explains") == 1)
+	if (number(s, "log_events") == 0 && number(s, "uefi") == 0)
+		say(out, BAD, "none: this host was started by BIOS, which leaves none",
+		    "install the host to start by UEFI (in a VM: <os firmware='efi'>), and switch CSM "
+		    "(legacy) off in the firmware set-up");
+	else if (number(s, "log_events") == 0)
+		say(out, BAD, "none reached the system: the measurements cannot be explained",
+		    "use a distribution's kernel, started by its signed GRUB (linux, not linux16) or by "
+		    "systemd-boot: both go through the kernel's EFI stub, which hands the log on; if it "
+		    "is so already, update the firmware");
+	else if (number(s, "pcrs_unexplained") == UNKNOWN)
+		unseen(s, "pcrs_unexplained", out);
+	else if (number(s, "pcrs_unexplained") == 0)
 		say(out, GOOD, "it is there, and explains every measurement", NULL);
 	else {
 		out->light = BAD;
-		rf_format(out->seen, sizeof(out->seen), "it does not explain all measurements (%s)",
-			  text(s, "log_problem"));
+		rf_format(out->seen, sizeof(out->seen),
+			  "it does not explain all measurements (PCR %s)",
+			  text(s, "unexplained"));
 		out->next =
 			"run ringfence attest explain --live; it says which part of the boot it is";
 	}

@@ -8,11 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attest/ima.h"
 #include "attest/verdict.h"
+#include "attest/words.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "collect/boot.h"
 #include "collect/collect.h"
+#include "collect/pcrs.h"
 #include "collect/tpm_text.h"
 #include "collect/util.h"
 
@@ -35,18 +39,42 @@ struct own {
 
 /* ---- what the host has ---- */
 
-/* Values first: the IMA list, which grows, is read after them. */
-static void add_values(struct own *o)
+/* From the kernel, as the tables tpm and pcr have them; before Linux 5.12 from the TPM itself. */
+static int read_values(struct sys *sys, struct attest_pcr_values *out)
 {
-	RF_AUTOBUF struct rf_buf answer = {0}, bytes = {0};
+	RF_AUTOFREE struct pcr_banks *banks = rf_alloc(1, sizeof(*banks));
+	RF_AUTOBUF struct rf_buf answer = {0};
 	struct tpm_text text;
 
-	if (sys_probe(o->sys, "tpm", "", &answer, NULL) < 0 || !answer.len)
-		return;
+	memset(out, 0, sizeof(*out));
+	if (!banks)
+		return -ENOMEM;
+	/* Of a TPM 1.2 nothing could be proved. */
+	if (boot_tpm_version(sys).v == 2) {
+		pcr_banks_read(sys, NULL, banks);
+		pcr_banks_values(banks, out);
+	}
+	if (out->banks_count || sys_probe(sys, "tpm", "", &answer, NULL) < 0 || !answer.len)
+		return 0;
 	tpm_text_parse((char *)answer.data, &text);
-	if (text.pcrs.banks_count == 0 || evidence_pcrs_add(&bytes, &text.pcrs) < 0)
-		return;
-	o->has_tpm = evidence_add(&o->evidence, EVIDENCE_PCRS, rf_buf_slice(&bytes)) == 0;
+	*out = text.pcrs;
+	return 0;
+}
+
+/* Values first: the IMA list, which grows, is read after them. */
+static int add_values(struct own *o)
+{
+	RF_AUTOBUF struct rf_buf bytes = {0};
+	struct attest_pcr_values values;
+	int rc = read_values(o->sys, &values);
+
+	if (rc < 0 || values.banks_count == 0)
+		return rc;
+	rc = evidence_pcrs_add(&bytes, &values);
+	if (rc == 0)
+		rc = evidence_add(&o->evidence, EVIDENCE_PCRS, rf_buf_slice(&bytes));
+	o->has_tpm = rc == 0;
+	return rc;
 }
 
 /* A log in bytes; one that is not there is no gap. False when there is none to be had. */
@@ -171,7 +199,7 @@ static void put_reason(struct own *o, const struct reason *reason, size_t number
 		.component = reason->component ? eventlog_component_name(reason->component) : "",
 		.subject = reason->subject,
 		.words = reason_words(reason, words, sizeof(words)),
-		.next = row->next,
+		.next = reason_next(reason),
 		.allowed_by = reason->allowed_by,
 		.source = source,
 	};
@@ -181,16 +209,37 @@ static void put_reason(struct own *o, const struct reason *reason, size_t number
 	fact_put_attest_reason(o->out, &fact);
 }
 
+#define IMA_BIT	  (1u << IMA_PCR)
+#define FREE_PCRS 0x00810000u /* 16 and 23: anybody may reset them */
+
+/* What no log explains: the registers of a log that cannot be read, too. IMA's has its own fact. */
+static int64_t list_unexplained(const struct verdict *v, char *out, size_t size)
+{
+	struct words w = words_into(out, size);
+	int64_t count = 0;
+	bool broken = false;
+
+	for (size_t i = 0; i < v->reasons.count; i++)
+		broken |= v->reasons.items[i].id == REASON_LOG_BROKEN;
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		enum verdict_pcr_state state = v->pcrs[pcr].state;
+
+		if ((IMA_BIT | FREE_PCRS) & 1u << pcr ||
+		    !(state == PCR_UNEXPLAINED || (broken && state == PCR_NO_LOG)))
+			continue;
+		words_printf(&w, "%s%u", count++ ? ", " : "", pcr);
+	}
+	return count;
+}
+
 static void put_verdict(struct own *o)
 {
 	const struct verdict *v = &o->verdict;
-	int64_t used = 0, unexplained = 0, changes = 0;
-	char worst[1400] = "";
+	int64_t used = 0, changes = 0;
+	char worst[1400] = "", unexplained[128];
 
-	for (size_t i = 0; i < ATTEST_PCRS; i++) {
+	for (size_t i = 0; i < ATTEST_PCRS; i++)
 		used += v->pcrs[i].state != PCR_UNUSED && v->pcrs[i].state != PCR_NOT_QUOTED;
-		unexplained += v->pcrs[i].state == PCR_UNEXPLAINED;
-	}
 	for (size_t i = 0; i < v->reasons.count; i++)
 		changes += is_change(&v->reasons.items[i]);
 	if (v->reasons.count > 0)
@@ -208,13 +257,18 @@ static void put_verdict(struct own *o)
 		fact.ima_entries = FACT_INT(v->ima_entries);
 		fact.ima_violations = FACT_INT(v->ima_violations);
 	}
-	if (v->own_values && o->has_log)
-		fact.pcrs_unexplained = FACT_INT(unexplained);
-	else
-		fact_gap(o->out, FACT_T_ATTEST_VERDICT, "", "pcrs_unexplained", logs[0].path,
+	static const char *const columns[] = {"pcrs_unexplained", "unexplained"};
+
+	for (size_t i = 0; i < RF_COUNT(columns) && !(v->own_values && o->has_log); i++)
+		fact_gap(o->out, FACT_T_ATTEST_VERDICT, "", columns[i], logs[0].path,
 			 o->has_tpm ? "there is no boot log to compare the TPM's values with; is "
 				      "securityfs mounted, and may this user read it?"
 				    : "the TPM's values could not be read; run as root");
+	if (v->own_values && o->has_log) {
+		fact.pcrs_unexplained =
+			FACT_INT(list_unexplained(v, unexplained, sizeof(unexplained)));
+		fact.unexplained = unexplained;
+	}
 	if (v->own_values && o->has_log && rf_equal(o->baseline_state, "approved"))
 		fact.changes = FACT_INT(changes);
 	fact_put_attest_verdict(o->out, &fact);
@@ -255,7 +309,8 @@ int collect_attest_verdict(struct sys *sys, const struct collect_request *req,
 	(void)req;
 	/* Begins the container, also where nothing can be added. */
 	rc = evidence_add(&o.evidence, EVIDENCE_META, rf_slice_text("{}"));
-	add_values(&o);
+	if (rc == 0)
+		rc = add_values(&o);
 	read_baseline(&o);
 	/* Neither TPM nor baseline: there is nothing to say, and that is no gap. */
 	if (rc == 0 && (o.has_tpm || !rf_equal(o.baseline_state, "none"))) {

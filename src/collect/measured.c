@@ -120,27 +120,6 @@ const char *measured_pcr_state(const struct measured *m, size_t bank, uint32_t p
 	return m->has_boot && (FIRMWARE_PCRS >> pcr & 1) ? "unexplained" : "unlogged";
 }
 
-void measured_problem(const struct measured *m, struct rf_buf *out)
-{
-	for (size_t b = 0; b < m->banks.count; b++) {
-		bool first = true;
-
-		for (uint32_t p = 0; p < ATTEST_PCRS; p++) {
-			const char *state = (m->banks.banks[b].there >> p & 1)
-						    ? measured_pcr_state(m, b, p)
-						    : NULL;
-
-			if (!state || strcmp(state, "unexplained") != 0 || (1u << p & IMA_PCR_BIT))
-				continue;
-			rf_buf_printf(out, "%s", first ? out->len ? "; " : "" : ", ");
-			if (first)
-				rf_buf_printf(out, "%s: PCR ", m->banks.banks[b].name);
-			rf_buf_printf(out, "%u", p);
-			first = false;
-		}
-	}
-}
-
 /* "sha256:HEX", of the strongest bank that is not younger than SHA-256 where there is one. */
 static void digest_text(const struct boot_item *item, struct rf_buf *out)
 {

@@ -33,9 +33,6 @@ void measured_done(struct measured *m);
 /* "explained" ... of the table pcr; NULL when that is not known. */
 const char *measured_pcr_state(const struct measured *m, size_t bank, uint32_t pcr);
 
-/* Appends what the logs do not explain: "sha256: PCR 4, 5". Nothing when they explain all. */
-void measured_problem(const struct measured *m, struct rf_buf *out);
-
 /* Writes the table boot_event. */
 void measured_put_events(const struct measured *m, struct fact_sink *out);
 

@@ -21,7 +21,7 @@
 struct tpm_row {
 	struct fact_tpm row;
 	struct tpm_text text; /* what it said; empty when it was not asked */
-	struct rf_buf banks, empty_banks, problem;
+	struct rf_buf banks, empty_banks;
 	struct measured measured;
 };
 
@@ -42,8 +42,6 @@ static void put_absent(struct fact_sink *out)
 					     .empty_banks = "",
 					     .measured_boot = "none",
 					     .log_events = FACT_INT(0),
-					     .log_explains = FACT_BOOL(false),
-					     .log_problem = "",
 					     .source = "/sys/class/tpm"});
 }
 
@@ -168,41 +166,16 @@ static const char *measured_boot(const struct pcr_banks *banks)
 static void fill_log(struct fact_sink *out, struct tpm_row *t)
 {
 	struct measured *m = &t->measured;
-	bool absent = m->firmware_rc == -ENOENT && m->has_securityfs;
 
-	if (absent) {
+	if (m->firmware_rc == -ENOENT && m->has_securityfs)
 		t->row.log_events = FACT_INT(0);
-		t->row.log_explains = FACT_BOOL(false);
-		t->row.log_problem = "The firmware left no log.";
-		return;
-	}
-	if (m->has_boot)
+	else if (m->has_boot)
 		t->row.log_events = FACT_INT(m->boot.firmware.events_count);
-	if (m->has_boot && !m->problem.code && m->banks.count) {
-		measured_problem(m, &t->problem);
-		t->row.log_explains = FACT_BOOL(t->problem.len == 0);
-		t->row.log_problem = rf_buf_text(&t->problem);
-		return;
-	}
-	/* A log that is broken explains nothing: that is known. */
-	if (m->firmware_rc == 0 && m->problem.code) {
-		t->row.log_explains = FACT_BOOL(false);
-		t->row.log_problem = rf_err_text(&m->problem);
-	}
-	static const char *const columns[] = {"log_events", "log_explains", "log_problem"};
-	const bool missing[] = {!t->row.log_events.known, !t->row.log_explains.known,
-				!t->row.log_problem};
-
-	for (size_t i = 0; i < RF_COUNT(columns); i++) {
-		if (missing[i])
-			fact_gap(
-				out, FACT_T_TPM, "", columns[i], MEASURED_LOG,
-				"The firmware's log cannot be read or held against PCR values (%s); "
-				"mount securityfs on /sys/kernel/security and run as root.",
-				m->problem.code	 ? rf_err_text(&m->problem)
-				: m->firmware_rc ? rf_code_text(m->firmware_rc)
-						 : "no PCR values");
-	}
+	else
+		fact_gap(out, FACT_T_TPM, "", "log_events", MEASURED_LOG,
+			 "The firmware's log cannot be read (%s); mount securityfs on "
+			 "/sys/kernel/security and run as root.",
+			 m->problem.code ? rf_err_text(&m->problem) : rf_code_text(m->firmware_rc));
 }
 
 static void put_pcrs(const struct measured *m, struct fact_sink *out)
@@ -276,7 +249,6 @@ int collect_tpm(struct sys *sys, const struct collect_request *req, struct fact_
 		measured_done(&t->measured);
 		rf_buf_done(&t->banks);
 		rf_buf_done(&t->empty_banks);
-		rf_buf_done(&t->problem);
 	}
 	rf_free(t);
 	return rc;

@@ -1352,7 +1352,8 @@ CREATE TABLE attest_verdict (
 	state TEXT, -- trusted, warning, untrusted, cannot judge
 	baseline TEXT, -- none, unapproved, approved; NULL: there is one that cannot be read
 	pcrs_in_use INTEGER, -- registers that hold a measurement
-	pcrs_unexplained INTEGER, -- of those, whose value no log gives; NULL without a boot log
+	pcrs_unexplained INTEGER, -- of those, but for PCR 10 (ima_summary.explains), whose value no log gives in some bank; all that a broken log leaves; NULL without a boot log
+	unexplained TEXT, -- which: 4, 7; '' for none; NULL as before
 	changes INTEGER, -- reasons for which this boot is not an approved one and that no rule allows; NULL without an approved baseline
 	reasons INTEGER, -- rows of attest_reason
 	worst TEXT, -- the worst of them in words; '' for none
@@ -1395,9 +1396,7 @@ CREATE TABLE tpm (
 	banks TEXT, -- banks that are switched on: sha1,sha256
 	empty_banks TEXT, -- those of them in which PCR 0 to 7 were never extended; anyone may fill them as he likes
 	measured_boot TEXT, -- how the boot was measured: none, firmware (nothing after it), static (firmware and boot loader, PCR 8, 9, 11 or 12), dynamic (TXT or another late launch, PCR 17 to 19)
-	log_events INTEGER, -- events in the firmware's log; 0 when there is none
-	log_explains INTEGER, -- 1 when the logs give the value of every PCR that they must, in every bank
-	log_problem TEXT, -- what they do not explain; '' for nothing
+	log_events INTEGER, -- events in the firmware's log; 0 when there is none (whether it explains the registers: attest_verdict, pcr)
 	source TEXT, -- /sys/class/tpm, /dev/tpmrm0
 	PRIMARY KEY (host)
 );

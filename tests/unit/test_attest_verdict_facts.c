@@ -82,7 +82,7 @@ static void an_approved_boot_is_trusted(void **state)
 	host_collect(&h, collect_attest_verdict);
 	assert_fact(&h, "SELECT state FROM attest_verdict", "trusted");
 	assert_fact(&h, "SELECT baseline FROM attest_verdict", "approved");
-	assert_fact(&h, "SELECT pcrs_unexplained FROM attest_verdict", "0");
+	assert_fact(&h, "SELECT pcrs_unexplained||'/'||unexplained FROM attest_verdict", "0/");
 	assert_fact(&h, "SELECT changes FROM attest_verdict", "0");
 	assert_fact(&h, "SELECT ima_entries FROM attest_verdict", "5");
 	assert_fact(&h, "SELECT count(*) FROM attest_reason WHERE effect <> 'note'", "0");
@@ -131,7 +131,7 @@ static void an_unlogged_measurement_is_counted(void **state)
 	host_collect(&h, collect_attest_verdict);
 	assert_fact(&h, "SELECT baseline FROM attest_verdict", "none");
 	assert_fact(&h, "SELECT changes FROM attest_verdict", "NULL");
-	assert_fact(&h, "SELECT pcrs_unexplained FROM attest_verdict", "1");
+	assert_fact(&h, "SELECT pcrs_unexplained||'/'||unexplained FROM attest_verdict", "1/4");
 	assert_fact(&h, "SELECT pcr FROM attest_reason WHERE id = 'pcr-not-explained-by-log'", "4");
 	host_done(&h);
 	forge_end(&f);
@@ -188,6 +188,44 @@ static void without_a_log_nothing_is_said_of_explanations(void **state)
 	forge_end(&f);
 }
 
+/* A log that cannot be read explains nothing: a control must not pass over it. */
+static void a_broken_log_explains_nothing(void **state)
+{
+	struct test_host h;
+	struct forge f;
+
+	(void)state;
+	forge_begin(&f);
+	put_machine(&h, &f);
+	put_bytes(&h, LOG, (struct rf_slice){f.log.buf.data, f.log.buf.len - 3});
+	host_collect(&h, collect_attest_verdict);
+	assert_fact(&h, "SELECT state FROM attest_verdict", "untrusted");
+	assert_fact(&h, "SELECT pcrs_unexplained > 7 FROM attest_verdict", "1");
+	assert_fact(&h, "SELECT unexplained LIKE '0, 1, 2, %' FROM attest_verdict", "1");
+	host_done(&h);
+	forge_end(&f);
+}
+
+/* What IMA's list does not explain is told by ima_summary, once. */
+static void imas_register_is_not_counted(void **state)
+{
+	struct test_host h;
+	struct forge f;
+
+	(void)state;
+	forge_begin(&f);
+	forge_extend(&f, 10, BYTES("not in the list"));
+	put_machine(&h, &f);
+	host_collect(&h, collect_attest_verdict);
+	assert_fact(&h, "SELECT pcrs_unexplained||'/'||unexplained FROM attest_verdict", "0/");
+	assert_fact(&h,
+		    "SELECT count(*) FROM attest_reason WHERE id = "
+		    "'ima-list-does-not-explain-pcr'",
+		    "1");
+	host_done(&h);
+	forge_end(&f);
+}
+
 /* The chip was taken out of a host that had one. */
 static void a_baseline_without_tpm_is_told(void **state)
 {
@@ -223,6 +261,8 @@ int main(void)
 		cmocka_unit_test(an_unlogged_measurement_is_counted),
 		cmocka_unit_test(an_unapproved_baseline_judges_nothing),
 		cmocka_unit_test(a_broken_baseline_is_a_gap),
+		cmocka_unit_test(a_broken_log_explains_nothing),
+		cmocka_unit_test(imas_register_is_not_counted),
 		cmocka_unit_test(without_a_log_nothing_is_said_of_explanations),
 		cmocka_unit_test(a_baseline_without_tpm_is_told),
 		cmocka_unit_test(a_host_with_neither_has_nothing_to_say),
