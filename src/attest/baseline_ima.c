@@ -100,6 +100,7 @@ static int tell(struct files *f, enum reason_id id, const struct ima_entry *entr
 	struct words subject = words_into(r->subject, sizeof(r->subject));
 
 	words_add_utf8(&subject, entry->name);
+	r->file = entry->modsig.len ? REASON_FILE_MODULE : reason_file_of(path);
 	rf_copy(r->detail, sizeof(r->detail), detail);
 	r->pcr = entry->pcr < ATTEST_PCRS ? entry->pcr : REASON_NOWHERE;
 	r->event = entry->index;

@@ -20,8 +20,8 @@ int boot_diff(const struct boot *was, const struct boot *now, struct reasons *ou
 
 /* IMA lists of two boots (as ima_open made them): files by path and digest; unknown ones, changed
  * ones and those whose contents are not known (REASON_IMA_*); order does not matter, nor the boot's
- * own entry (boot_aggregate). Paths of more than `limit` of a kind are counted in the detail of its
- * last reason. */
+ * own entry (boot_aggregate). Paths of more than `limit` of a kind of change and of file are
+ * counted in the detail of its last reason. */
 int ima_diff(const struct ima_list *was, const struct ima_list *now, size_t limit,
 	     struct reasons *out, struct rf_err *err) RF_MUST_CHECK;
 

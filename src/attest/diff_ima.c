@@ -31,6 +31,13 @@ struct known_files {
 
 enum kind { KIND_UNKNOWN, KIND_CHANGED, KIND_VIOLATION, KINDS };
 
+/* One file, and what is said of it. */
+struct judged {
+	const struct ima_entry *entry;
+	enum kind kind;
+	enum reason_file file;
+};
+
 struct tally {
 	size_t found, limit;
 	size_t last; /* index of its last reason */
@@ -116,19 +123,22 @@ static int read_known(const struct ima_list *list, struct known_files *files, st
 	return rc;
 }
 
-static void add_reason(struct tally *tally, enum kind kind, const struct ima_entry *entry,
-		       const struct known *was, struct reasons *out)
+static void add_reason(struct tally *tally, const struct judged *file, const struct known *was,
+		       struct reasons *out)
 {
+	const struct ima_entry *entry = file->entry;
+
 	static const enum reason_id ids[KINDS] = {REASON_IMA_UNKNOWN_FILE, REASON_IMA_CHANGED_FILE,
 						  REASON_IMA_VIOLATION};
 
 	if (tally->found++ >= tally->limit)
 		return;
 	size_t index = out->count;
-	struct reason *r = reasons_add(out, ids[kind]);
+	struct reason *r = reasons_add(out, ids[file->kind]);
 
 	if (!r)
 		return;
+	r->file = file->file;
 	struct words subject = words_into(r->subject, sizeof(r->subject));
 
 	tally->last = index;
@@ -144,6 +154,11 @@ static void add_reason(struct tally *tally, enum kind kind, const struct ima_ent
 		memcpy(r->was_digest.bytes, was->digest, was->len);
 	}
 }
+
+/* Each kind of file is counted apart, so that a thousand new files do not hide a new module. */
+struct tallies {
+	struct tally of[KINDS][REASON_FILE_COUNT];
+};
 
 /* The modules of one kernel. */
 struct tree {
@@ -183,6 +198,7 @@ static struct tree *find_tree(struct told *told, const char *folder, const struc
 
 	words_add(&subject, folder);
 	words_add(&subject, "*");
+	r->file = REASON_FILE_MODULE;
 	r->pcr = entry->pcr < ATTEST_PCRS ? entry->pcr : REASON_NOWHERE;
 	r->event = entry->index;
 	return tree;
@@ -204,8 +220,7 @@ static int add_module(struct told *told, const char *folder, const struct ima_en
 }
 
 static int judge_entry(const struct known_files *known, struct told *told,
-		       const struct ima_entry *entry, struct tally tallies[KINDS],
-		       struct reasons *out)
+		       const struct ima_entry *entry, struct tallies *tallies, struct reasons *out)
 {
 	RF_AUTOFREE char *path = path_of(entry);
 
@@ -225,41 +240,48 @@ static int judge_entry(const struct known_files *known, struct told *told,
 		return 0;
 	if (rf_map_set(&told->paths, path, (void *)(seen | 1u << kind)) < 0)
 		return -ENOMEM;
+	/* Before the path is cut. */
+	const struct judged file = {entry, kind,
+				    entry->modsig.len ? REASON_FILE_MODULE : reason_file_of(path)};
+
 	if (kind == KIND_UNKNOWN && cut_to_tree(path) && !rf_map_has(&known->trees, path))
 		return add_module(told, path, entry, out);
-	add_reason(&tallies[kind], kind, entry, first ? &known->items[first] : NULL, out);
+	add_reason(&tallies->of[kind][file.file], &file, first ? &known->items[first] : NULL, out);
 	return 0;
 }
 
 /* Says at the last reason of each kind how many more there are. */
-static void add_rest(const struct tally *tally, struct reasons *out)
+static void add_rest(const struct tally *tally, enum reason_file file, struct reasons *out)
 {
 	if (tally->found <= tally->limit || tally->limit == 0 || tally->last >= out->count)
 		return;
 	struct reason *r = &out->items[tally->last];
 	struct words w = words_into(r->detail, sizeof(r->detail));
 
-	words_printf(&w, "and %zu files more", tally->found - tally->limit);
+	words_printf(&w, "and %zu %s more", tally->found - tally->limit,
+		     reason_file_noun(file, tally->found - tally->limit));
 }
 
 static int compare(const struct ima_list *now, struct known_files *known, size_t limit,
 		   struct reasons *out, struct rf_err *err)
 {
 	struct told told = {0};
-	struct tally tallies[KINDS];
+	struct tallies tallies = {0};
 	struct ima_list at = *now;
 	struct ima_entry entry;
 	int rc = 0;
 
-	for (size_t k = 0; k < KINDS; k++)
-		tallies[k] = (struct tally){.limit = limit, .last = SIZE_MAX};
+	for (size_t i = 0; i < KINDS * REASON_FILE_COUNT; i++)
+		tallies.of[i / REASON_FILE_COUNT][i % REASON_FILE_COUNT] =
+			(struct tally){.limit = limit, .last = SIZE_MAX};
 	while (rc == 0 && (rc = ima_next(&at, &entry, err)) == 1) {
-		rc = is_file(&entry) ? judge_entry(known, &told, &entry, tallies, out) : 0;
+		rc = is_file(&entry) ? judge_entry(known, &told, &entry, &tallies, out) : 0;
 		if (rc == -ENOMEM)
 			rf_fail(err, rc, "IMA list: no memory");
 	}
-	for (size_t k = 0; rc == 0 && k < KINDS; k++)
-		add_rest(&tallies[k], out);
+	for (size_t i = 0; rc == 0 && i < KINDS * REASON_FILE_COUNT; i++)
+		add_rest(&tallies.of[i / REASON_FILE_COUNT][i % REASON_FILE_COUNT],
+			 (enum reason_file)(i % REASON_FILE_COUNT), out);
 	rf_map_done(&told.paths);
 	rf_map_done(&told.trees);
 	rf_free(told.items);

@@ -102,22 +102,22 @@ static void add_files(struct words *w, const struct reasons *list)
 {
 	static const struct {
 		enum reason_id id;
-		const char *one, *many;
-	} kinds[] = {{REASON_IMA_UNKNOWN_FILE, "new program", "new programs"},
-		     {REASON_IMA_CHANGED_FILE, "changed program", "changed programs"},
-		     {REASON_IMA_VIOLATION, "file written while measured",
-		      "files written while measured"}};
+		const char *before, *behind;
+	} kinds[] = {{REASON_IMA_UNKNOWN_FILE, "new ", ""},
+		     {REASON_IMA_CHANGED_FILE, "changed ", ""},
+		     {REASON_IMA_VIOLATION, "", " written while measured"}};
 
-	for (size_t k = 0; k < RF_COUNT(kinds); k++) {
-		size_t n = 0;
+	for (size_t i = 0; i < RF_COUNT(kinds) * REASON_FILE_COUNT; i++) {
+		enum reason_file file = (enum reason_file)(i % REASON_FILE_COUNT);
+		size_t k = i / REASON_FILE_COUNT, n = 0;
 
-		for (size_t i = 0; i < list->count; i++) {
-			if (list->items[i].id == kinds[k].id)
-				n += 1 + files_more(&list->items[i]);
+		for (size_t r = 0; r < list->count; r++) {
+			if (list->items[r].id == kinds[k].id && list->items[r].file == file)
+				n += 1 + files_more(&list->items[r]);
 		}
 		if (n)
-			words_printf(w, "%s%zu %s", w->len ? "; " : "", n,
-				     n == 1 ? kinds[k].one : kinds[k].many);
+			words_printf(w, "%s%zu %s%s%s", w->len ? "; " : "", n, kinds[k].before,
+				     reason_file_noun(file, n), kinds[k].behind);
 	}
 }
 

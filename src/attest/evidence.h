@@ -12,8 +12,9 @@
 #define EVIDENCE_MAX_BYTES (320u << 20)
 
 enum evidence_kind {
-	EVIDENCE_META = 1,  /* JSON: host, time, tool, kernel, tpm ("device", "swtpm"), notes. Hints
-			       for a person only */
+	EVIDENCE_META = 1,  /* JSON: host, time, tool, kernel, boot ("uefi", "bios"), tpm ("device",
+			       "swtpm"), ak ("new": not the enrolment's), notes. Hints for a person
+			       only */
 	EVIDENCE_QUOTE = 2, /* TPMS_ATTEST */
 	EVIDENCE_SIGNATURE = 3, /* TPMT_SIGNATURE */
 	EVIDENCE_AK_PUBLIC = 4, /* TPM2B_PUBLIC */

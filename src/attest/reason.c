@@ -75,11 +75,11 @@ static const struct reason_class classes[REASON_COUNT] = {
 	    "Enrol the host again: ringfence attest evidence makes a fit key; if "
 	    "it does not, " APART),
 	ROW(REASON_OTHER_TPM, "The TPM is not the one that this host was enrolled with",
-	    "If the board was replaced, enrol the host again: ringfence attest "
-	    "baseline create; otherwise somebody answers for it: " APART),
+	    "If you replaced the TPM or the board, enrol the host again: ringfence attest baseline "
+	    "create EVIDENCE -o NEW --by YOU; otherwise another machine answers in its place: " APART),
 	ROW(REASON_OTHER_AK, "The signing key is not the one that this host was enrolled with",
-	    "If the key was made anew, enrol the host again: ringfence attest "
-	    "baseline create; otherwise " APART),
+	    "If you cleared the TPM or removed the key's file, enrol the host again: ringfence attest "
+	    "baseline create EVIDENCE -o NEW --by YOU; otherwise " APART),
 	ROW(REASON_EK_UNVERIFIED, "No maker vouches for this TPM",
 	    "Give the maker's root certificates: --ek-roots DIR (Infineon, "
 	    "Nuvoton, ST, Intel and AMD publish them on their web pages)"),
@@ -93,8 +93,8 @@ static const struct reason_class classes[REASON_COUNT] = {
 	    "Collect it again; if it is broken again, update the firmware, and "
 	    "until then " APART),
 	ROW(REASON_LOG_MISSING, "There is no boot log, so nothing says what was started",
-	    "See that /sys/kernel/security/tpm0/binary_bios_measurements is "
-	    "there: boot with UEFI and a kernel with TPM support"),
+	    "Restart the host by UEFI with a kernel that has TPM support, and collect evidence "
+	    "again as root: ringfence attest evidence -o FILE"),
 	ROW(REASON_PCR_UNEXPLAINED, "The TPM saw something start that the boot log does not show",
 	    "Keep this machine apart and restart it from a medium you "
 	    "trust; if it stays, the firmware's log is wrong: ask its maker"),
@@ -201,13 +201,13 @@ static const struct reason_class classes[REASON_COUNT] = {
 	ROW(REASON_IMA_VIOLATION, "A file was written while it was measured: what ran is not known",
 	    "Find out who writes to this file; a log or database should not "
 	    "be measured: adapt the IMA policy"),
-	ROW(REASON_IMA_UNKNOWN_FILE, "A program ran that no list of yours knows",
+	ROW(REASON_IMA_UNKNOWN_FILE, "A file was run or read that was not known before",
 	    "If you installed it, add it to the baseline's files; otherwise "
 	    "look at it and " APART),
-	ROW(REASON_IMA_CHANGED_FILE, "A program ran whose contents changed",
+	ROW(REASON_IMA_CHANGED_FILE, "A file was run or read whose contents changed",
 	    "If its package was updated, add the new digest to the "
 	    "baseline; otherwise install the package again and " APART),
-	ROW(REASON_IMA_BAD_SIGNATURE, "A program ran whose signature is wrong or missing",
+	ROW(REASON_IMA_BAD_SIGNATURE, "A file was run or read whose signature is wrong or missing",
 	    "Install its package again from your distribution; if you "
 	    "sign yourself, sign it; otherwise " APART),
 	ROW(REASON_IMA_UNJUDGED,
@@ -348,12 +348,52 @@ static void add_change(struct words *w, const struct reason *reason)
 		add_digest(w, reason->was_digest.alg ? ", is " : before, &reason->now_digest);
 }
 
-const char *reason_words(const struct reason *reason, char *out, size_t size)
+/* What follows the deed in the titles of files. */
+static const char *file_tail(enum reason_id id)
+{
+	switch (id) {
+	case REASON_IMA_UNKNOWN_FILE:
+		return " that was not known before";
+	case REASON_IMA_CHANGED_FILE:
+		return " whose contents changed";
+	case REASON_IMA_BAD_SIGNATURE:
+		return " whose signature is wrong or missing";
+	default:
+		return NULL;
+	}
+}
+
+static void add_title(struct words *w, const struct reason *reason)
 {
 	const struct reason_class *row = reason_class_of(reason->id);
+	const char *tail = file_tail(reason->id);
+
+	if (tail)
+		words_printf(w, "%s%s", reason_file_deed(reason->file), tail);
+	else
+		words_add(w, row ? row->title : "An unknown reason");
+}
+
+const char *reason_title(const struct reason *reason, char *out, size_t size)
+{
 	struct words w = words_into(out, size);
 
-	words_add(&w, row ? row->title : "An unknown reason");
+	add_title(&w, reason);
+	return out;
+}
+
+const char *reason_next(const struct reason *reason)
+{
+	const struct reason_class *row = reason_class_of(reason->id);
+
+	return reason->next ? reason->next : row ? row->next : "";
+}
+
+const char *reason_words(const struct reason *reason, char *out, size_t size)
+{
+	struct words w = words_into(out, size);
+
+	add_title(&w, reason);
 	size_t title = w.len;
 
 	if (reason->subject[0])

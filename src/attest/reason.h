@@ -8,6 +8,7 @@
 #define RF_ATTEST_REASON_H
 
 #include "attest/eventlog.h"
+#include "attest/reason_file.h"
 
 enum reason_severity {
 	REASON_INFO,	/* worth a line, changes no verdict */
@@ -149,6 +150,8 @@ struct reason {
 	 * missing, or where code is measured nothing proves that the change is as harmless as it
 	 * says. */
 	bool demanded;
+	enum reason_file file; /* what kind of file a reason of IMA is about */
+	const char *next;      /* the next step where the class's does not fit; NULL: it does */
 };
 
 /* A list of reasons; at most REASONS_MAX are kept, the rest is counted. Reused between verdicts. */
@@ -163,6 +166,12 @@ struct reasons {
 struct reason *reasons_add(struct reasons *list, enum reason_id id);
 void reasons_clear(struct reasons *list); /* keeps the room */
 void reasons_done(struct reasons *list);
+
+/* The title of this one: its class's, or of a file what was done with it. Returns out (8 bytes or
+ * more). */
+const char *reason_title(const struct reason *reason, char *out, size_t size);
+/* The one thing to do next about this one. */
+const char *reason_next(const struct reason *reason);
 
 /* One line in words, without the next step: "The kernel is another one: /boot/vmlinuz-6.1.0-55 was
  * sha256 1a2b..., is sha256 3c4d...; detail". Returns out (8 bytes or more). */

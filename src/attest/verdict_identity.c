@@ -64,9 +64,25 @@ static int judge_certificate(struct judge *j, const struct attest_public *ek, st
 	return 0;
 }
 
-static void say_other(struct judge *j, enum reason_id id, struct rf_slice was, struct rf_slice now)
+/* The host's own word for it: a hint that helps who exchanged the chip himself. */
+static const char *other_detail(const struct judge *j, enum reason_id id, bool same_ek)
 {
-	struct reason *reason = verdict_reason(j, id, NULL, NULL);
+	if (holds(verdict_section(j, EVIDENCE_META), "\"ak\":\"new\""))
+		return id == REASON_OTHER_TPM
+			       ? "the host says so, too: the chip that it has now does not know the "
+				 "key of the enrolment"
+			       : "the host says that its TPM does not know the key of the enrolment any "
+				 "more, as after clearing it";
+	return id == REASON_OTHER_AK && same_ek
+		       ? "the endorsement key that came is the right one, but it is public and "
+			 "proves nothing alone"
+		       : NULL;
+}
+
+static void say_other(struct judge *j, enum reason_id id, struct rf_slice was, struct rf_slice now,
+		      bool same_ek)
+{
+	struct reason *reason = verdict_reason(j, id, NULL, other_detail(j, id, same_ek));
 
 	if (!reason)
 		return;
@@ -90,9 +106,10 @@ static void judge_names(struct judge *j)
 	struct rf_slice want_ek = baseline_ek_name(j->options->baseline);
 
 	if (want_ek.len > 0 && ek.len > 0 && !rf_slice_equal(want_ek, ek))
-		say_other(j, REASON_OTHER_TPM, want_ek, ek);
+		say_other(j, REASON_OTHER_TPM, want_ek, ek, false);
 	else if (want_ak.len > 0 && ak.len > 0 && !rf_slice_equal(want_ak, ak))
-		say_other(j, REASON_OTHER_AK, want_ak, ak);
+		say_other(j, REASON_OTHER_AK, want_ak, ak,
+			  want_ek.len && rf_slice_equal(want_ek, ek));
 	/* An EK is public: beside it, anybody's AK would do. */
 	else if (want_ak.len == 0 && want_ek.len > 0)
 		verdict_reason(j, REASON_EVIDENCE_MISSING, "name of the attestation key",

@@ -496,9 +496,49 @@ static bool wants_firmware_log(const struct judge *j)
 	return required == 0 || required & 0x3ff;
 }
 
+/* Why a host has no boot log: by whether its firmware measured at all. */
+static const struct no_log {
+	const char *detail, *next;
+} no_logs[] = {
+	{"and its firmware measured nothing: registers 0 to 7 are empty, as after a start by BIOS "
+	 "(CSM) or with measuring switched off",
+	 "In the firmware setup start by UEFI, switch CSM (legacy) off, and switch measuring on (TPM "
+	 "measurement, Measured Boot, PCR); in a VM choose UEFI firmware (<os firmware='efi'>). "
+	 "Restart, then collect evidence again"},
+	{"although its firmware measured: registers 0 to 7 are filled",
+	 "On the host, as root: ls /sys/kernel/security/tpm0. Nothing there has three causes: "
+	 "securityfs is not mounted (mount -t securityfs securityfs /sys/kernel/security); the kernel "
+	 "was built without a TPM driver (use the distribution's); or the boot loader started it past "
+	 "its EFI stub, which hands the log on (use the distribution's signed GRUB with linux, not "
+	 "linux16, or systemd-boot). Mend it, restart, collect evidence again"},
+	{"what came is the log of a confidential VM's registers, not of a TPM's", NULL},
+};
+
+static const char said_bios[] = "\"boot\":\"bios\"";
+
+static void say_no_boot_log(struct judge *j)
+{
+	bool filled = false;
+
+	for (size_t i = 0; i < j->proved.banks_count; i++)
+		filled |= (pcrs_in_use(j, i) & FIRMWARE_PCRS) != 0;
+	const struct no_log *row = &no_logs[j->out->boot.firmware.ccel ? 2 : filled];
+	struct reason *reason = verdict_reason(j, REASON_LOG_MISSING, NULL, row->detail);
+	struct rf_slice meta = verdict_section(j, EVIDENCE_META);
+
+	if (!reason)
+		return;
+	reason->next = row->next;
+	/* A hint, but it costs nothing: without UEFI there is no such log anyway. */
+	if (meta.len && memmem(meta.data, meta.len, said_bios, sizeof(said_bios) - 1)) {
+		rf_copy(reason->detail, sizeof(reason->detail),
+			"the host says that it was started by BIOS, which leaves none");
+		reason->next = no_logs[0].next;
+	}
+}
+
 int verdict_judge_pcrs(struct judge *j, struct rf_err *err)
 {
-	const struct boot *boot = &j->out->boot;
 	struct logs_say say = {0};
 
 	gather_logs(j, &say);
@@ -508,10 +548,7 @@ int verdict_judge_pcrs(struct judge *j, struct rf_err *err)
 		return rf_fail(err, rc, "the system's log cannot be replayed");
 	judge_banks(j);
 	if (!say.firmware && !j->log_broken && wants_firmware_log(j))
-		verdict_reason(j, REASON_LOG_MISSING, NULL,
-			       boot->firmware.ccel ? "what came is the log of a confidential VM's "
-						     "registers, not of a TPM's"
-						   : NULL);
+		say_no_boot_log(j);
 	judge_unknown_banks(j, &say);
 	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++)
 		judge_pcr(j, &say, pcr);

@@ -12,22 +12,6 @@
 
 /* ---- files ---- */
 
-static const char evidence_magic[] = "RFEVID1\n";
-
-/* "ima..." stands behind PCR, digest and length; 0 when this is no such list. */
-static uint16_t ima_alg(struct rf_slice bytes)
-{
-	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384, ATTEST_SHA512};
-
-	for (size_t i = 0; i < RF_COUNT(algs); i++) {
-		size_t at = 4 + attest_digest_size(algs[i]) + 4;
-
-		if (bytes.len >= at + 3 && memcmp(bytes.data + at, "ima", 3) == 0)
-			return algs[i];
-	}
-	return 0;
-}
-
 /* A baseline is text; logs begin with a register's number. */
 static bool is_text(struct rf_slice bytes)
 {
@@ -66,11 +50,10 @@ static int read_evidence(struct attest_hasher *hasher, struct story *out, struct
 static int read_kind(struct attest_hasher *hasher, struct story *out, struct rf_err *err)
 {
 	struct rf_slice bytes = rf_buf_slice(&out->file);
-	uint16_t alg = ima_alg(bytes);
+	uint16_t alg = ima_list_alg(bytes);
 	struct boot_logs logs = {.firmware = bytes};
 
-	if (bytes.len >= sizeof(evidence_magic) - 1 &&
-	    memcmp(bytes.data, evidence_magic, sizeof(evidence_magic) - 1) == 0) {
+	if (evidence_is(bytes)) {
 		out->kind = STORY_EVIDENCE;
 		return read_evidence(hasher, out, err);
 	}
@@ -90,7 +73,7 @@ int story_read(struct attest_hasher *hasher, const char *path, struct story *out
 
 	if (rc < 0)
 		return rc;
-	if (is_text(rf_buf_slice(&out->file)) && !rf_starts(rf_buf_text(&out->file), "RFEVID1")) {
+	if (is_text(rf_buf_slice(&out->file)) && !evidence_is(rf_buf_slice(&out->file))) {
 		out->kind = STORY_BASELINE;
 		return story_baseline(path, &out->baseline, err);
 	}
@@ -195,6 +178,12 @@ static void print_registers(FILE *out, uint32_t pcrs)
 	}
 }
 
+/* Would the next reason say the same next step? */
+static bool same_next(const struct reason *a, const struct reason *b)
+{
+	return a->id == b->id && a->next == b->next && !b->allowed_by[0];
+}
+
 void story_print_reasons(FILE *out, const struct reasons *list, bool color)
 {
 	char text[1280], head[64];
@@ -210,12 +199,11 @@ void story_print_reasons(FILE *out, const struct reasons *list, bool color)
 		fputc('\n', out);
 		story_print_wrapped(out, head, INDENT, reason_words(r, text, sizeof(text)));
 		/* Many files of one kind: one next step behind the last of them. */
-		if (!r->allowed_by[0] && i + 1 < list->count && list->items[i + 1].id == r->id &&
-		    !list->items[i + 1].allowed_by[0])
+		if (!r->allowed_by[0] && i + 1 < list->count && same_next(r, &list->items[i + 1]))
 			continue;
 		rf_format(text, sizeof(text), "%s%s",
 			  r->allowed_by[0] ? "allowed by the rule: " : "next: ",
-			  r->allowed_by[0] ? r->allowed_by : row->next);
+			  r->allowed_by[0] ? r->allowed_by : reason_next(r));
 		story_print_wrapped(out, "          ", INDENT, text);
 	}
 	if (list->dropped)
@@ -245,20 +233,22 @@ json_t *story_reason_json(const struct reason *r)
 {
 	const struct reason_class *row = reason_class_of(r->id);
 	json_t *pcrs = json_array();
+	char title[256];
 	uint32_t mask = r->pcrs | (r->pcr < ATTEST_PCRS ? 1u << r->pcr : 0);
 
 	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
 		if (mask & 1u << pcr)
 			json_array_append_new(pcrs, json_integer(pcr));
 	}
-	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "reason",
-		row->id, "severity", reason_severity_name(row->severity), "title", row->title,
-		"part", r->component ? eventlog_component_name(r->component) : "", "subject",
-		r->subject, "was", r->was, "now", r->now, "detail", r->detail, "next", row->next,
-		"pcrs", pcrs, "was_digest", digest_json(&r->was_digest), "now_digest",
-		digest_json(&r->now_digest), "event", place_json(r->event), "old_event",
-		place_json(r->old_event));
+	json_t *object =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
+			  "reason", row->id, "severity", reason_severity_name(row->severity),
+			  "title", reason_title(r, title, sizeof(title)), "part",
+			  r->component ? eventlog_component_name(r->component) : "", "subject",
+			  r->subject, "was", r->was, "now", r->now, "detail", r->detail, "next",
+			  reason_next(r), "pcrs", pcrs, "was_digest", digest_json(&r->was_digest),
+			  "now_digest", digest_json(&r->now_digest), "event", place_json(r->event),
+			  "old_event", place_json(r->old_event));
 
 	if (object && r->allowed_by[0])
 		json_object_set_new(object, "allowed_by", json_string(r->allowed_by));

@@ -76,7 +76,7 @@ static void put_reason(const struct verdict_view *view, const struct reason *rea
 	fputs("\n", view->out);
 	reason_words(reason, text, sizeof(text));
 	put_wrapped(view, "  ", text);
-	put_wrapped(view, "  next  ", reason_class_of(reason->id)->next);
+	put_wrapped(view, "  next  ", reason_next(reason));
 }
 
 static void put_note(const struct verdict_view *view, const struct reason *reason)
@@ -94,7 +94,7 @@ static void put_note(const struct verdict_view *view, const struct reason *reaso
 	rf_format(head, sizeof(head), "  %s ", style->symbol);
 	put_wrapped(view, head, text);
 	if (view->all && !reason->allowed_by[0])
-		put_wrapped(view, "    next  ", reason_class_of(reason->id)->next);
+		put_wrapped(view, "    next  ", reason_next(reason));
 }
 
 static void put_notes(const struct verdict_view *view)
@@ -275,8 +275,10 @@ static void put_pcr_reason(const struct verdict_view *view, const struct reason 
 	char text[1400];
 
 	if (view->pcr == VERDICT_ANY_PCR && home_of(reason) != pcr) {
-		rf_format(text, sizeof(text), "%s: see PCR %u", reason_class_of(reason->id)->title,
-			  home_of(reason));
+		char title[256];
+
+		rf_format(text, sizeof(text), "%s: see PCR %u",
+			  reason_title(reason, title, sizeof(title)), home_of(reason));
 		put_wrapped(view, "        cause  ", text);
 		return;
 	}
@@ -289,7 +291,7 @@ static void put_pcr_reason(const struct verdict_view *view, const struct reason 
 	if (reason->allowed_by[0])
 		put_wrapped(view, "        rule   ", reason->allowed_by);
 	else
-		put_wrapped(view, "        next   ", reason_class_of(reason->id)->next);
+		put_wrapped(view, "        next   ", reason_next(reason));
 }
 
 /* All that was measured into the register, in order. */

@@ -23,9 +23,8 @@
 #include "collect/tpm_text.h"
 #include "sys/state.h"
 
-#define MIN_NONCE    8
-#define AK_MAX_BYTES 8192u
-#define QUOTE_TRIES  5
+#define MIN_NONCE   8
+#define QUOTE_TRIES 5
 /* What is quoted: 16 and 23 can be reset by anyone and prove nothing. */
 #define QUOTED_PCRS 0x7effffu
 
@@ -66,63 +65,6 @@ static int add_json(struct builder *b, enum evidence_kind kind, json_t *json)
 
 	rf_free(text);
 	json_decref(json);
-	return rc;
-}
-
-static const char *ak_file(enum tpm_ak_kind kind)
-{
-	return kind == TPM_AK_RSA2048 ? "ak-rsa2048" : "ak-p256";
-}
-
-static int ak_check(struct rf_slice blob, struct rf_err *err)
-{
-	struct attest_public pub;
-	struct rf_slice area;
-	int rc = tpm_ak_public(blob, &area, err);
-
-	if (rc == 0)
-		rc = attest_public_parse(area, &pub, err);
-	return rc == 0 ? attest_ak_check(&pub, err) : rc;
-}
-
-int evidence_ak(struct tpm *tpm, enum tpm_ak_kind kind, const char *state_dir, struct rf_buf *blob,
-		struct rf_err *err)
-{
-	const char *name = ak_file(kind);
-	int rc = state_read(state_dir, name, AK_MAX_BYTES, blob, err);
-
-	if (rc == 0) {
-		rc = ak_check(rf_buf_slice(blob), err);
-		return rc < 0 ? rf_wrap(err, rc, "%s/%s", state_dir, name) : 0;
-	}
-	if (rc != -ENOENT)
-		return rc;
-	rf_err_clear(err);
-	rc = tpm_ak_create(tpm, kind, blob, err);
-	if (rc == 0)
-		rc = ak_check(rf_buf_slice(blob), err);
-	return rc == 0 ? state_write(state_dir, name, rf_buf_slice(blob), err) : rc;
-}
-
-int evidence_ek(struct tpm *tpm, enum tpm_ek_kind *out_kind, struct rf_buf *pub,
-		struct rf_buf *cert, struct rf_err *err)
-{
-	static const enum tpm_ek_kind order[] = {TPM_EK_P256, TPM_EK_RSA2048, TPM_EK_P384};
-	static const enum tpm_ek_kind bare[] = {TPM_EK_P256, TPM_EK_RSA2048};
-	int rc = RF_E_MISSING;
-
-	for (size_t i = 0; i < RF_COUNT(order); i++) {
-		rf_buf_reset(cert);
-		if (tpm_ek_certificate(tpm, order[i], cert, NULL) < 0 || cert->len == 0)
-			continue;
-		*out_kind = order[i];
-		return tpm_ek_public(tpm, order[i], pub, err);
-	}
-	rf_buf_reset(cert);
-	for (size_t i = 0; i < RF_COUNT(bare) && rc < 0; i++) {
-		*out_kind = bare[i];
-		rc = tpm_ek_public(tpm, bare[i], pub, err);
-	}
 	return rc;
 }
 
@@ -243,6 +185,35 @@ static int quote_stable(struct builder *b, struct rf_slice blob, struct rf_slice
 				QUOTE_TRIES);
 }
 
+/*
+ * By the key of this host's enrolment; where this TPM does not know it (it is another one, or was
+ * cleared) by one that it does know. The verifier then says whose it is: better than no evidence.
+ */
+static int quote_by_key(struct builder *b, struct rf_slice nonce, struct rf_buf *blob,
+			struct quoted *out)
+{
+	const struct evidence_request *request = b->request;
+	int rc = evidence_ak(request->tpm, request->ak, request->state_dir, blob, b->err);
+
+	if (rc == 0)
+		rc = quote_stable(b, rf_buf_slice(blob), nonce, out);
+	for (int fresh = 0; rc == RF_E_MISMATCH && fresh <= 1; fresh++) {
+		rf_err_clear(b->err);
+		rc = evidence_ak_other(request->tpm, request->ak, request->state_dir, fresh, blob,
+				       b->err);
+		if (rc == 0)
+			rc = quote_stable(b, rf_buf_slice(blob), nonce, out);
+		if (rc < 0)
+			continue;
+		json_object_set_new(b->meta, "ak", json_string("new"));
+		note(b,
+		     "this TPM does not know the attestation key of this host's enrolment: it is "
+		     "another TPM, or it was cleared. A new key signed this evidence; the host must "
+		     "be enrolled again");
+	}
+	return rc;
+}
+
 static int add_quote(struct builder *b)
 {
 	RF_AUTOBUF struct rf_buf blob = {0};
@@ -259,14 +230,7 @@ static int add_quote(struct builder *b)
 		return rf_fail(b->err, RF_E_USAGE, "a nonce has %d to %d bytes, this one %zu",
 			       MIN_NONCE, TPM_MAX_NONCE, nonce.len);
 	}
-	rc = evidence_ak(b->request->tpm, b->request->ak, b->request->state_dir, &blob, b->err);
-	if (rc == 0)
-		rc = quote_stable(b, rf_buf_slice(&blob), nonce, &quoted);
-	if (rc == RF_E_MISMATCH)
-		rf_wrap(b->err, rc,
-			"%s/%s (move it away to have a new key made; the host must then be enrolled "
-			"again)",
-			b->request->state_dir, ak_file(b->request->ak));
+	rc = quote_by_key(b, nonce, &blob, &quoted);
 	if (rc == 0)
 		rc = add(b, EVIDENCE_QUOTE, rf_buf_slice(&quoted.attest));
 	if (rc == 0)
@@ -317,8 +281,7 @@ static const struct log_row {
 } logs[] = {
 	{EVIDENCE_BOOT_LOG, "/sys/kernel/security/tpm0/binary_bios_measurements",
 	 EVENTLOG_MAX_BYTES,
-	 "no boot log: the quote cannot be explained; is securityfs mounted, and did UEFI boot this "
-	 "host?"},
+	 "no boot log: the quote cannot be explained; `ringfence attest verify` says what to do"},
 	{EVIDENCE_USERSPACE, "/run/log/systemd/tpm2-measure.log", USERSPACE_MAX_BYTES, NULL},
 	{EVIDENCE_TXT_LOG, "/sys/kernel/security/slaunch/eventlog", EVENTLOG_MAX_BYTES, NULL},
 };
@@ -369,6 +332,11 @@ static void fill_meta(struct builder *b)
 
 	json_object_set_new(b->meta, "host", json_string(sys_host_name(b->sys)));
 	json_object_set_new(b->meta, "tool", json_string(b->request->tool));
+	/* Which firmware started the system: without UEFI there is no log of it. */
+	if (sys_exists(b->sys, "/sys/firmware"))
+		json_object_set_new(
+			b->meta, "boot",
+			json_string(sys_exists(b->sys, "/sys/firmware/efi") ? "uefi" : "bios"));
 	if (sys_probe(b->sys, "clock", "", &clock, NULL) == 0 && clock.len &&
 	    rf_num(rf_trim((char *)clock.data), 10, 0, INT64_MAX, &now) == 0)
 		json_object_set_new(b->meta, "time_ms", json_integer(now));

@@ -28,6 +28,12 @@ int evidence_collect(struct sys *sys, const struct evidence_request *request, st
 int evidence_ak(struct tpm *tpm, enum tpm_ak_kind kind, const char *state_dir, struct rf_buf *blob,
 		struct rf_err *err) RF_MUST_CHECK;
 
+/* The same for a TPM that does not know that key (it was exchanged, or cleared): a key of its own,
+ * kept under a name that the endorsement key gives, so that the first TPM's is never lost. fresh:
+ * make it anew. */
+int evidence_ak_other(struct tpm *tpm, enum tpm_ak_kind kind, const char *state_dir, bool fresh,
+		      struct rf_buf *blob, struct rf_err *err) RF_MUST_CHECK;
+
 /*
  * Which endorsement key a host shows: the first of P-256, RSA-2048, P-384 that has a certificate,
  * else P-256, or RSA-2048 where the TPM has no such curve. cert is empty then.

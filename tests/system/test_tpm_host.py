@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: what this program asks of a TPM holds against a software TPM without a resource manager: evidence that others verify too, keys
 that last, credentials that only the right TPM opens, no handle left behind on good paths and bad ones, errors that say what to do."""
+import json
 import os
 import struct
 import subprocess
@@ -232,12 +233,74 @@ def test_wrong_use_is_said(args):
     assert ringfence("attest", "evidence", *args).code == 64
 
 
-def test_a_tpm_that_was_cleared_does_not_know_the_old_key(tpm):
+def test_a_tpm_that_was_cleared_signs_with_a_new_key(tpm):
     assert tpm.evidence().code == 0
+    old, key = sections(tpm.file("out.rfe")), (tpm.keys / "ak-p256").read_bytes()
     tpm.run("tpm2_clear")
-    r = tpm.evidence()
-    assert r.code == 1
-    assert "ak-p256" in r.err and "was cleared" in r.err and "enrolled again" in r.err
-    (tpm.keys / "ak-p256").rename(tpm.keys / "old")
-    assert tpm.evidence("--nonce", NONCE).code == 0
+    r = tpm.evidence("--nonce", NONCE)
+    assert r.code == 0 and "was cleared" in r.out and "enrolled again" in r.out, r.err
+    new = sections(tpm.file("out.rfe"))
+    assert new[AK] != old[AK] and new[EK] == old[EK] and json.loads(new[META][0])["ak"] == "new"
     assert tool("verify", tpm.file("out.rfe"), NONCE).returncode == 0
+    # The first key is kept, the new one lasts.
+    assert (tpm.keys / "ak-p256").read_bytes() == key
+    assert tpm.evidence().code == 0 and sections(tpm.file("out.rfe"))[AK] == new[AK]
+    # Cleared once more, the second one is worth nothing either.
+    tpm.run("tpm2_clear")
+    assert tpm.evidence("--nonce", NONCE).code == 0
+    assert sections(tpm.file("out.rfe"))[AK] != new[AK] and len(list(tpm.keys.glob("ak-p256*"))) == 2
+    assert tool("verify", tpm.file("out.rfe"), NONCE).returncode == 0
+    assert "0x8" not in tpm.loaded()
+
+
+def test_an_exchanged_tpm_is_another_tpm(tmp_path):
+    """A host whose chip was replaced: its state folder knows the old key, evidence is made by the new one, and verify says so in words."""
+    need("swtpm", "swtpm_setup", "swtpm_localca", "tpm2_pcrextend")
+    hosts = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        host = Host(tmp_path / name)
+        host.make()
+        hosts.append(host)
+    first, second = hosts
+    keys, evidence, baseline = tmp_path / "keys", tmp_path / "e.rfe", tmp_path / "b.yaml"
+
+    def collect(host):
+        r = ringfence("attest", "evidence", "-o", evidence, "--tcti", host.tcti, "--state-dir", keys, "--nonce", NONCE)
+        assert r.code == 0, r.err
+        return sections(evidence), r.out
+
+    def judge(code):
+        r = ringfence("attest", "verify", evidence, "--baseline", baseline, "--nonce", NONCE)
+        assert r.code == code, r.out + r.err
+        return r.out, [x["reason"] for x in ringfence("attest", "verify", evidence, "--baseline", baseline, "--nonce", NONCE, "-o", "json").json()["reasons"]]
+
+    first.start()
+    try:
+        parts, _ = collect(first)
+        # Who it is, as `baseline create` writes it; this machine's boot is not the matter.
+        tpm_name = ringfence("attest", "verify", evidence, "--nonce", NONCE, "-o", "json").json()
+        baseline.write_text(f"baseline: 1\nidentity: {{ak-name: {tpm_name['ak_name']}, ek-name: {tpm_name['ek_name']}}}\nboots:\n"
+                            "  - {name: first, approved: {by: me, at: 2026-01-01T00:00:00Z}, items: [{pcr: 4, part: boot application, digests: "
+                            f"[sha256:{'00' * 32}]}}]}}\n")
+        out, why = judge(2 if "bank-not-used-by-firmware" in [x["reason"] for x in tpm_name["reasons"]] else 1)
+        assert "other-tpm" not in why and "other-ak" not in why
+    finally:
+        first.stop()
+    second.start()
+    try:
+        new, said = collect(second)
+        assert "another TPM" in said and new[EK] != parts[EK] and new[AK] != parts[AK]
+        out, why = judge(2)
+        assert "other-tpm" in why and "other-ak" not in why
+        assert "The TPM is not the one that this host was enrolled with" in out and "ringfence attest baseline create" in " ".join(out.split())
+        assert "the host says so, too" in " ".join(out.split())
+    finally:
+        second.stop()
+    # The old chip is put back: its key was kept, and all is as before.
+    first.start()
+    try:
+        back, said = collect(first)
+        assert back[AK] == parts[AK] and "another TPM" not in said
+    finally:
+        first.stop()

@@ -78,6 +78,29 @@ static const struct {
 	 ""},
 };
 
+/* A thousand new files do not hide the one new module. */
+static void test_kinds_are_counted_apart(void **state)
+{
+	static const struct run now[12] = {{"/bin/a", "a"},	{"/bin/b", "b"},
+					   {"/bin/c", "c"},	{"/x/evil.ko", "k"},
+					   {"/etc/ima/p", "p"}, {"/bin/two", "other"}};
+	RF_AUTOBUF struct rf_buf was_bytes = {0}, now_bytes = {0};
+	struct ima_list old, new;
+	struct reasons list = {0};
+	char text[256];
+
+	(void)state;
+	make_list(before, &was_bytes, &old);
+	make_list(now, &now_bytes, &new);
+	assert_int_equal(ima_diff(&old, &new, 1, &list, NULL), 0);
+	assert_int_equal(list.count, 4);
+	assert_string_equal(diff_words(&list, text, sizeof(text)),
+			    "3 new programs; 1 new kernel module; 1 new security policy; "
+			    "1 changed program; nothing else");
+	assert_string_equal(list.items[0].detail, "and 2 programs more");
+	reasons_done(&list);
+}
+
 static void test_rows(void **state)
 {
 	(void)state;
@@ -104,7 +127,7 @@ static void test_rows(void **state)
 
 			assert_string_equal(list.items[1].detail, "and 2 files more");
 			assert_string_equal(diff_words(&list, text, sizeof(text)),
-					    "4 new programs; nothing else");
+					    "4 new files; nothing else");
 		}
 		reasons_done(&list);
 	}
@@ -155,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_kinds_are_counted_apart),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_memory),
 	};

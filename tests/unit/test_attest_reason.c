@@ -186,6 +186,72 @@ static void reasons_read_as_sentences(void **state)
 				    sentences[i].words);
 }
 
+/* "A program ran" is wrong for what was only loaded or read. */
+static void files_are_called_what_they_are(void **state)
+{
+	static const struct {
+		const char *path;
+		enum reason_file file;
+	} rows[] = {
+		{"/usr/bin/true", REASON_FILE_PROGRAM},
+		{"/usr/lib/systemd/systemd", REASON_FILE_PROGRAM},
+		{"/init", REASON_FILE_PROGRAM},
+		{"/usr/lib/x86_64-linux-gnu/libc.so.6", REASON_FILE_LIBRARY},
+		{"/usr/bin/plugin.so", REASON_FILE_LIBRARY},
+		{"/lib/modules/6.1.0-56/kernel/fs/x.ko", REASON_FILE_MODULE},
+		{"/lib/modules/6.1.0-56/kernel/fs/x.ko.zst", REASON_FILE_MODULE},
+		{"/tmp/evil.ko", REASON_FILE_MODULE},
+		{"/tmp/evil.kox", REASON_FILE_ANY},
+		{"/lib/firmware/bnx2/bnx2-mips.fw", REASON_FILE_FIRMWARE},
+		{"/etc/ima/ima-policy", REASON_FILE_POLICY},
+		{"/root/ima-policy.new", REASON_FILE_POLICY},
+		{"/etc/selinux/targeted/policy/policy.33", REASON_FILE_POLICY},
+		{"/boot/vmlinuz-6.1.0-56-amd64", REASON_FILE_BOOT},
+		{"/boot/initrd.img-6.1.0-56-amd64", REASON_FILE_BOOT},
+		{"/opt/x/backup.sh", REASON_FILE_SCRIPT},
+		{"/etc/passwd", REASON_FILE_ANY},
+		{"boot_aggregate", REASON_FILE_ANY},
+		{"/", REASON_FILE_ANY},
+		{"", REASON_FILE_ANY},
+	};
+	struct reason reason = {.id = REASON_IMA_UNKNOWN_FILE, .subject = "/x.ko"};
+	char out[256];
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		if (reason_file_of(rows[i].path) != rows[i].file)
+			fail_msg("%s", rows[i].path);
+	}
+	reason.file = REASON_FILE_MODULE;
+	assert_string_equal(reason_words(&reason, out, sizeof(out)),
+			    "A kernel module was loaded that was not known before: /x.ko");
+	reason.id = REASON_IMA_CHANGED_FILE;
+	assert_string_equal(reason_title(&reason, out, sizeof(out)),
+			    "A kernel module was loaded whose contents changed");
+	reason.id = REASON_IMA_BAD_SIGNATURE;
+	assert_non_null(strstr(reason_title(&reason, out, sizeof(out)), "signature is wrong"));
+	reason.id = REASON_IMA_VIOLATION;
+	assert_string_equal(reason_title(&reason, out, sizeof(out)),
+			    reason_class_of(REASON_IMA_VIOLATION)->title);
+	for (int i = -1; i <= REASON_FILE_COUNT; i++) {
+		assert_true(strlen(reason_file_deed((enum reason_file)i)) > 5);
+		assert_string_not_equal(reason_file_noun((enum reason_file)i, 1),
+					reason_file_noun((enum reason_file)i, 2));
+	}
+}
+
+static void the_next_step_may_be_its_own(void **state)
+{
+	struct reason reason = {.id = REASON_LOG_MISSING};
+
+	(void)state;
+	assert_string_equal(reason_next(&reason), reason_class_of(REASON_LOG_MISSING)->next);
+	reason.next = "do that";
+	assert_string_equal(reason_next(&reason), "do that");
+	reason = (struct reason){.id = REASON_COUNT};
+	assert_string_equal(reason_next(&reason), "");
+}
+
 static void a_sentence_that_does_not_fit_is_cut_and_says_so(void **state)
 {
 	struct reason reason = {.id = REASON_KERNEL_CHANGED};
@@ -209,6 +275,8 @@ int main(void)
 		cmocka_unit_test(more_reasons_than_fit_are_counted),
 		cmocka_unit_test(a_reason_without_memory_is_counted),
 		cmocka_unit_test(reasons_read_as_sentences),
+		cmocka_unit_test(files_are_called_what_they_are),
+		cmocka_unit_test(the_next_step_may_be_its_own),
 		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut_and_says_so),
 	};
 
