@@ -345,9 +345,7 @@ int baseline_create(struct attest_hasher *hasher, const struct evidence *evidenc
 	RF_AUTOBUF struct rf_buf text = {0};
 	struct boot boot = {0};
 	struct baseline *baseline = NULL;
-	const struct boot_logs logs = {.firmware = evidence->sections[EVIDENCE_BOOT_LOG],
-				       .txt = evidence->sections[EVIDENCE_TXT_LOG],
-				       .userspace = evidence->sections[EVIDENCE_USERSPACE]};
+	const struct boot_logs logs = boot_logs_of(evidence);
 	int rc = boot_read(hasher, &logs, &boot, err);
 
 	if (rc == 0)

@@ -22,6 +22,9 @@ static const char *const source_names[] = {
 	[BOOT_USERSPACE_LOG] = "userspace",
 };
 
+/* Of a signature list with one entry. */
+#define MOK_MIN_BYTES 44u
+
 /* Whose contents words about a change need. */
 static bool needs_value(const struct boot_item *item)
 {
@@ -31,6 +34,9 @@ static bool needs_value(const struct boot_item *item)
 	case COMPONENT_SECURE_BOOT_DB:
 	case COMPONENT_SECURE_BOOT_DBX:
 		return true;
+	case COMPONENT_MOK_LIST:
+		/* Contents, not the name that stands in the log. */
+		return item->pcr == 14 && item->value.len > MOK_MIN_BYTES;
 	case COMPONENT_CMDLINE:
 	case COMPONENT_LOADER_COMMAND:
 		/* Others are their text. */

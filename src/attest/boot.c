@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attest/boot.h"
+#include "attest/efivar.h"
 #include "attest/eventlog_types.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -121,6 +122,52 @@ static int read_userspace(struct attest_hasher *hasher, struct rf_slice bytes, s
 	return rc;
 }
 
+/* ---- what shim measured ---- */
+
+/* In every bank that we can compute, so that no bank can be told another story. */
+static bool is_contents(struct attest_hasher *hasher, const struct boot_item *item,
+			struct rf_slice contents)
+{
+	uint8_t digest[ATTEST_MAX_DIGEST];
+	size_t same = 0;
+
+	for (size_t i = 0; i < item->digests_count; i++) {
+		const struct attest_digest *d = &item->digests[i];
+
+		if (attest_digest_size(d->alg) == 0)
+			continue;
+		if (attest_hash(hasher, d->alg, contents, (struct rf_slice){0}, digest) < 0 ||
+		    memcmp(digest, d->bytes, d->len) != 0)
+			return false;
+		same++;
+	}
+	return same > 0;
+}
+
+/* Shim's log entries hold names alone: the lists themselves come beside the log. */
+static void add_contents(struct attest_hasher *hasher, struct rf_slice shim, struct boot *out)
+{
+	struct evidence_variable variable;
+	size_t at = 0;
+
+	for (size_t n = 0; n < EVIDENCE_MAX_VARIABLES; n++) {
+		if (evidence_variable_next(shim, &at, &variable) != 1)
+			return;
+		for (size_t i = 0; i < out->count; i++) {
+			struct boot_item *item = &out->items[i];
+
+			if (item->component != COMPONENT_MOK_LIST || item->pcr != 14 ||
+			    !is_contents(hasher, item, variable.contents))
+				continue;
+			struct words w = words_into(item->text, sizeof(item->text));
+
+			item->value = variable.contents;
+			words_printf(&w, "%s: ", item->name);
+			(void)efivar_database_words(&w, item->value, NULL);
+		}
+	}
+}
+
 static int read_firmware(struct attest_hasher *hasher, struct rf_slice bytes, struct boot *out,
 			 struct rf_err *err)
 {
@@ -146,6 +193,16 @@ static int read_txt(struct attest_hasher *hasher, struct rf_slice bytes, struct 
 	return rc < 0 ? rf_wrap(err, rc, "TXT log") : 0;
 }
 
+struct boot_logs boot_logs_of(const struct evidence *evidence)
+{
+	const struct rf_slice *sections = evidence->sections;
+
+	return (struct boot_logs){.firmware = sections[EVIDENCE_BOOT_LOG],
+				  .txt = sections[EVIDENCE_TXT_LOG],
+				  .userspace = sections[EVIDENCE_USERSPACE],
+				  .shim = sections[EVIDENCE_SHIM]};
+}
+
 int boot_read(struct attest_hasher *hasher, const struct boot_logs *logs, struct boot *out,
 	      struct rf_err *err)
 {
@@ -156,6 +213,8 @@ int boot_read(struct attest_hasher *hasher, const struct boot_logs *logs, struct
 		return rf_fail(err, RF_E_MISSING, "there is no log of this boot");
 	if (logs->firmware.len)
 		rc = read_firmware(hasher, logs->firmware, out, err);
+	if (rc == 0 && logs->shim.len)
+		add_contents(hasher, logs->shim, out);
 	if (rc == 0 && logs->txt.len)
 		rc = read_txt(hasher, logs->txt, out, err);
 	if (rc == 0 && logs->userspace.len)

@@ -44,7 +44,11 @@ struct boot {
  * userspace log, pcr is USERSPACE_NO_PCR for what goes elsewhere, name the kind of record. */
 struct boot_logs {
 	struct rf_slice firmware, txt, userspace;
+	struct rf_slice shim; /* EVIDENCE_SHIM: contents for entries that carry none, taken where
+				 all digests of an entry are theirs; the rest is passed over */
 };
+/* The logs of a file of evidence. */
+struct boot_logs boot_logs_of(const struct evidence *evidence);
 int boot_read(struct attest_hasher *hasher, const struct boot_logs *logs, struct boot *out,
 	      struct rf_err *err) RF_MUST_CHECK;
 void boot_done(struct boot *boot);

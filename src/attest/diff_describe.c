@@ -206,6 +206,42 @@ static void describe_names(const struct part *part, struct reason *r, struct wor
 	add_presence(part, detail);
 }
 
+/* One list of machine owner's keys, as far as its contents came. */
+static bool add_mok_changes(const struct diff_change *change, struct words *detail)
+{
+	const char *name = item_of(change)->name;
+	RF_AUTOFREE struct sbdiff *diff = rf_alloc(1, sizeof(*diff));
+
+	if (!diff ||
+	    sbdiff_compare(sbdiff_list_of_name(name),
+			   change->was ? change->was->value : (struct rf_slice){0},
+			   change->now ? change->now->value : (struct rf_slice){0}, diff, NULL) < 0)
+		return false;
+	join(detail, "; ");
+	words_printf(detail, "%s: ", name);
+	sbdiff_words(detail, diff);
+	return true;
+}
+
+static void describe_mok(const struct part *part, struct reason *r, struct words *detail)
+{
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < part->count; i++) {
+		const struct boot_item *item = item_of(&part->changes[i]);
+
+		/* In PCR 7 shim tells which of them vouched. */
+		if (item->pcr == 14 && rf_starts(item->name, "MokList") &&
+		    strcmp(item->name, "MokListTrusted") != 0)
+			unknown += !add_mok_changes(&part->changes[i], detail);
+	}
+	describe_names(part, r, detail);
+	if (unknown)
+		words_printf(detail,
+			     "%swhich keys cannot be told: the evidence does not hold the %s",
+			     detail->len ? "; " : "", unknown == 1 ? "list" : "lists");
+}
+
 static void describe_firmware(const struct part *part, struct reason *r, struct words *detail)
 {
 	const struct diff_change *version = NULL;
@@ -415,7 +451,7 @@ static describe_fn *describer_of(enum eventlog_component role)
 		[COMPONENT_SECURE_BOOT_DB] = describe_database,
 		[COMPONENT_SECURE_BOOT_DBX] = describe_database,
 		[COMPONENT_SECURE_BOOT_STATE] = describe_secure_boot,
-		[COMPONENT_MOK_LIST] = describe_names,
+		[COMPONENT_MOK_LIST] = describe_mok,
 		[COMPONENT_SHIM_VARIABLE] = describe_shim,
 		[COMPONENT_DRTM] = describe_names,
 		[COMPONENT_EXIT_BOOT_SERVICES] = describe_exit,

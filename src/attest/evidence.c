@@ -29,6 +29,7 @@ static const char *const kind_names[] = {
 	[EVIDENCE_FILES] = "boot files",
 	[EVIDENCE_MODULES] = "modules",
 	[EVIDENCE_NONCE] = "nonce",
+	[EVIDENCE_SHIM] = "shim's variables",
 };
 
 const char *evidence_kind_name(uint32_t kind)
@@ -183,5 +184,36 @@ int evidence_pcrs_add(struct rf_buf *out, const struct attest_pcr_values *values
 			rf_buf_add(out, value->bytes, value->len);
 		}
 	}
+	return out->failed ? -ENOMEM : 0;
+}
+
+int evidence_variable_next(struct rf_slice in, size_t *at, struct evidence_variable *out)
+{
+	struct rf_reader r = rf_reader(in);
+
+	rf_read_bytes(&r, *at);
+	if (!rf_reader_left(&r))
+		return r.failed ? RF_E_TRUNCATED : 0;
+	struct evidence_variable variable = {.name = rf_read_bytes(&r, rf_read_u8(&r))};
+
+	variable.contents = rf_read_bytes(&r, rf_read_le32(&r));
+	if (r.failed)
+		return RF_E_TRUNCATED;
+	*at = r.pos;
+	*out = variable;
+	return 1;
+}
+
+int evidence_variable_add(struct rf_buf *out, const char *name, struct rf_slice contents)
+{
+	size_t len = strlen(name);
+
+	if (len > UINT8_MAX || contents.len > UINT32_MAX)
+		return RF_E_LIMIT;
+	rf_buf_add_byte(out, (uint8_t)len);
+	rf_buf_add(out, name, len);
+	for (unsigned int i = 0; i < 4; i++)
+		rf_buf_add_byte(out, (uint8_t)(contents.len >> (8 * i)));
+	rf_buf_add(out, contents.data, contents.len);
 	return out->failed ? -ENOMEM : 0;
 }

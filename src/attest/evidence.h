@@ -34,10 +34,15 @@ enum evidence_kind {
 	EVIDENCE_FILES = 13,
 	EVIDENCE_MODULES = 14, /* JSON: loaded modules (hints) */
 	EVIDENCE_NONCE = 15,   /* the nonce as the collector got it */
+	/* What shim measured and its log entries only name: u8 name length, name, u32 length,
+	   contents; repeated. Believed where a digest of the boot log is theirs. */
+	EVIDENCE_SHIM = 16,
+	EVIDENCE_KINDS
 };
 
 struct evidence {
-	struct rf_slice sections[16]; /* by kind; data NULL when absent; the first of its kind */
+	struct rf_slice sections[EVIDENCE_KINDS]; /* by kind; data NULL when absent; the first of
+						     its kind */
 	struct rf_slice ek_chain[8];
 	size_t ek_chain_count;
 };
@@ -57,5 +62,18 @@ int evidence_pcrs_parse(struct rf_slice in, struct attest_pcr_values *out,
 			struct rf_err *err) RF_MUST_CHECK;
 /* Writes that section. 0 or -ENOMEM. */
 int evidence_pcrs_add(struct rf_buf *out, const struct attest_pcr_values *values) RF_MUST_CHECK;
+
+#define EVIDENCE_MAX_VARIABLES 8u
+
+/* One variable of shim: "MokListRT", "MokListXRT". */
+struct evidence_variable {
+	struct rf_slice name, contents;
+};
+/* Walks EVIDENCE_SHIM; *at starts at 0. 1: a variable, 0: the end, RF_E_TRUNCATED: broken here. */
+int evidence_variable_next(struct rf_slice in, size_t *at,
+			   struct evidence_variable *out) RF_MUST_CHECK;
+/* Appends one to that section. 0, RF_E_LIMIT or -ENOMEM. */
+int evidence_variable_add(struct rf_buf *out, const char *name,
+			  struct rf_slice contents) RF_MUST_CHECK;
 
 #endif

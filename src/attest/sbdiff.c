@@ -97,6 +97,19 @@ static void set_done(struct set *set)
 	rf_free(set->entries);
 }
 
+/* Shim writes a hash of zeros where a list would be empty. */
+static bool is_placeholder(const struct efivar_signature *signature)
+{
+	static const uint8_t shim[] = {0x50, 0xab, 0x5d, 0x60, 0x46, 0xe0, 0x00, 0x43,
+				       0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23};
+	uint8_t bits = 0;
+
+	for (size_t i = 0; i < signature->data.len; i++)
+		bits |= signature->data.data[i];
+	return signature->kind == EFIVAR_SIGNATURE_SHA256 && bits == 0 &&
+	       rf_slice_equal(signature->owner, (struct rf_slice){shim, sizeof(shim)});
+}
+
 static int set_read(struct rf_slice value, struct set *out, struct rf_err *err)
 {
 	struct efivar_signatures at = efivar_signatures(value);
@@ -108,6 +121,8 @@ static int set_read(struct rf_slice value, struct set *out, struct rf_err *err)
 		return rf_fail(err, RF_E_LIMIT, "%zu bytes, %u are allowed", value.len,
 			       SBDIFF_MAX_BYTES);
 	while ((rc = efivar_signatures_next(&at, &signature, err)) == 1) {
+		if (is_placeholder(&signature))
+			continue;
 		if (out->count >= SBDIFF_MAX_ENTRIES)
 			return rf_fail(err, RF_E_LIMIT, "more than %u entries", SBDIFF_MAX_ENTRIES);
 		if (rf_grow((void **)&out->entries, &out->capacity, out->count + 1,

@@ -138,9 +138,7 @@ static void begin(struct verdict *out)
 /* A log of no bytes is no log: some clouds give one. */
 static int read_story(struct judge *j, struct rf_err *err)
 {
-	struct boot_logs logs = {.firmware = verdict_section(j, EVIDENCE_BOOT_LOG),
-				 .txt = verdict_section(j, EVIDENCE_TXT_LOG),
-				 .userspace = verdict_section(j, EVIDENCE_USERSPACE)};
+	struct boot_logs logs = boot_logs_of(&j->evidence);
 	struct rf_err why = {0};
 	int rc = boot_read(j->hasher, &logs, &j->out->boot, &why);
 

@@ -36,6 +36,10 @@ struct verdict_options {
 	/* This machine judges itself: values that the caller read from its TPM count without a
 	 * quote, where the evidence holds none. Never for what came from elsewhere. */
 	bool own_values;
+	/* An earlier boot of the host, believed in nothing: where the log does not explain a
+	 * register and there is no baseline, it says which event differs first. NULL: none. */
+	const struct boot *earlier;
+	const char *earlier_name;
 };
 
 enum verdict_pcr_state {

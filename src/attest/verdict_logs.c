@@ -342,10 +342,13 @@ static void say_unexplained(struct judge *j, uint32_t pcr, size_t bank, bool all
 	reason->now_digest = *value;
 	rf_format(reason->subject, sizeof(reason->subject), "%s (PCR %u)", reason_pcr_title(pcr),
 		  pcr);
-	rf_format(reason->detail, sizeof(reason->detail),
-		  "its %u events do not give the value that the TPM signed%s%s",
-		  j->out->pcrs[pcr].events, all ? "" : " in bank ",
-		  all ? "" : attest_alg_name(value->alg, name));
+	verdict_say_divergence(j, reason, value->alg);
+	if (!all) {
+		size_t len = strlen(reason->detail);
+
+		(void)rf_format(reason->detail + len, sizeof(reason->detail) - len, "; in bank %s",
+				attest_alg_name(value->alg, name));
+	}
 }
 
 static void say_no_log(struct judge *j, uint32_t pcr)

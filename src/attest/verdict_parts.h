@@ -72,6 +72,10 @@ bool verdict_say_ima(struct judge *j, const struct attest_pcr_values *values, in
 /* Judges the list once the values are proved. */
 int verdict_judge_ima(struct judge *j, struct rf_err *err) RF_MUST_CHECK;
 
+/* verdict_diverge.c: fills detail and event of a reason (pcr and now_digest are set) with the first
+ * event of the register that is not as expected, as far as that can be told. */
+void verdict_say_divergence(struct judge *j, struct reason *reason, uint16_t alg);
+
 /* verdict_logs.c: story against itself; banks and PCRs against the story; protections. */
 void verdict_judge_events(struct judge *j);
 int verdict_judge_pcrs(struct judge *j, struct rf_err *err) RF_MUST_CHECK;

@@ -42,6 +42,7 @@ enum cli_option_id {
 	OPT_PCR,
 	OPT_LIVE,
 	OPT_BASELINE,
+	OPT_EARLIER,
 	OPT_REMEMBER,
 	OPT_EK_ROOTS,
 	OPT_BY,

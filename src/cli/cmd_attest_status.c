@@ -234,8 +234,7 @@ static void check_log(const struct status *s, struct line *out)
 	else {
 		out->light = BAD;
 		rf_format(out->seen, sizeof(out->seen),
-			  "it does not explain all measurements (PCR %s)",
-			  text(s, "unexplained"));
+			  "it does not explain all measurements (PCR %s)", text(s, "unexplained"));
 		out->next =
 			"run ringfence attest explain --live; it says which part of the boot it is";
 	}

@@ -42,6 +42,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_PCR, "pcr", 0, "N", false, "this register alone, 0 to 23"},
 	{OPT_LIVE, "live", 0, NULL, false, "this machine as it is now"},
 	{OPT_BASELINE, "baseline", 0, "FILE", false, "what was approved"},
+	{OPT_EARLIER, "earlier", 0, "FILE", false,
+	 "evidence or boot log of an earlier boot: where a log is wrong, it shows from where on"},
 	{OPT_REMEMBER, "remember", 0, NULL, false,
 	 "keep the TPM's clock and counters, and refuse older evidence from then on"},
 	{OPT_EK_ROOTS, "ek-roots", 0, "DIR", false,
@@ -222,8 +224,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --nonce 6a09e667f3bcc908b2fb1366ea957d3e\n"
 	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --ek-roots /etc/ringfence/ek-roots\n"
 	 "ringfence attest verify web-3.rfe -o json",
-	 OPT_ALWAYS | OPT(BASELINE) | OPT(NONCE) | OPT(EK_ROOTS) | OPT(REMEMBER) | OPT(STATE_DIR) |
-		 OPT(OUTPUT) | OPT(ALL),
+	 OPT_ALWAYS | OPT(BASELINE) | OPT(EARLIER) | OPT(NONCE) | OPT(EK_ROOTS) | OPT(REMEMBER) |
+		 OPT(STATE_DIR) | OPT(OUTPUT) | OPT(ALL),
 	 1, 1, cmd_attest_verify},
 	{"attest explain", "[FILE]",
 	 "each register in words: what it stands for, what changed, why, what next",
@@ -233,8 +235,9 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest explain --live\n"
 	 "ringfence attest explain web-3.rfe --baseline web-3.yaml\n"
 	 "ringfence attest explain web-3.rfe --pcr 7",
-	 OPT_ALWAYS | OPT(LIVE) | OPT(PCR) | OPT(BASELINE) | OPT(NONCE) | OPT(EK_ROOTS) |
-		 OPT(REMEMBER) | OPT(TCTI) | OPT(AK) | OPT(STATE_DIR) | OPT(OUTPUT) | OPT(ALL),
+	 OPT_ALWAYS | OPT(LIVE) | OPT(PCR) | OPT(BASELINE) | OPT(EARLIER) | OPT(NONCE) |
+		 OPT(EK_ROOTS) | OPT(REMEMBER) | OPT(TCTI) | OPT(AK) | OPT(STATE_DIR) |
+		 OPT(OUTPUT) | OPT(ALL),
 	 0, 1, cmd_attest_explain},
 	{"attest log", "FILE",
 	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",

@@ -34,11 +34,8 @@ static int read_evidence(struct attest_hasher *hasher, struct story *out, struct
 
 	if (rc < 0)
 		return rc;
-	const struct rf_slice *sections = out->evidence.sections;
-	struct boot_logs logs = {.firmware = sections[EVIDENCE_BOOT_LOG],
-				 .txt = sections[EVIDENCE_TXT_LOG],
-				 .userspace = sections[EVIDENCE_USERSPACE]};
-	struct rf_slice ima = sections[EVIDENCE_IMA];
+	const struct boot_logs logs = boot_logs_of(&out->evidence);
+	struct rf_slice ima = out->evidence.sections[EVIDENCE_IMA];
 
 	rc = boot_read(hasher, &logs, &out->boot, err);
 	if (rc == 0 && ima.len > 2)

@@ -30,6 +30,7 @@
 
 void verdict_input_done(struct verdict_input *in)
 {
+	story_done(&in->earlier);
 	verdict_done(&in->verdict);
 	rf_buf_done(&in->evidence);
 	rf_buf_done(&in->memory);
@@ -247,10 +248,21 @@ static int read_memory(struct verdict_input *in, struct rf_err *err)
 	return 0;
 }
 
+/* Another boot to compare a log with: a file that holds none is a mistake. */
+static int read_earlier(const char *path, struct verdict_input *in, struct rf_err *err)
+{
+	int rc = story_read(in->hasher, path, &in->earlier, err);
+
+	if (rc == 0 && in->earlier.boot.count == 0)
+		rc = rf_fail(err, RF_E_MISSING, "--earlier %s: holds no boot log", path);
+	return rc;
+}
+
 static int read_parts(const struct cli_args *args, struct verdict_input *in, bool live,
 		      struct rf_err *err)
 {
 	const char *roots = cli_value(args, OPT_EK_ROOTS), *dir = cli_value(args, OPT_STATE_DIR);
+	const char *earlier = cli_value(args, OPT_EARLIER);
 	int rc = 0;
 
 	in->remember = live || cli_has(args, OPT_REMEMBER);
@@ -265,7 +277,9 @@ static int read_parts(const struct cli_args *args, struct verdict_input *in, boo
 		rc = read_memory(in, err);
 	if (rc == 0 && roots)
 		rc = read_roots(in, roots, err);
-	return rc == 0 ? attest_hasher_new(&in->hasher, err) : rc;
+	if (rc == 0)
+		rc = attest_hasher_new(&in->hasher, err);
+	return rc == 0 && earlier ? read_earlier(earlier, in, err) : rc;
 }
 
 static int lock_in(const struct cli_args *args, enum sandbox_profile profile,
@@ -376,6 +390,9 @@ static int judge_with(struct verdict_input *in, json_t *root, struct rf_err *err
 	const struct verdict_options options = {.nonce = {in->nonce, in->nonce_len},
 						.baseline = in->baseline,
 						.roots = in->roots,
+						.earlier =
+							in->earlier.path ? &in->earlier.boot : NULL,
+						.earlier_name = in->earlier.path,
 						.now_ms = common_now_ms(),
 						.before = &before};
 	int rc =

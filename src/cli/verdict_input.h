@@ -7,12 +7,14 @@
 #include "attest/ekcert.h"
 #include "attest/verdict.h"
 #include "cli/cli.h"
+#include "cli/story.h"
 
 /* Zero it before; verdict_input_done frees. */
 struct verdict_input {
 	struct attest_hasher *hasher;
 	struct rf_buf evidence;
 	struct baseline *baseline; /* NULL: none */
+	struct story earlier;	   /* --earlier; path NULL: none */
 	struct rf_buf *root_files; /* read before the program locks itself in ... */
 	size_t root_files_count;
 	struct ekcert_store *roots; /* ... and understood after; NULL: none given */

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "collect/boot.h"
 #include "collect/collect.h"
+#include "collect/evidence.h"
 #include "collect/pcrs.h"
 #include "collect/tpm_text.h"
 #include "collect/util.h"
@@ -108,6 +109,16 @@ static void add_logs(struct own *o)
 		    logs[i].kind == EVIDENCE_BOOT_LOG)
 			o->has_log = true;
 	}
+}
+
+static int add_shim(struct own *o)
+{
+	RF_AUTOBUF struct rf_buf section = {0};
+	int rc = evidence_shim(o->sys, &section);
+
+	return rc == 0 && section.len
+		       ? evidence_add(&o->evidence, EVIDENCE_SHIM, rf_buf_slice(&section))
+		       : rc;
 }
 
 static void add_ima(struct own *o)
@@ -316,7 +327,9 @@ int collect_attest_verdict(struct sys *sys, const struct collect_request *req,
 	if (rc == 0 && (o.has_tpm || !rf_equal(o.baseline_state, "none"))) {
 		add_logs(&o);
 		add_ima(&o);
-		rc = attest_hasher_new(&hasher, err);
+		rc = add_shim(&o);
+		if (rc == 0)
+			rc = attest_hasher_new(&hasher, err);
 		if (rc == 0)
 			rc = judge(&o, hasher, now_ms(sys), err);
 	}

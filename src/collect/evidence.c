@@ -305,6 +305,16 @@ static int add_logs(struct builder *b)
 	return rc;
 }
 
+static int add_shim(struct builder *b)
+{
+	RF_AUTOBUF struct rf_buf section = {0};
+	int rc = evidence_shim(b->sys, &section);
+
+	if (rc < 0)
+		return rf_fail(b->err, rc, "shim's variables");
+	return section.len ? add(b, EVIDENCE_SHIM, rf_buf_slice(&section)) : 0;
+}
+
 /* Read after the quote, so that it is at least as long as what was quoted. */
 static int add_ima(struct builder *b)
 {
@@ -367,6 +377,8 @@ static int collect(struct builder *b)
 		take_values(b);
 	if (rc == 0)
 		rc = add_logs(b);
+	if (rc == 0)
+		rc = add_shim(b);
 	if (rc == 0)
 		rc = add_ima(b);
 	if (rc == 0)

@@ -41,6 +41,10 @@ int evidence_ak_other(struct tpm *tpm, enum tpm_ak_kind kind, const char *state_
 int evidence_ek(struct tpm *tpm, enum tpm_ek_kind *out_kind, struct rf_buf *pub,
 		struct rf_buf *cert, struct rf_err *err) RF_MUST_CHECK;
 
+/* EVIDENCE_SHIM: the lists of machine owner's keys, as shim left them for the system. Nothing where
+ * there are none. 0 or -ENOMEM. */
+int evidence_shim(struct sys *sys, struct rf_buf *section) RF_MUST_CHECK;
+
 struct json_t;
 /* EVIDENCE_FILES: what lies below /boot and on the EFI partition, as a JSON array. NULL when memory
  * is short. */

@@ -66,7 +66,7 @@ static const struct {
 	{"nothing", B(""), RF_E_SYNTAX, "RFEVID1"},
 	{"other magic", B("RFEVID2\n"), RF_E_SYNTAX, "RFEVID1"},
 	{"kind 0", B("RFEVID1\n\0\0\0\0\0\0\0\0"), RF_E_UNSUPPORTED, "kind 0"},
-	{"kind 16", B("RFEVID1\n\x10\0\0\0\0\0\0\0"), RF_E_UNSUPPORTED, "kind 16"},
+	{"kind 17", B("RFEVID1\n\x11\0\0\0\0\0\0\0"), RF_E_UNSUPPORTED, "kind 17"},
 	{"kind that wraps", B("RFEVID1\n\1\0\0\x80\0\0\0\0"), RF_E_UNSUPPORTED, "kind 2147483649"},
 	{"twice", B("RFEVID1\n\2\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0"), RF_E_DUPLICATE,
 	 "at byte 16: quote twice"},
@@ -200,11 +200,49 @@ static void at_most_eight_banks(void **state)
 static void every_kind_has_a_name(void **state)
 {
 	(void)state;
-	for (uint32_t kind = EVIDENCE_META; kind <= EVIDENCE_NONCE; kind++)
+	for (uint32_t kind = EVIDENCE_META; kind < EVIDENCE_KINDS; kind++)
 		assert_non_null(evidence_kind_name(kind));
 	assert_null(evidence_kind_name(0));
-	assert_null(evidence_kind_name(16));
+	assert_null(evidence_kind_name(EVIDENCE_KINDS));
 	assert_null(evidence_kind_name(UINT32_MAX));
+}
+
+static void shims_variables_are_walked(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		int rc;
+	} broken[] = {
+		{"\5Mok", 4, RF_E_TRUNCATED},
+		{"\3Mok\1\0\0", 7, RF_E_TRUNCATED},
+		{"\3Mok\2\0\0\0x", 9, RF_E_TRUNCATED},
+		{"\3Mok\xff\xff\xff\xffx", 9, RF_E_TRUNCATED},
+		{"", 0, 0},
+	};
+	RF_AUTOBUF struct rf_buf section = {0};
+	struct evidence_variable variable = {0};
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(evidence_variable_add(&section, "MokListRT", rf_slice_text("abc")), 0);
+	assert_int_equal(evidence_variable_add(&section, "X", (struct rf_slice){0}), 0);
+	assert_int_equal(evidence_variable_next(rf_buf_slice(&section), &at, &variable), 1);
+	assert_true(rf_slice_equal(variable.name, rf_slice_text("MokListRT")));
+	assert_true(rf_slice_equal(variable.contents, rf_slice_text("abc")));
+	assert_int_equal(evidence_variable_next(rf_buf_slice(&section), &at, &variable), 1);
+	assert_int_equal(variable.contents.len, 0);
+	assert_int_equal(evidence_variable_next(rf_buf_slice(&section), &at, &variable), 0);
+	for (size_t i = 0; i < RF_COUNT(broken); i++) {
+		struct rf_slice in = {(const uint8_t *)broken[i].bytes, broken[i].len};
+
+		at = 0;
+		assert_int_equal(evidence_variable_next(in, &at, &variable), broken[i].rc);
+		assert_int_equal(at, 0);
+	}
+	at = 1000;
+	assert_int_equal(evidence_variable_next(rf_buf_slice(&section), &at, &variable),
+			 RF_E_TRUNCATED);
 }
 
 int main(void)
@@ -219,6 +257,7 @@ int main(void)
 		cmocka_unit_test(pcrs_refuse),
 		cmocka_unit_test(at_most_eight_banks),
 		cmocka_unit_test(every_kind_has_a_name),
+		cmocka_unit_test(shims_variables_are_walked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,11 +186,42 @@ static void modules_come_as_facts_have_them(void **state)
 	json_decref(modules);
 }
 
+/* The table that shim leaves for the kernel goes first: variables may be cut. */
+static void shims_lists_come_with_it(void **state)
+{
+	static const char guid[] = "-605dab50-e046-4300-abb6-3dd810dd8b23";
+	struct evidence_variable variable;
+	char path[160];
+	size_t at = 0;
+
+	(void)state;
+	collect();
+	assert_null(evidence.sections[EVIDENCE_SHIM].data);
+	rf_format(path, sizeof(path), "/sys/firmware/efi/efivars/MokListRT%s", guid);
+	host_file(&host, path, "\6\1\1\1cut");
+	rf_format(path, sizeof(path), "/sys/firmware/efi/efivars/MokListXRT%s", guid);
+	host_file(&host, path, "\6\1\1\1forbidden");
+	host_file(&host, "/sys/firmware/efi/mok-variables/MokListRT", "whole list");
+	collect();
+	assert_int_equal(evidence_variable_next(evidence.sections[EVIDENCE_SHIM], &at, &variable),
+			 1);
+	assert_true(rf_slice_equal(variable.name, rf_slice_text("MokListRT")));
+	assert_true(rf_slice_equal(variable.contents, rf_slice_text("whole list")));
+	assert_int_equal(evidence_variable_next(evidence.sections[EVIDENCE_SHIM], &at, &variable),
+			 1);
+	assert_true(rf_slice_equal(variable.contents, rf_slice_text("forbidden")));
+	assert_int_equal(evidence_variable_next(evidence.sections[EVIDENCE_SHIM], &at, &variable),
+			 0);
+	assert_string_equal(json_string_value(json_object_get(section_json(EVIDENCE_META), "boot")),
+			    "uefi");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_empty_host_says_what_is_missing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(shims_lists_come_with_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(logs_come_as_they_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(newer_kernels_name_the_list_by_its_bank, setup,
 						teardown),
