@@ -163,7 +163,8 @@ static void add_contents(struct attest_hasher *hasher, struct rf_slice shim, str
 
 			item->value = variable.contents;
 			words_printf(&w, "%s: ", item->name);
-			(void)efivar_database_words(&w, item->value, NULL);
+			if (efivar_database_words(&w, item->value, NULL) < 0)
+				words_add(&w, ", broken from there on");
 		}
 	}
 }
