@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -17,6 +18,9 @@
 void isolate_input_done(struct isolate_input *input)
 {
 	policy_result_done(&input->result);
+	cpu_result_done(&input->cpu);
+	policy_notes_done(&input->notes);
+	policy_host_done(&input->host);
 	policy_nics_done(&input->nics);
 	memory_result_done(&input->memory_result);
 	memory_input_done(&input->memory);
@@ -67,6 +71,16 @@ static int memory_read(struct fact_store *store, struct memory_input *out, struc
 	return rc;
 }
 
+/* Everything besides the network. */
+static int limits_resolve(struct isolate_input *in, struct rf_err *err)
+{
+	time_t now = time(NULL);
+	struct tm local = {0};
+
+	localtime_r(&now, &local);
+	return cpu_resolve(in->policy, &in->host, &local, &in->cpu, &in->notes, err);
+}
+
 int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
 		       struct isolate_input *out, struct rf_err *err)
 {
@@ -86,9 +100,12 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 	if (!rc)
 		rc = policy_nics_load(store, &out->nics, err);
 	if (!rc)
+		rc = policy_host_load(store, &out->host, err);
+	if (!rc)
 		taps_check(&out->nics);
 	if (!rc)
 		rc = memory_read(store, &out->memory, err);
+	tzset();
 	if (!rc && lock_in)
 		rc = common_lock_in(args, err);
 	if (!rc)
@@ -96,7 +113,16 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 	if (!rc)
 		rc = policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
 				    err);
-	return rc ? rc : memory_resolve(out->policy, &out->memory, &out->memory_result, err);
+	if (!rc)
+		rc = memory_resolve(out->policy, &out->memory, &out->memory_result, err);
+	return rc ? rc : limits_resolve(out, err);
+}
+
+int isolate_limits_want(struct isolate_input *in, struct isolate_wants *wants, struct rf_err *err)
+{
+	int rc = memory_wants_add(in->policy, &in->memory, &in->memory_result, wants, err);
+
+	return rc ? rc : cpu_wants_add(&in->cpu, &in->host, wants, err);
 }
 
 static void visible(FILE *out, const char *text)
@@ -151,9 +177,24 @@ void isolate_memory_notes_show(FILE *out, const struct memory_result *result, bo
 		fprintf(out, "%zu notes about memory (-a shows them).\n", hidden);
 }
 
+void isolate_notes_show(FILE *out, const struct policy_notes *notes, bool quiet)
+{
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct policy_note *note = &notes->items[i];
+
+		if (quiet && !note->conflict)
+			continue;
+		fputs(note->conflict ? "Conflict: " : "Note: ", out);
+		visible(out, note->vm[0] ? note->vm : "this host");
+		fprintf(out, " %s: ", note->part);
+		visible(out, note->text);
+		fputs("\n", out);
+	}
+}
+
 static int refuse_half(const struct isolate_input *in, const struct changing *c, struct rf_err *err)
 {
-	size_t conflicts = in->result.conflicts + in->memory_result.conflicts;
+	size_t conflicts = in->result.conflicts + in->memory_result.conflicts + in->notes.conflicts;
 
 	if (conflicts)
 		return rf_fail(
@@ -183,18 +224,20 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 	if (!rc)
 		rc = isolate_wants_make(in.policy, &in.result, in.live, &wants, err);
 	if (!rc)
-		rc = memory_wants_add(in.policy, &in.memory, &in.memory_result, &wants, err);
+		rc = isolate_limits_want(&in, &wants, err);
 	if (!rc)
 		rc = changing_plan(&c, wants.items, wants.count, "this host", err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, cli_has(args, OPT_ALL));
 		isolate_memory_notes_show(stderr, &in.memory_result, cli_has(args, OPT_ALL));
+		isolate_notes_show(stderr, &in.notes, cli_has(args, OPT_QUIET));
 		rc = apply ? refuse_half(&in, &c, err) : 0;
 	}
 	if (!rc)
 		rc = changing_show_and_apply(args, &c, &none, apply, err);
 	if (rc == 0 && !apply &&
-	    (in.result.conflicts || in.memory_result.conflicts || c.plan.refusals_count))
+	    (in.result.conflicts || in.memory_result.conflicts || in.notes.conflicts ||
+	     c.plan.refusals_count))
 		rc = CLI_FINDINGS;
 	isolate_wants_done(&wants);
 	isolate_input_done(&in);

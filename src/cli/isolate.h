@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "isolate/memory.h"
+#include "isolate/cpu.h"
 #include "isolate/verbs.h"
 
 #define ISOLATE_POLICY "/etc/ringfence/isolate.yaml"
@@ -16,7 +17,10 @@ struct isolate_input {
 	struct policy_result result;
 	struct memory_input memory;
 	struct memory_result memory_result;
-	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
+	struct policy_host host;
+	struct cpu_result cpu;
+	struct policy_notes notes; /* of processor, memory and disk */
+	struct guard_zone *live;   /* GUARD_ZONES rows; those of a new guard where none is loaded */
 };
 
 /* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, and resolves the one over the other.
@@ -25,8 +29,13 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);
 
+/* Appends the wants of processor, memory and disk. */
+int isolate_limits_want(struct isolate_input *input, struct isolate_wants *wants,
+			struct rf_err *err) RF_MUST_CHECK;
 /* Prints what gets no port, and why: conflicts always, the rest with all. */
 void isolate_left_show(FILE *out, const struct policy_result *result, bool all);
+/* Prints the notes: conflicts always, the rest unless quiet. */
+void isolate_notes_show(FILE *out, const struct policy_notes *notes, bool quiet);
 
 /* Prints what of the memory cannot be had, and why: conflicts always, the rest with all. */
 void isolate_memory_notes_show(FILE *out, const struct memory_result *result, bool all);

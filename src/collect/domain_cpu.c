@@ -171,6 +171,7 @@ void domain_read_cpu(struct domain_facts *f)
 	read_features(f, cpu);
 	vm->cpu_shares = domain_number(f, xml_text(tune, "shares"), 0, "cpu_shares");
 	vm->cpu_quota = domain_number(f, xml_text(tune, "quota"), 0, "cpu_quota");
+	vm->iothreads = domain_number(f, xml_text(f->xml, "iothreads"), 0, "iothreads");
 	vm->emulator_pinned = FACT_BOOL(xml_child(tune, "emulatorpin"));
 	vm->pmu = on_off(xml_attr_text(xml_at(f->xml, "features/pmu"), "state"));
 	read_pinning(f, tune);

@@ -172,13 +172,14 @@ static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_e
 
 struct profile_map {
 	const char *based_on;
-	const struct yaml_node *network, *memory, *vmx;
+	const struct yaml_node *network, *cpu, *memory, *vmx;
 };
 static const struct yaml_field profile_fields[] = {
 	{"based-on", YAML_T_TEXT, offsetof(struct profile_map, based_on), true},
 	{"network", YAML_T_MAP, offsetof(struct profile_map, network), false},
 	{"vmx", YAML_T_MAP, offsetof(struct profile_map, vmx), false},
 	{"memory", YAML_T_MAP, offsetof(struct profile_map, memory), false},
+	{"cpu", YAML_T_MAP, offsetof(struct profile_map, cpu), false},
 };
 
 static int profile_read(struct policy *p, const struct yaml_node *node, struct rf_err *err)
@@ -192,7 +193,7 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 			 ? yaml_bind(&p->doc, node, profile_fields, RF_COUNT(profile_fields), &map,
 				     err)
 			 : yaml_fail(&p->doc, node, err,
-				     "a profile is a map of based-on, network and memory");
+				     "a profile is a map of based-on, network, cpu and memory");
 
 	if (rc < 0)
 		return rc;
@@ -213,6 +214,9 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 		rc = vmx_words_merge(&p->doc, map.vmx, "memory", &p->texts, &map.memory, err);
 	if (rc == 0 && map.memory)
 		rc = memory_profile_read(&p->doc, map.memory, &profile->memory, err);
+	rc = vmx_words_merge(&p->doc, map.vmx, "cpu", &p->texts, &map.cpu, err);
+	if (rc == 0 && map.cpu)
+		rc = policy_cpu_read(&p->doc, map.cpu, &profile->cpu, err);
 	p->profiles_count += rc == 0;
 	return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "base/yaml.h"
 #include "isolate/memory.h"
+#include "isolate/cpu.h"
 #include "isolate/policy.h"
 
 enum ip_source {
@@ -24,6 +25,7 @@ struct policy_profile {
 	uint64_t vlans[64];
 	struct shape_limit rate_in, rate_out; /* to the VM, from the VM */
 	struct memory_profile memory;
+	struct policy_cpu cpu;
 };
 
 struct policy_zone {
@@ -70,6 +72,9 @@ extern const size_t policy_builtin_count;
 /* Reads the network part of a profile over what it is based on. */
 int policy_network_read(const struct yaml_doc *doc, const struct yaml_node *network,
 			struct policy_profile *profile, struct rf_err *err) RF_MUST_CHECK;
+/* The same for its processor part. */
+int policy_cpu_read(const struct yaml_doc *doc, const struct yaml_node *map, struct policy_cpu *cpu,
+		    struct rf_err *err) RF_MUST_CHECK;
 /* By name; NULL: no such zone. */
 const struct policy_zone *policy_zone_find(const struct policy *policy, const char *name);
 /* A port by this profile: no MAC and IP addresses yet. */

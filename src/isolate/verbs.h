@@ -8,6 +8,7 @@
 
 #include "change/plan.h"
 #include "isolate/policy.h"
+#include "isolate/tune.h"
 
 extern const struct verb_table isolate_verbs;
 
@@ -36,6 +37,17 @@ struct isolate_wants {
  * has not, and each port. live: GUARD_ZONES rows as they are. Free with isolate_wants_done. */
 int isolate_wants_make(const struct policy *policy, const struct policy_result *result,
 		       const struct guard_zone *live, struct isolate_wants *out,
+		       struct rf_err *err) RF_MUST_CHECK;
+/* A setting of a VM that should be so. */
+struct tune_want {
+	const char *vm;
+	enum virt_layer layer;
+	const char *row, *item;	 /* item NULL where the row has none */
+	const char *value;	 /* NULL: unset, in a definition */
+	const char *explanation; /* stays until the wants are done */
+};
+/* Appends one. RF_E_SYNTAX, RF_E_LIMIT for a name or value that no row takes. */
+int isolate_wants_tune(struct isolate_wants *wants, const struct tune_want *what,
 		       struct rf_err *err) RF_MUST_CHECK;
 void isolate_wants_done(struct isolate_wants *wants);
 

@@ -19,6 +19,12 @@ static const struct vmx_pair pshare[] = {{"FALSE", "off"}, {NULL, NULL}};
 static const struct vmx_pair memctl[] = {{"0", "forbidden"}, {NULL, NULL}};
 static const struct vmx_pair mem_shares[] = {
 	{"low", "0"}, {"normal", "33"}, {"high", "66"}, {NULL, NULL}};
+static const struct vmx_pair shares[] = {
+	{"low", "low"}, {"normal", "normal"}, {"high", "high"}, {NULL, NULL}};
+static const struct vmx_pair no_limit[] = {{"-1", "-1"}, {NULL, NULL}};
+static const struct vmx_pair everywhere[] = {{"all", "all"}, {NULL, NULL}};
+static const struct vmx_pair sharing[] = {
+	{"any", "any"}, {"internal", "internal"}, {"none", "none"}, {NULL, NULL}};
 
 const struct vmx_word vmx_words[] = {
 	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, false, NULL},
@@ -31,6 +37,12 @@ const struct vmx_word vmx_words[] = {
 	 "it rules which addresses a person may give a card; a profile binds the one it has"},
 	{"ethernet#.filter#.name", NULL, NULL, NULL, NULL, false,
 	 "a filter is a program of its own on ESX"},
+	{"sched.cpu.shares", NULL, "cpu", "shares", shares, true, NULL},
+	{"sched.cpu.min", NULL, "cpu", "floor-mhz", no_limit, true,
+	 "kept by admission and by weights: Linux reserves no processor time"},
+	{"sched.cpu.max", NULL, "cpu", "cap-mhz", no_limit, true, NULL},
+	{"sched.cpu.affinity", NULL, "cpu", "affinity", everywhere, true, NULL},
+	{"sched.cpu.htsharing", NULL, "cpu", "ht-sharing", sharing, false, NULL},
 	{"ethernet#.shares", NULL, NULL, NULL, NULL, false, BANDWIDTH},
 	{"ethernet#.limit", NULL, NULL, NULL, NULL, false, BANDWIDTH},
 	{"ethernet#.reservation", NULL, NULL, NULL, NULL, false, BANDWIDTH},
@@ -86,9 +98,10 @@ const struct vmx_word *vmx_word_find(const char *key)
 	return NULL;
 }
 
+/* Or several: "0,2-3". What they may be is the business of the block's reader. */
 static bool is_number(const char *text)
 {
-	size_t len = strspn(text, "0123456789");
+	size_t len = text[0] == '-' ? 0 : strspn(text, "0123456789,-");
 
 	return len > 0 && len <= 18 && text[len] == '\0';
 }

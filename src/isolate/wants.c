@@ -33,6 +33,24 @@ static int want_add(struct isolate_wants *w, const char *verb, const char *targe
 	return 0;
 }
 
+int isolate_wants_tune(struct isolate_wants *w, const struct tune_want *what, struct rf_err *err)
+{
+	struct want want = {.explanation = what->explanation, .origin = "isolate"};
+	char target[512];
+	int rc = tune_target(target, what->vm, what->layer, what->row, what->item);
+
+	if (!rc)
+		rc = change_spec_set(&want.spec, "vm-tune", target, NULL, what->value, err);
+	if (rc < 0)
+		return rf_fail(err, rc, "%.60s: %s cannot be named", what->vm, what->row);
+	if (!what->explanation ||
+	    rf_grow((void **)&w->items, &w->capacity, w->count + 1, sizeof(*w->items)) < 0)
+		return rf_fail(err, -ENOMEM, "no memory");
+	rf_copy(want.spec.op, sizeof(want.spec.op), what->value ? "set" : "remove");
+	w->items[w->count++] = want;
+	return 0;
+}
+
 static int zone_want(struct isolate_wants *w, const struct policy *policy, uint32_t zone,
 		     const struct guard_zone *row)
 {

@@ -163,6 +163,18 @@ CREATE TABLE cpu_vuln (
 	PRIMARY KEY (host, name)
 );
 
+-- Logical CPUs that are online, and what they share (/sys/devices/system/cpu).
+CREATE TABLE host_cpu (
+	host TEXT NOT NULL, -- the host
+	cpu INTEGER NOT NULL, -- number of the logical CPU
+	siblings TEXT, -- CPUs of the same core, itself among them, as a list: 0,4; its own number alone without SMT
+	package INTEGER, -- number of the socket
+	node INTEGER, -- number of the NUMA cell; 0 when the kernel has no cells
+	base_khz INTEGER, -- nominal frequency; 0 when the machine does not tell
+	source TEXT, -- topology directory
+	PRIMARY KEY (host, cpu)
+);
+
 -- Page sharing between VMs (/sys/kernel/mm/ksm).
 CREATE TABLE ksm (
 	host TEXT NOT NULL, -- the host
@@ -862,6 +874,7 @@ CREATE TABLE vm (
 	cpu_pinned INTEGER, -- number of vCPUs with a vcpupin or cpuset
 	cpu_set TEXT, -- host CPUs of all vcpupin and cpuset, joined as a list; ''
 	emulator_pinned INTEGER, -- 1 with emulatorpin
+	iothreads INTEGER, -- number of I/O threads; 0 when unset
 	pmu INTEGER, -- 1 when the performance counters are given to the VM, 0 when refused; NULL when unset
 	ht_sharing TEXT, -- tag or sched.cpu.htsharing: any, internal, none; '' when unset
 	memory_bytes INTEGER, -- maximum memory

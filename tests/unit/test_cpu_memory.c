@@ -64,6 +64,43 @@ static void an_old_kernel_gives_a_gap(void **state)
 	host_done(&h);
 }
 
+#define CPUS "/sys/devices/system/cpu"
+
+static void topology_is_read(void **state)
+{
+	static const struct ask asks[] = {
+		{"SELECT count(*) FROM host_cpu", "3"},
+		{"SELECT siblings||' '||package||' '||node||' '||base_khz FROM host_cpu WHERE "
+		 "cpu=0",
+		 "0,2 0 1 2500000"},
+		{"SELECT siblings||' '||package||' '||node||' '||base_khz FROM host_cpu WHERE "
+		 "cpu=1",
+		 "1 1 0 0"},
+		/* Not one of its own siblings, and a text that is no list. */
+		{"SELECT count(*) FROM fact_gap WHERE tbl='host_cpu' AND key IN ('3', '4')", "2"},
+	};
+	struct test_host h;
+
+	(void)state;
+	host_make(&h);
+	host_collect(&h, collect_cpu);
+	assert_fact(&h, "SELECT count(*) FROM host_cpu", "0");
+	assert_fact(&h, "SELECT count(*) FROM fact_gap WHERE tbl='host_cpu' AND key=''", "1");
+	host_file(&h, CPUS "/online", "0-4\n");
+	host_file(&h, CPUS "/cpu0/topology/thread_siblings_list", "0,2\n");
+	host_file(&h, CPUS "/cpu0/topology/physical_package_id", "0\n");
+	host_file(&h, CPUS "/cpu0/cpufreq/base_frequency", "2500000\n");
+	host_folder(&h, CPUS "/cpu0/node1");
+	host_file(&h, CPUS "/cpu1/topology/thread_siblings_list", "1\n");
+	host_file(&h, CPUS "/cpu1/topology/physical_package_id", "1\n");
+	host_file(&h, CPUS "/cpu2/topology/thread_siblings_list", "0,2\n");
+	host_file(&h, CPUS "/cpu3/topology/thread_siblings_list", "1\n");
+	host_file(&h, CPUS "/cpu4/topology/thread_siblings_list", "4-\n");
+	host_collect(&h, collect_cpu);
+	ask_all(&h, asks);
+	host_done(&h);
+}
+
 static void page_sharing_is_read(void **state)
 {
 	static const char *const files[][2] = {{"run", "1\n"},
@@ -150,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernels_words_are_sorted),
 		cmocka_unit_test(an_old_kernel_gives_a_gap),
+		cmocka_unit_test(topology_is_read),
 		cmocka_unit_test(page_sharing_is_read),
 		cmocka_unit_test(a_broken_ksm_file_is_a_gap),
 		cmocka_unit_test(swap_areas_are_listed),

@@ -74,7 +74,7 @@ static void the_table_is_sound(void **state)
 		assert_int_equal(vmx_word_to_policy(w, "1234", there), 0);
 		assert_int_equal(vmx_word_from_policy(w, there, back), 0);
 		assert_string_equal(back, "1234");
-		assert_int_equal(vmx_word_to_policy(w, "-1", there), RF_E_SYNTAX);
+		assert_int_equal(vmx_word_to_policy(w, "1.5", there), RF_E_SYNTAX);
 		assert_int_equal(vmx_word_to_policy(w, "1234567890123456789", there), RF_E_SYNTAX);
 	}
 }
