@@ -214,7 +214,8 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 		rc = vmx_words_merge(&p->doc, map.vmx, "memory", &p->texts, &map.memory, err);
 	if (rc == 0 && map.memory)
 		rc = memory_profile_read(&p->doc, map.memory, &profile->memory, err);
-	rc = vmx_words_merge(&p->doc, map.vmx, "cpu", &p->texts, &map.cpu, err);
+	if (rc == 0)
+		rc = vmx_words_merge(&p->doc, map.vmx, "cpu", &p->texts, &map.cpu, err);
 	if (rc == 0 && map.cpu)
 		rc = policy_cpu_read(&p->doc, map.cpu, &profile->cpu, err);
 	p->profiles_count += rc == 0;
