@@ -70,6 +70,7 @@ enum cli_option_id {
 	OPT_HONEYWALL,
 	OPT_POLICY,
 	OPT_RECORD_MAX,
+	OPT_ACTIVE,
 	OPT_COUNT
 };
 

@@ -21,6 +21,8 @@ void isolate_input_done(struct isolate_input *input)
 	cpu_result_done(&input->cpu);
 	policy_notes_done(&input->notes);
 	policy_host_done(&input->host);
+	disk_input_done(&input->disks);
+	isolate_promises_done(&input->promises);
 	policy_nics_done(&input->nics);
 	memory_result_done(&input->memory_result);
 	memory_input_done(&input->memory);
@@ -102,6 +104,8 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 	if (!rc)
 		rc = policy_host_load(store, &out->host, err);
 	if (!rc)
+		rc = disk_input_load(store, &out->disks, err);
+	if (!rc)
 		taps_check(&out->nics);
 	if (!rc)
 		rc = memory_read(store, &out->memory, err);
@@ -110,6 +114,9 @@ int isolate_input_read(const struct cli_args *args, const char *file, bool lock_
 		rc = common_lock_in(args, err);
 	if (!rc)
 		rc = policy_parse(rf_buf_slice(&yaml), name, &out->policy, err);
+	/* Whoever locks in makes a plan; promises are for verify alone. */
+	if (!rc && !lock_in)
+		rc = disk_promises_add(out->policy, &out->disks, store, &out->promises, err);
 	if (!rc)
 		rc = policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
 				    err);
@@ -225,6 +232,8 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 		rc = isolate_wants_make(in.policy, &in.result, in.live, &wants, err);
 	if (!rc)
 		rc = isolate_limits_want(&in, &wants, err);
+	if (!rc)
+		rc = disk_wants_add(in.policy, &in.disks, &wants, err);
 	if (!rc)
 		rc = changing_plan(&c, wants.items, wants.count, "this host", err);
 	if (!rc) {

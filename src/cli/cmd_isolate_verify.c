@@ -33,9 +33,10 @@ static int guard_here(struct guard **out, struct rf_err *err)
 
 struct verify {
 	struct guard *guard;
-	bool all, json;
+	bool all, json, active;
 	json_t *ports; /* with -o json */
 	size_t ports_count, failed_count;
+	struct isolate_promises promises; /* of rates and disks */
 };
 
 /* One port: what the policy wants of it (NULL: no policy was given), and what there is. */
@@ -66,6 +67,11 @@ static void subject_ask(struct verify *v, struct subject *s)
 	struct rf_err why = {0};
 
 	s->ifindex = s->ifindex ? s->ifindex : if_nametoindex(s->name);
+	if (!v->guard) {
+		rf_copy(s->problem, sizeof(s->problem),
+			"no guard is loaded (ringfence isolate apply loads it)");
+		return;
+	}
 	if (!s->ifindex || guard_port_get(v->guard, s->ifindex, &live) < 0) {
 		rf_copy(s->problem, sizeof(s->problem),
 			s->ifindex ? "no guard hangs on it" : "there is no such link");
@@ -137,8 +143,10 @@ static int subject_json(struct verify *v, const struct subject *s)
 	return 0;
 }
 
-static int subject_verify(struct verify *v, const struct policy_port *wanted, uint32_t ifindex)
+static int subject_verify(struct verify *v, const struct policy_port *wanted, uint32_t ifindex,
+			  struct rf_err *err)
 {
+	int rc;
 	char name[IF_NAMESIZE] = "";
 	struct subject s = {.wanted = wanted, .ifindex = ifindex};
 
@@ -149,6 +157,9 @@ static int subject_verify(struct verify *v, const struct policy_port *wanted, ui
 	subject_ask(v, &s);
 	v->ports_count++;
 	v->failed_count += subject_fails(&s);
+	rc = isolate_shape_promises(s.name, wanted, v->active, &v->promises, err);
+	if (rc < 0)
+		return rc;
 	if (v->json)
 		return subject_json(v, &s);
 	subject_print(v, &s);
@@ -156,7 +167,7 @@ static int subject_verify(struct verify *v, const struct policy_port *wanted, ui
 }
 
 /* Without a policy: every port that has a guard keeps what its configuration promises. */
-static int guarded_verify(struct verify *v)
+static int guarded_verify(struct verify *v, struct rf_err *err)
 {
 	RF_AUTOFREE uint32_t *links = rf_alloc(GUARD_SLOTS, sizeof(*links));
 	size_t count = links ? guard_ports(v->guard, links, GUARD_SLOTS) : 0;
@@ -166,7 +177,7 @@ static int guarded_verify(struct verify *v)
 		struct guard_port port;
 
 		if (guard_port_get(v->guard, links[i], &port) == 0 && port.role == GUARD_ROLE_VM)
-			rc = subject_verify(v, NULL, links[i]);
+			rc = subject_verify(v, NULL, links[i], err);
 	}
 	return rc;
 }
@@ -198,7 +209,9 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 	if (!rc)
 		zones_verify(v, &in, wanted);
 	for (size_t i = 0; rc == 0 && i < in.result.ports_count; i++)
-		rc = subject_verify(v, &in.result.ports[i], 0);
+		rc = subject_verify(v, &in.result.ports[i], 0, err);
+	for (size_t i = 0; rc == 0 && i < in.promises.count; i++)
+		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, v->all);
 		v->failed_count += in.result.conflicts;
@@ -207,14 +220,42 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 	return rc;
 }
 
+static json_t *answer_json(enum promise_answer answer)
+{
+	return answer == PROMISE_NOT_ASKED ? json_null() : json_boolean(answer == PROMISE_YES);
+}
+
+/* NULL: no memory. */
+static json_t *promises_json(const struct isolate_promises *promises)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < promises->count; i++) {
+		const struct isolate_promise *p = &promises->items[i];
+		json_t *row =
+			json_pack("{s:s,s:s,s:o,s:o,s:o,s:s}", "subject", p->subject, "promise",
+				  p->what, "configured", answer_json(p->configured), "enforced",
+				  answer_json(p->enforced), "proven", answer_json(p->proven),
+				  "evidence", p->evidence);
+
+		if (json_array_append_new(list, row) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static int verify_print(struct verify *v)
 {
+	v->failed_count += isolate_promises_failed(&v->promises);
 	if (!v->json) {
+		isolate_promises_show(stdout, &v->promises, v->all);
 		printf("%zu ports, %zu not as promised.\n", v->ports_count, v->failed_count);
 		return 0;
 	}
-	json_t *out =
-		json_pack("{s:I,s:O}", "failed", (json_int_t)v->failed_count, "ports", v->ports);
+	json_t *out = json_pack("{s:I,s:O,s:o}", "failed", (json_int_t)v->failed_count, "ports",
+				v->ports, "promises", promises_json(&v->promises));
 	int rc = out && json_dumpf(out, stdout, JSON_INDENT(1)) == 0 ? 0 : -ENOMEM;
 
 	json_decref(out);
@@ -225,22 +266,28 @@ static int verify_print(struct verify *v)
 int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 {
 	const char *output = cli_value(args, OPT_OUTPUT);
-	struct verify v = {.all = cli_has(args, OPT_ALL), .json = rf_equal(output, "json")};
+	struct verify v = {.all = cli_has(args, OPT_ALL),
+			   .json = rf_equal(output, "json"),
+			   .active = cli_has(args, OPT_ACTIVE)};
 
 	if (output && !v.json && strcmp(output, "text") != 0)
 		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
 	int rc = guard_here(&v.guard, err);
 
+	/* A policy may speak of disks alone; a port that it names is told to be unguarded. */
+	if (rc == -ENOENT && args->words_count)
+		rc = 0;
 	if (rc < 0)
 		return rc;
 	v.ports = json_array();
 	if (!v.ports)
 		rc = -ENOMEM;
 	if (!rc)
-		rc = args->words_count ? policy_verify(&v, args, err) : guarded_verify(&v);
+		rc = args->words_count ? policy_verify(&v, args, err) : guarded_verify(&v, err);
 	if (!rc)
 		rc = verify_print(&v);
 	json_decref(v.ports);
+	isolate_promises_done(&v.promises);
 	guard_close(v.guard);
 	if (rc == -ENOMEM)
 		return rf_fail(err, rc, "no memory");

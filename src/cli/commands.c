@@ -83,6 +83,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	 "the policy that says who is in a zone; default /etc/ringfence/isolate.yaml"},
 	{OPT_RECORD_MAX, "record-max", 0, "MIB", false,
 	 "space for the record of each network card; default 512, 0 records nothing"},
+	{OPT_ACTIVE, "active", 0, NULL, false,
+	 "also try: real frames, in a network namespace of its own"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -301,12 +303,16 @@ const struct cli_command cli_commands[] = {
 	{"isolate verify", "[POLICY]", "is every promise configured, enforced and proven",
 	 "Asks the live guard about 30 frames for each port (24 forged, 6 honest; nothing is sent): is the "
 	 "promise configured, do the programs that hang on the port enforce it, did they answer so. With "
-	 "POLICY also: is each port and zone what the policy wants. Without: every guarded port.\n\n"
+	 "POLICY also: is each port and zone what the policy wants, and what its profiles say of rates and "
+	 "disks. Without: every guarded port. --active also sends real frames through token buckets of the "
+	 "same rates, in a network namespace of its own: half a second for each limit.\n\n"
 	 "Exit status: 0 all, 2 some are not, 1 could not tell, 64 wrong use.",
 	 "ringfence isolate verify\n"
 	 "ringfence isolate verify policy.yaml -a    every promise with its evidence\n"
+	 "ringfence isolate verify policy.yaml --active\n"
 	 "ringfence isolate verify policy.yaml -o json",
-	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL),
+	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
+		 OPT(ACTIVE),
 	 0, 1, cmd_isolate_verify},
 	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
 	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPT_ALWAYS | OPT(STATE_DIR), 0, 1,

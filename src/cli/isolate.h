@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "isolate/memory.h"
 #include "isolate/cpu.h"
+#include "isolate/disk.h"
+#include "isolate/promise.h"
 #include "isolate/verbs.h"
 
 #define ISOLATE_POLICY "/etc/ringfence/isolate.yaml"
@@ -20,7 +22,10 @@ struct isolate_input {
 	struct policy_host host;
 	struct cpu_result cpu;
 	struct policy_notes notes; /* of processor, memory and disk */
-	struct guard_zone *live;   /* GUARD_ZONES rows; those of a new guard where none is loaded */
+	struct disk_input disks;
+	/* verify: what is said of disks; needs the facts, which are gone behind. */
+	struct isolate_promises promises;
+	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
 };
 
 /* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, and resolves the one over the other.
@@ -32,6 +37,13 @@ void isolate_input_done(struct isolate_input *input);
 /* Appends the wants of processor, memory and disk. */
 int isolate_limits_want(struct isolate_input *input, struct isolate_wants *wants,
 			struct rf_err *err) RF_MUST_CHECK;
+/* Appends what of a port's shaping is configured, enforced and, with active, proven by real frames
+ * (cmd_isolate_shape.c). wanted NULL: no policy was given. */
+int isolate_shape_promises(const char *link, const struct policy_port *wanted, bool active,
+			   struct isolate_promises *out, struct rf_err *err) RF_MUST_CHECK;
+/* Prints promises grouped by subject, those kept with all. */
+void isolate_promises_show(FILE *out, const struct isolate_promises *promises, bool all);
+
 /* Prints what gets no port, and why: conflicts always, the rest with all. */
 void isolate_left_show(FILE *out, const struct policy_result *result, bool all);
 /* Prints the notes: conflicts always, the rest unless quiet. */

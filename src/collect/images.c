@@ -122,6 +122,7 @@ void images_open(struct images *images, struct sys *sys)
 	for (size_t i = 0; images->mounts_known && i < images->mounts.count; i++)
 		mark_device(images, images->mounts.rows[i].device);
 	mark_swaps(images);
+	images_locks_open(images);
 }
 
 void images_done(struct images *images)
@@ -129,6 +130,7 @@ void images_done(struct images *images)
 	util_users_done(&images->users);
 	mount_table_done(&images->mounts);
 	rf_map_done(&images->busy);
+	rf_map_done(&images->locked);
 }
 
 /* Without sysfs the names alone still tell: sda1 and nvme0n1p2 are parts of sda and nvme0n1. */
@@ -347,6 +349,27 @@ static void put_mode(struct images *images, struct domain_facts *f, struct fact_
 	disk->group_other_write = FACT_BOOL(st->mode & 0022);
 }
 
+/* Held by a process; and of one that is said to be encrypted, whether the medium says so, too. */
+static void look_protection(struct images *images, struct fact_vm_disk *disk,
+			    const struct sys_stat *st)
+{
+	static const uint8_t luks[] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
+	RF_AUTOBUF struct rf_buf head = {0};
+	struct qcow2_header h;
+	int locked = images_locked(images, st);
+
+	if (locked >= 0)
+		disk->locked = FACT_INT(locked);
+	if (disk->encrypted.v != 1 ||
+	    sys_probe(images->sys, "image-head", disk->path, &head, NULL) < 0)
+		return;
+	if (strcmp(disk->format, "qcow2") == 0)
+		disk->luks = FACT_BOOL(qcow2_parse(rf_buf_slice(&head), &h, NULL) == 0 && h.luks);
+	else
+		disk->luks = FACT_BOOL(head.len >= sizeof(luks) &&
+				       memcmp(head.data, luks, sizeof(luks)) == 0);
+}
+
 static void look_disk(struct images *images, struct domain_facts *f, struct fact_vm_disk *disk)
 {
 	struct sys_stat st;
@@ -375,6 +398,7 @@ static void look_disk(struct images *images, struct domain_facts *f, struct fact
 		return;
 	}
 	put_mode(images, f, disk, &st);
+	look_protection(images, disk, &st);
 	if (strcmp(disk->format, "qcow2") == 0)
 		look_header(images, f, disk);
 	else if (strcmp(disk->format, "raw") == 0 || !*disk->format)

@@ -19,6 +19,8 @@ struct images {
 	struct mount_table mounts;
 	struct rf_map busy; /* kernel names of devices the host has mounted or swaps on */
 	bool mounts_known;
+	struct rf_map locked; /* files that a process holds QEMU's lock on: "08:01:131" */
+	bool locks_known;
 };
 #define IMAGES_AUTO __attribute__((cleanup(images_done)))
 
@@ -38,6 +40,11 @@ void images_own_files(struct images *images, const struct domain_facts *facts,
 
 /* 1 when path is a device in use by the host, 0 when not, -1 when not known. */
 int images_host_device(struct images *images, const char *path);
+
+/* images_lock.c: reads /proc/locks; and 1 when a process holds QEMU's image lock on that file, 0
+ * when none does, -1 when it is not known. */
+void images_locks_open(struct images *images);
+int images_locked(const struct images *images, const struct sys_stat *st);
 
 /* The file behind a relative backing name, as QEMU finds it: beside the image that names it. */
 bool images_backing_path(const char *image, const char *backing, char *out, size_t size);

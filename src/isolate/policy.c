@@ -172,7 +172,7 @@ static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_e
 
 struct profile_map {
 	const char *based_on;
-	const struct yaml_node *network, *cpu, *memory, *vmx;
+	const struct yaml_node *network, *cpu, *memory, *vmx, *disk;
 };
 static const struct yaml_field profile_fields[] = {
 	{"based-on", YAML_T_TEXT, offsetof(struct profile_map, based_on), true},
@@ -180,6 +180,7 @@ static const struct yaml_field profile_fields[] = {
 	{"vmx", YAML_T_MAP, offsetof(struct profile_map, vmx), false},
 	{"memory", YAML_T_MAP, offsetof(struct profile_map, memory), false},
 	{"cpu", YAML_T_MAP, offsetof(struct profile_map, cpu), false},
+	{"disk", YAML_T_MAP, offsetof(struct profile_map, disk), false},
 };
 
 static int profile_read(struct policy *p, const struct yaml_node *node, struct rf_err *err)
@@ -193,7 +194,7 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 			 ? yaml_bind(&p->doc, node, profile_fields, RF_COUNT(profile_fields), &map,
 				     err)
 			 : yaml_fail(&p->doc, node, err,
-				     "a profile is a map of based-on, network, cpu and memory");
+				     "a profile is a map of based-on, network, cpu, memory, disk");
 
 	if (rc < 0)
 		return rc;
@@ -218,6 +219,8 @@ static int profile_read(struct policy *p, const struct yaml_node *node, struct r
 		rc = vmx_words_merge(&p->doc, map.vmx, "cpu", &p->texts, &map.cpu, err);
 	if (rc == 0 && map.cpu)
 		rc = policy_cpu_read(&p->doc, map.cpu, &profile->cpu, err);
+	if (rc == 0 && map.disk)
+		rc = disk_profile_read(&p->doc, map.disk, &profile->disk, err);
 	p->profiles_count += rc == 0;
 	return rc;
 }

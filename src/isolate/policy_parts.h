@@ -6,6 +6,7 @@
 #include "base/yaml.h"
 #include "isolate/memory.h"
 #include "isolate/cpu.h"
+#include "isolate/disk.h"
 #include "isolate/policy.h"
 
 enum ip_source {
@@ -26,6 +27,7 @@ struct policy_profile {
 	struct shape_limit rate_in, rate_out; /* to the VM, from the VM */
 	struct memory_profile memory;
 	struct policy_cpu cpu;
+	struct disk_profile disk;
 };
 
 struct policy_zone {

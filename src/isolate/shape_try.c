@@ -57,9 +57,7 @@ static int pair_make(void)
 
 	request->nlmsg_type = RTM_NEWLINK;
 	request->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
-
-	info->ifi_flags = info->ifi_change = IFF_UP;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request, IFLA_IFNAME, TRIAL_LINK);
 	mnl_attr_put_u32(request, IFLA_MTU, TRIAL_MTU);
 	struct nlattr *nest = mnl_attr_nest_start(request, IFLA_LINKINFO);
@@ -67,14 +65,27 @@ static int pair_make(void)
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
 	struct nlattr *data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
 	struct nlattr *peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
-	struct ifinfomsg *other = mnl_nlmsg_put_extra_header(request, sizeof(*other));
 
-	other->ifi_flags = other->ifi_change = IFF_UP;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request, IFLA_IFNAME, TRIAL_PEER);
 	mnl_attr_put_u32(request, IFLA_MTU, TRIAL_MTU);
 	mnl_attr_nest_end(request, peer);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, nest);
+	return guard_nl_talk(request, NULL, NULL);
+}
+
+/* Only behind: a link of a pair does not go up while the other is not there. */
+static int up(const char *name)
+{
+	char buffer[SHAPE_TALK_BYTES] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+
+	request->nlmsg_type = RTM_NEWLINK;
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+
+	info->ifi_index = (int)if_nametoindex(name);
+	info->ifi_flags = info->ifi_change = IFF_UP;
 	return guard_nl_talk(request, NULL, NULL);
 }
 
@@ -159,6 +170,10 @@ static int trial_run(const struct shape_way *way, unsigned ms, struct result *r)
 	struct trial t = {.fd = -1};
 	int rc = unshare(CLONE_NEWNET) < 0 ? -errno : pair_make();
 
+	if (!rc)
+		rc = up(TRIAL_PEER);
+	if (!rc)
+		rc = up(TRIAL_LINK);
 	if (!rc) {
 		t.ifindex = if_nametoindex(TRIAL_LINK);
 		rc = shape_bucket_set(t.ifindex, way, &err);

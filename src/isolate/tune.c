@@ -202,9 +202,11 @@ int tune_canon(const struct tune_row *row, const char *value, struct rf_buf *out
 }
 
 /* Fields that value names replace those of before; both are canonical. */
-static int fields_merge(const struct tune_row *row, const char *before, const char *value,
+static int fields_merge(const struct tune_name *name, const char *before, const char *value,
 			struct rf_buf *out)
 {
+	const struct tune_row *row = name->row;
+	bool drop = row->zero_unset && name->layer == VIRT_PERSISTENT;
 	RF_AUTOFREE char *old = rf_strdup(before), *new = rf_strdup(value);
 	const char *values[MAX_FIELDS] = {NULL}, *wanted[MAX_FIELDS] = {NULL};
 
@@ -215,7 +217,7 @@ static int fields_merge(const struct tune_row *row, const char *before, const ch
 	for (size_t i = 0, n = 0; i < row->fields_count; i++) {
 		const char *one = wanted[i] ? wanted[i] : values[i];
 
-		if (one)
+		if (one && !(drop && strcmp(one, "0") == 0))
 			rf_buf_printf(out, "%s%s=%s", n++ ? " " : "", row->fields[i].name, one);
 	}
 	return out->failed ? -ENOMEM : 0;
@@ -415,12 +417,13 @@ static int tune_predict(const struct change_spec *spec, struct rf_slice before, 
 	if (before.data[0] == SET)
 		rf_buf_add(&old, before.data + 1, before.len - 1);
 	if (name.row->value == TUNE_FIELDS)
-		rc = fields_merge(name.row, rf_buf_text(&old), change_spec_value(spec), &value);
+		rc = fields_merge(&name, rf_buf_text(&old), change_spec_value(spec), &value);
 	else
 		rc = rf_buf_add_text(&value, change_spec_value(spec));
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: %s", spec->target, rf_code_text(rc));
-	rf_buf_add_byte(out, SET);
+	/* A definition in which each field is "no limit" names none. */
+	rf_buf_add_byte(out, name.row->zero_unset && value.len == 0 ? UNSET : SET);
 	return rf_buf_add(out, value.data, value.len);
 }
 

@@ -86,6 +86,8 @@ struct tune_row {
 	bool xml_element;
 	/* The one word that the bare element of xml stands for; any other is its absence. */
 	const char *xml_word;
+	/* TUNE_FIELDS: 0 is "no limit", which a definition says by leaving the field out. */
+	bool zero_unset;
 	enum change_risk risk;
 };
 
@@ -97,6 +99,7 @@ struct tune_rows {
 extern const struct tune_rows *const tune_tables[]; /* ends with NULL */
 extern const struct tune_rows tune_cpu_rows;
 extern const struct tune_rows tune_memory_rows;
+extern const struct tune_rows tune_disk_rows;
 
 /* By name; NULL: there is no such row. */
 const struct tune_row *tune_find(const char *name);

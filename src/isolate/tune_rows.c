@@ -5,5 +5,6 @@
 const struct tune_rows *const tune_tables[] = {
 	&tune_cpu_rows,
 	&tune_memory_rows,
+	&tune_disk_rows,
 	NULL,
 };

@@ -1004,6 +1004,8 @@ CREATE TABLE vm_disk (
 	host_device INTEGER, -- 1 when it is a device or partition that the host itself has mounted or swaps on
 	stable_name INTEGER, -- block: 1 when the path is below /dev/disk/by-* or /dev/mapper or a volume group
 	virtual_bytes INTEGER, -- size the VM sees; NULL when not known
+	locked INTEGER, -- 1 when a process holds QEMU's image lock on it; NULL when not looked or no file
+	luks INTEGER, -- of one that is said to be encrypted: 1 when the medium begins so; NULL when not looked
 	guest_control INTEGER, -- .vmx: 1 when the guest may disconnect it
 	client_device INTEGER, -- .vmx: 1 when a client's own drive may be put in
 	connected INTEGER, -- 1 when connected at power-on

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The promises about disks, by facts: a row for each, a question to the store that answers what is
+ * configured, enforced and proven, and with which evidence. NULL is "not asked" or "not known", and
+ * no answer for a disk is no promise. Sections are those of README.md, "Disks".
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "isolate/disk.h"
+
+/* What runs, else what is defined. :vm is the VM's name. Media only. */
+#define DISKS                                                                                       \
+	"WITH me AS (SELECT v.* FROM vm v WHERE v.format = 'libvirt' AND coalesce(nullif(v.name, "  \
+	"''), v.vm) = :vm AND (v.layer = 'live' OR (v.layer = 'persistent' AND NOT EXISTS (SELECT " \
+	"1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))),"               \
+	" mine AS (SELECT d.*, me.state FROM vm_disk d JOIN me ON me.host = d.host AND me.vm = "    \
+	"d.vm AND me.layer = d.layer WHERE d.medium = 1),"                                          \
+	" kept AS (SELECT * FROM mine WHERE device IN ('disk', 'lun'))"
+/* Other VMs that name the same image, running or defined. */
+#define OTHERS                                                                                     \
+	"(SELECT group_concat(DISTINCT o.vm) FROM vm_disk o WHERE o.host = k.host AND o.vm <> "    \
+	"k.vm AND o.layer IN ('live', 'persistent') AND o.path = k.path AND o.pool = k.pool AND "  \
+	"k.path <> '' AND NOT (coalesce(o.readonly, 0) AND coalesce(k.readonly, 0)))"
+#define PROCESS	     "vm_process p JOIN me ON me.host = p.host AND me.layer = 'live' AND p.vm = me.vm"
+#define OPTION(name) "(SELECT q.value FROM qemu_option q WHERE q.key = '" name "')"
+
+static const struct row {
+	const char *what;
+	/* disk, configured, enforced, proven, evidence */
+	const char *question;
+} rows[] = {
+	{"1. no other VM writes its image",
+	 DISKS " SELECT k.disk, :listed OR NOT coalesce(k.shareable, 0), :listed OR " OTHERS
+	       " IS NULL, CASE WHEN k.state = 'running' AND NOT k.readonly THEN k.locked END,"
+	       " CASE WHEN :listed THEN 'the policy lists it as shared; ' ELSE '' END || "
+	       "CASE WHEN k.shareable THEN 'shareable in the definition; ' ELSE '' END || "
+	       "coalesce('also of ' || " OTHERS " || '; ', '') || k.path || "
+	       "CASE k.locked WHEN 1 THEN ': a process holds its lock' WHEN 0 THEN ': nobody holds "
+	       "a lock on it' ELSE '' END FROM kept k"},
+	{"1. images are locked against other hosts",
+	 DISKS " SELECT '', CASE WHEN :locking THEN coalesce(" OPTION(
+		 "lock_manager") ", 'nop') IN ('lockd', 'sanlock') END, NULL, NULL, 'qemu.conf "
+				 "lock_manager = ' || coalesce(" OPTION(
+					 "lock_manager") ", 'not known') FROM me WHERE :locking"},
+	{"2. its process is confined by a label of its own", DISKS
+	 " SELECT '', coalesce((SELECT h.secmodels <> 'dac' AND h.secmodels <> '' AND "
+	 "h.secmodels <> 'none' FROM libvirt_hypervisor h LIMIT 1), " OPTION(
+		 "security_driver") " NOT IN ('', 'none', 'dac')), coalesce(p.label_enforced, "
+				    "0), NOT coalesce(p.label_shared, 0), '/proc/' || p.pid "
+				    "|| ': label ' || "
+				    "coalesce(nullif(p.label, ''), 'none') FROM " PROCESS},
+	{"2. its process holds no rights and has a filter of system calls",
+	 DISKS " SELECT '', NOT (p.has_caps AND p.uid = 0), p.mnt_ns_private, NOT p.has_caps AND "
+	       "p.seccomp = 2 AND p.no_new_privs, '/proc/' || p.pid || ': user ' || "
+	       "coalesce(p.account, p.uid) || ', CapEff ' || coalesce(p.cap_effective, '?') || ', "
+	       "Seccomp ' || coalesce(p.seccomp, '?') || ', NoNewPrivs ' || "
+	       "coalesce(p.no_new_privs, '?') || CASE p.mnt_ns_private WHEN 0 THEN ', the host''s "
+	       "own mount namespace' ELSE '' END FROM " PROCESS},
+	{"3. nobody else may read or write its image", DISKS
+	 " SELECT k.disk, NULL, NOT k.other_read AND NOT k.group_other_write, NULL, k.path || "
+	 "' ' || coalesce(k.mode_text, '?') || ' ' || coalesce(k.owner, '?') || ':' || "
+	 "coalesce(k.grp, '?') FROM kept k WHERE k.mode_bits IS NOT NULL"},
+	{"3. nobody else may list or write its pool", DISKS
+	 " SELECT k.disk, NULL, NOT s.other_read AND NOT s.other_write, NULL, s.path || ' ' "
+	 "|| printf('%04o', s.mode) || ' ' || coalesce(s.owner, '?') FROM kept k JOIN "
+	 "storage_pool s ON s.host = k.host AND s.kind = 'dir' AND (s.pool = k.pool OR "
+	 "rtrim(s.path, '/') || '/' = substr(k.path, 1, length(rtrim(s.path, '/')) + 1)) WHERE "
+	 "s.mode IS NOT NULL"},
+	{"4. its image is encrypted",
+	 DISKS " SELECT k.disk, k.encrypted, coalesce((SELECT v.encrypted FROM volume v WHERE "
+	       "v.host = k.host AND v.path = k.path), k.encrypted), k.luks, k.path || CASE k.luks "
+	       "WHEN 1 THEN ': LUKS header' WHEN 0 THEN ': no LUKS header' ELSE '' END FROM kept k "
+	       "WHERE :encryption"},
+	{"5. its format is stated, also below it: content is not probed",
+	 DISKS " SELECT k.disk, k.format_stated AND coalesce(k.backing_format_stated, 1), NULL, "
+	       "NULL, 'format ' || coalesce(nullif(k.format, ''), 'not stated') || ', ' || "
+	       "coalesce(k.backing_depth, '?') || ' images below' FROM kept k"},
+	{"5. what it deletes is given back",
+	 DISKS " SELECT k.disk, k.discard = 'unmap', NULL, NULL, 'discard ' || "
+	       "coalesce(nullif(k.discard, ''), 'not set') FROM kept k WHERE k.discard = 'unmap'"},
+	{"7. its remote storage asks for credentials and is encrypted on the way",
+	 DISKS " SELECT k.disk, k.auth AND k.tls, NULL, NULL, k.path || CASE k.auth WHEN 1 THEN '' "
+	       "ELSE ', no credentials' END || CASE k.tls WHEN 1 THEN '' ELSE ', no TLS' END FROM "
+	       "kept k WHERE k.kind = 'network'"},
+	{"8. it is no device of the host's own, and takes no raw SCSI commands", DISKS
+	 " SELECT k.disk, NOT k.rawio AND k.sgio <> 'unfiltered', NOT coalesce(k.host_device, "
+	 "0) AND (k.kind <> 'block' OR k.stable_name), NULL, k.kind || ' ' || k.path || CASE "
+	 "k.host_device WHEN 1 THEN ', which the host itself uses' ELSE '' END || CASE WHEN "
+	 "k.kind = 'block' AND NOT k.stable_name THEN ', a name that may be another disk''s "
+	 "after a boot' ELSE '' END || CASE k.rawio WHEN 1 THEN ', rawio' ELSE '' END FROM "
+	 "kept k"},
+	{"8. no folder of the host is shared with it", DISKS
+	 " SELECT '', count(d.device) = 0, NULL, NULL, coalesce(group_concat(d.path), 'none') "
+	 "FROM me LEFT JOIN vm_device d ON d.host = me.host AND d.vm = me.vm AND d.layer = "
+	 "me.layer AND d.kind = 'filesystem' GROUP BY me.vm"},
+	{"8. no medium is in its drives", DISKS
+	 " SELECT m.disk, 0, NULL, NULL, m.device || ' ' || m.path FROM mine m WHERE m.device "
+	 "IN ('cdrom', 'floppy')"},
+	{"10. its pool has room", DISKS
+	 " SELECT k.disk, NULL, s.free_pct >= 10, NULL, s.pool || ': ' || s.free_pct || '% "
+	 "free' FROM kept k JOIN storage_pool s ON s.host = k.host AND (s.pool = k.pool OR "
+	 "rtrim(s.path, '/') || '/' = substr(k.path, 1, length(rtrim(s.path, '/')) + 1)) WHERE "
+	 "s.free_pct IS NOT NULL"},
+	{"10. what it writes to its console is capped",
+	 DISKS " SELECT '', CAST(o.value AS INTEGER) > 0, NULL, NULL, 'virtlogd max_size = ' || "
+	       "o.value FROM me JOIN libvirt_option o ON o.host = me.host AND o.key = "
+	       "'virtlogd/max_size'"},
+};
+
+struct asking {
+	const char *vm;
+	const struct disk_profile *profile;
+	const struct disk_input *input;
+	struct isolate_promises *out;
+};
+
+static enum promise_answer answer(sqlite3_stmt *stmt, int column)
+{
+	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+		return PROMISE_NOT_ASKED;
+	return sqlite3_column_int(stmt, column) ? PROMISE_YES : PROMISE_NO;
+}
+
+static const char *text_of(sqlite3_stmt *stmt, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+	return text ? text : "";
+}
+
+static bool listed(const struct yaml_node *globs, const char *path)
+{
+	if (globs && globs->kind == YAML_TEXT)
+		return rf_glob(globs->text, path);
+	for (size_t i = 0; globs && i < globs->items_count; i++) {
+		if (globs->items[i].kind == YAML_TEXT && rf_glob(globs->items[i].text, path))
+			return true;
+	}
+	return false;
+}
+
+static void subject_name(struct isolate_promise *p, const char *vm, const char *disk)
+{
+	rf_format(p->subject, sizeof(p->subject), "%.100s%s%.40s", vm, disk[0] ? " disk " : "",
+		  disk);
+}
+
+static int row_take(const struct asking *a, const struct row *row, sqlite3_stmt *stmt)
+{
+	struct isolate_promise p = {.configured = answer(stmt, 1),
+				    .enforced = answer(stmt, 2),
+				    .proven = answer(stmt, 3)};
+
+	subject_name(&p, a->vm, text_of(stmt, 0));
+	rf_copy(p.what, sizeof(p.what), row->what);
+	rf_copy(p.evidence, sizeof(p.evidence), text_of(stmt, 4));
+	return isolate_promise_add(a->out, &p);
+}
+
+static void bind(sqlite3_stmt *stmt, const char *name, int value)
+{
+	int at = sqlite3_bind_parameter_index(stmt, name);
+
+	if (at)
+		sqlite3_bind_int(stmt, at, value);
+}
+
+/* Whether every disk that is shared is one that may be; asked once, since images are few. */
+static bool shared_are_listed(const struct asking *a)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < a->input->count; i++) {
+		const struct disk_item *item = &a->input->items[i];
+
+		if (strcmp(item->vm, a->vm) != 0 || !item->shareable)
+			continue;
+		if (!listed(a->profile->shared, item->path))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static int question_ask(const struct asking *a, const struct row *row, sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = 0, step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(db, row->question, -1, &stmt, NULL) == SQLITE_OK) {
+		int at = sqlite3_bind_parameter_index(stmt, ":vm");
+
+		sqlite3_bind_text(stmt, at, a->vm, -1, SQLITE_STATIC);
+		bind(stmt, ":listed", shared_are_listed(a));
+		bind(stmt, ":locking", a->profile->locking);
+		bind(stmt, ":encryption", a->profile->encryption);
+		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+			rc = row_take(a, row, stmt);
+	}
+	sqlite3_finalize(stmt);
+	return rc == 0 && step != SQLITE_DONE ? RF_E_DATABASE : rc;
+}
+
+static int paths_look(const struct asking *a)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && a->profile->paths && i < a->input->count; i++) {
+		const struct disk_item *item = &a->input->items[i];
+		struct isolate_promise p = {.enforced = PROMISE_NOT_ASKED,
+					    .proven = PROMISE_NOT_ASKED};
+
+		if (strcmp(item->vm, a->vm) != 0)
+			continue;
+		p.configured = listed(a->profile->paths, item->path) ? PROMISE_YES : PROMISE_NO;
+		subject_name(&p, a->vm, item->disk);
+		rf_copy(p.what, sizeof(p.what), "8. its image lies where the policy allows");
+		rf_copy(p.evidence, sizeof(p.evidence), item->path);
+		rc = isolate_promise_add(a->out, &p);
+	}
+	return rc;
+}
+
+int disk_promises_add(const struct policy *policy, const struct disk_input *input,
+		      struct fact_store *store, struct isolate_promises *out, struct rf_err *err)
+{
+	for (size_t i = 0; i < input->count; i++) {
+		const struct disk_item *item = &input->items[i];
+		const char *name = "";
+		struct asking a = {.vm = item->vm, .input = input, .out = out};
+		int rc = 0;
+
+		/* Sorted by VM: once for each. */
+		if (i > 0 && strcmp(input->items[i - 1].vm, item->vm) == 0)
+			continue;
+		a.profile = disk_profile_of(policy, item->vm, item->class, &name);
+		if (!a.profile || !a.profile->said)
+			continue;
+		for (size_t k = 0; rc == 0 && k < RF_COUNT(rows); k++)
+			rc = question_ask(&a, &rows[k], fact_store_db(store));
+		if (rc == 0)
+			rc = paths_look(&a);
+		if (rc < 0)
+			return rf_fail(err, rc, "%.60s: the facts about its disks: %s", item->vm,
+				       rf_code_text(rc));
+	}
+	return 0;
+}
