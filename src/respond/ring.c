@@ -152,7 +152,10 @@ static int blocks_write(struct ring *ring, struct rf_slice blocks)
 void ring_flush(struct ring *ring)
 {
 	struct rf_slice blocks = rf_buf_slice(&ring->blocks);
-	int rc = blocks.len ? blocks_write(ring, blocks) : 0;
+
+	if (!blocks.len)
+		return;
+	int rc = blocks_write(ring, blocks);
 
 	while ((rc == -ENOSPC || rc == -EDQUOT) && oldest_remove(ring))
 		rc = blocks_write(ring, blocks);

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: quarantine and release of a real VM of a real libvirtd, live. The VM's link never goes down, both layers of its definition say where
+its card is, its processors stand still and go on, and release leaves the same XML as before. A VM that is started again stays shut in."""
+import json
+import re
+
+import pytest
+
+import test_isolate_vm as isolated
+from conftest import EXE
+from guard_lab import sh
+from test_isolate_vm import BRIDGE, GATEWAY, ME, NAME, TAP, UPLINK, virsh
+
+SEGMENT = f"rfq{ME.mac}"
+scene = isolated.scene
+
+
+def order(scene, *args, check=True):
+    p = scene.host(EXE, "quarantine", *args, "--state-dir", scene.folder / "state", "-q", check=False)
+    assert not check or p.returncode == 0, p.stdout + p.stderr
+    return p
+
+
+def shut(scene, level, *args, **kw):
+    return order(scene, NAME, "--level", level, "--yes", "--reason", "it forges", "--record-max", "1", *args, **kw)
+
+
+def release(scene):
+    return order(scene, NAME, "--release", "--yes", "--reason", "cleaned")
+
+
+def master():
+    return json.loads(sh("ip", "-j", "link", "show", "dev", TAP).stdout)[0].get("master")
+
+
+def plugged(*flags):
+    return re.search(r"<source bridge='([^']+)'", virsh("dumpxml", NAME, *flags)).group(1)
+
+
+@pytest.fixture
+def address(scene):
+    scene.vm.run("ip link set eth0 up; ip address add 10.9.0.5/24 dev eth0; sleep 1", check=False)
+    assert scene.ping(GATEWAY.ip)
+
+
+def carrier(scene):
+    return scene.vm.run("cat /sys/class/net/eth0/carrier /sys/class/net/eth0/carrier_changes").split()
+
+
+def test_shut_in_frozen_and_released(scene, address):
+    stored, live, link = virsh("dumpxml", NAME, "--inactive"), virsh("dumpxml", NAME), carrier(scene)
+    assert link[0] == "1"
+    shut(scene, "restrict", "--allow", GATEWAY.ip)
+    assert scene.ping(GATEWAY.ip) and plugged() == BRIDGE
+    shut(scene, "honeywall")
+    assert master() == SEGMENT and plugged() == SEGMENT and plugged("--inactive") == SEGMENT
+    assert not scene.ping(GATEWAY.ip)
+    shut(scene, "seal")
+    assert not scene.ping(GATEWAY.ip) and carrier(scene) == link
+    [row] = json.loads(order(scene, "--status", "-o", "json").stdout)
+    assert row["in_force"] == "yes" and row["recording"] == "yes" and row["recorded"] >= 1 and row["refused"] >= 0
+    shut(scene, "freeze")
+    assert virsh("domstate", NAME).strip() == "paused"
+    p = order(scene, NAME, "--level", "freeze", check=False)
+    assert p.returncode == 0 and "so already (freeze)" in p.stdout
+    release(scene)
+    assert virsh("domstate", NAME).strip() == "running"
+    assert virsh("dumpxml", NAME, "--inactive") == stored and virsh("dumpxml", NAME) == live
+    assert master() == BRIDGE and sh("ip", "link", "show", SEGMENT, check=False).returncode != 0
+    assert scene.ping(GATEWAY.ip) and carrier(scene) == link, "the VM saw its link go"
+
+
+def test_a_vm_that_is_started_again_stays_shut_in(scene, address):
+    stored = virsh("dumpxml", NAME, "--inactive")
+    shut(scene, "seal")
+    virsh("destroy", NAME)
+    assert plugged("--inactive") == SEGMENT
+    virsh("start", NAME)
+    assert master() == SEGMENT, "its new port is on the old bridge"
+    release(scene)
+    assert virsh("dumpxml", NAME, "--inactive") == stored and master() == BRIDGE
+    assert sh("ip", "link", "show", SEGMENT, check=False).returncode != 0
+    virsh("destroy", NAME)
+    shut(scene, "seal")
+    assert plugged("--inactive") == SEGMENT
+    assert order(scene, NAME, "--level", "freeze", check=False).returncode == 64
+    release(scene)
+    assert virsh("dumpxml", NAME, "--inactive") == stored and UPLINK
