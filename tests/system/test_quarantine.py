@@ -208,16 +208,16 @@ def test_the_flip_loses_nothing_and_the_record_has_it(ward):
 def test_the_ring_keeps_the_newest(ward):
     ward.shut("honeywall")
     big = bytes.fromhex(mac(1) + mac(0)) + b"\x88\xb5"
-    for i in range(3000):
+    for i in range(1600):
         ward.lab.ports[0].socket.send(big + i.to_bytes(4, "big") + bytes(1400))
         if i % 100 == 99:
             time.sleep(0.02)
-    eventually(lambda: ward.status()[0]["recorded"] + ward.status()[0]["lost"] == 3000)
+    eventually(lambda: ward.status()[0]["recorded"] + ward.status()[0]["lost"] == 1600)
     ward.release()
     eventually(lambda: len(ward.pcaps()) <= 8)
     files = ward.pcaps()
     assert files[0].name > "000001.pcapng" and sum(f.stat().st_size for f in files) < 4 << 20
-    assert (2999).to_bytes(4, "big") in b"".join(f.read_bytes() for f in files[-2:]), "the newest frame"
+    assert (1599).to_bytes(4, "big") in b"".join(f.read_bytes() for f in files[-2:]), "the newest frame"
     for f in files if shutil.which("tshark") else []:
         assert subprocess.run(["tshark", "-r", str(f), "-c", "1"], capture_output=True, timeout=60).returncode == 0, f
 
