@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Helper of bench/shaping. usage: shape_rate set LINK IN OUT (bits a second, 0 for none)
+ *        | shape_rate measure LINK in|out SECONDS: what the kernel counted behind the token bucket,
+ *        as a share of its average.
+ */
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "isolate/shape.h"
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int set(char **argv)
+{
+	struct rf_err err = {0};
+	struct shape shape = {0};
+	struct shape_limit in = {0}, out = {0};
+	int64_t a = 0, b = 0;
+	int rc = rf_num(argv[1], 10, 0, 100000000000, &a);
+
+	if (!rc)
+		rc = rf_num(argv[2], 10, 0, 100000000000, &b);
+	in.average = (uint64_t)a / 8;
+	out.average = (uint64_t)b / 8;
+	if (!rc)
+		rc = shape_way_make(&in, SHAPE_FRAME_MIN, &shape.to_vm, &err);
+	if (!rc)
+		rc = shape_way_make(&out, SHAPE_FRAME_MIN, &shape.from_vm, &err);
+	if (!rc)
+		rc = shape_set(if_nametoindex(argv[0]), argv[0], &shape, &err);
+	if (rc)
+		fprintf(stderr, "%s\n", rf_err_text(&err));
+	return rc ? 1 : 0;
+}
+
+static int measure(char **argv)
+{
+	struct shape_seen a, b;
+	uint32_t ifindex = if_nametoindex(argv[0]);
+	bool in = strcmp(argv[1], "in") == 0;
+	int64_t seconds = 0;
+
+	if (rf_num(argv[2], 10, 1, 60, &seconds) < 0 || shape_see(ifindex, &a, NULL) < 0)
+		return 1;
+	double from = now_s();
+
+	nanosleep(&(struct timespec){.tv_sec = seconds}, NULL);
+	if (shape_see(ifindex, &b, NULL) < 0)
+		return 1;
+	double took = now_s() - from;
+	uint64_t bytes = in ? b.to_vm.bytes - a.to_vm.bytes : b.from_vm.bytes - a.from_vm.bytes;
+	const struct shape_way *way = in ? &b.state.now.to_vm : &b.state.now.from_vm;
+	uint32_t waiting = in ? b.to_vm.waiting : b.from_vm.waiting;
+
+	printf("%.5f %u\n", (double)bytes / took / (double)way->average, waiting);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "set") == 0)
+		return set(argv + 2);
+	if (argc == 5 && strcmp(argv[1], "measure") == 0)
+		return measure(argv + 2);
+	fprintf(stderr, "usage: shape_rate set|measure ...\n");
+	return 64;
+}
