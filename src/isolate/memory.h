@@ -63,6 +63,10 @@ struct memory_policy {
  * said twice or out of range is RF_E_SYNTAX with its place; what was there stays untouched. */
 int memory_profile_read(const struct yaml_doc *doc, const struct yaml_node *map,
 			struct memory_profile *profile, struct rf_err *err) RF_MUST_CHECK;
+#define MEMORY_TEXT_BYTES 256
+/* What a profile says under a key, as a policy would write it. False: it says nothing of it. */
+bool memory_profile_text(const struct memory_profile *profile, const char *name,
+			 char out[MEMORY_TEXT_BYTES]);
 /* The same of the host. */
 int memory_policy_read(const struct yaml_doc *doc, const struct yaml_node *map,
 		       struct memory_policy *policy, struct rf_err *err) RF_MUST_CHECK;

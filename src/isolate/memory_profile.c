@@ -242,3 +242,31 @@ int memory_policy_read(const struct yaml_doc *doc, const struct yaml_node *map,
 	*policy = next;
 	return 0;
 }
+
+bool memory_profile_text(const struct memory_profile *profile, const char *name,
+			 char out[MEMORY_TEXT_BYTES])
+{
+	const struct memory_key *key = profile_keys;
+	const struct memory_key *end = profile_keys + RF_COUNT(profile_keys);
+
+	while (key < end && strcmp(key->name, name) != 0)
+		key++;
+	if (key == end || !(profile->said & key->said))
+		return false;
+	const char *at = (const char *)profile + key->at;
+
+	if (key->type == KEY_NUMBER) {
+		uint32_t n = *(const uint32_t *)at;
+
+		/* Of a percentage and a size one was said; the other is 0. */
+		return (n || key->said == SAID_PRIORITY) &&
+		       rf_format(out, MEMORY_TEXT_BYTES, "%u", n);
+	}
+	if (key->type == KEY_BOOL)
+		return rf_copy(out, MEMORY_TEXT_BYTES, *(const bool *)at ? "yes" : "no");
+	if (key->type == KEY_BALLOON)
+		return rf_copy(out, MEMORY_TEXT_BYTES, *(const bool *)at ? "allowed" : "forbidden");
+	return key->type == KEY_SHARING &&
+	       rf_format(out, MEMORY_TEXT_BYTES, "%s%s", profile->label ? "label " : "off",
+			 profile->label ? profile->label : "");
+}

@@ -77,6 +77,9 @@ int policy_network_read(const struct yaml_doc *doc, const struct yaml_node *netw
 /* The same for its processor part. */
 int policy_cpu_read(const struct yaml_doc *doc, const struct yaml_node *map, struct policy_cpu *cpu,
 		    struct rf_err *err) RF_MUST_CHECK;
+/* What it says under shares, cap-mhz, floor-mhz or ht-sharing; false: nothing that a .vmx can say.
+ */
+bool policy_cpu_text(const struct policy_cpu *cpu, const char *name, char out[POLICY_TEXT_BYTES]);
 /* By name; NULL: no such zone. */
 const struct policy_zone *policy_zone_find(const struct policy *policy, const char *name);
 /* A port by this profile: no MAC and IP addresses yet. */

@@ -247,13 +247,34 @@ static bool number_text(const struct policy_profile *profile, const struct netwo
 	return rf_format(out, POLICY_TEXT_BYTES, "%u", n);
 }
 
+/* What has no limit is not said: nobody asked for it. */
+static bool rate_text(const struct policy_profile *profile, const struct network_key *key,
+		      char *out)
+{
+	uint64_t bits =
+		8 * ((const struct shape_limit *)((const char *)profile + key->at))->average;
+	bool whole = bits % 1000000 == 0;
+
+	if (bits == 0)
+		return false;
+	return rf_format(out, POLICY_TEXT_BYTES, "%llu%s",
+			 (unsigned long long)(whole ? bits / 1000000 : bits),
+			 whole ? "mbit" : "bit");
+}
+
 bool policy_profile_text(const struct policy_profile *profile, const char *block, const char *name,
 			 char out[POLICY_TEXT_BYTES])
 {
 	const struct network_key *key = strcmp(block, "network") == 0 ? key_find(name) : NULL;
 
+	if (strcmp(block, "cpu") == 0)
+		return policy_cpu_text(&profile->cpu, name, out);
+	if (strcmp(block, "memory") == 0)
+		return memory_profile_text(&profile->memory, name, out);
 	if (!key || key->type == KEY_VLANS)
 		return false;
+	if (key->type == KEY_RATE)
+		return rate_text(profile, key, out);
 	if (key->type == KEY_NUMBER)
 		return number_text(profile, key, out);
 	if (key->type == KEY_MODE)

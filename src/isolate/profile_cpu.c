@@ -253,3 +253,28 @@ int policy_cpu_read(const struct yaml_doc *doc, const struct yaml_node *map, str
 			       (long long)cpu->floor_pct, (long long)cpu->cap_pct);
 	return rc;
 }
+
+static const char *shares_word(int64_t each)
+{
+	return each == 500 ? "low" : each == 1000 ? "normal" : each == 2000 ? "high" : NULL;
+}
+
+bool policy_cpu_text(const struct policy_cpu *cpu, const char *name, char out[POLICY_TEXT_BYTES])
+{
+	const char *word = shares_word(cpu->shares_each);
+	int64_t n = 0;
+
+	if (!cpu->said)
+		return false;
+	if (strcmp(name, "ht-sharing") == 0)
+		return rf_copy(out, POLICY_TEXT_BYTES, ht_mode_name(cpu->ht));
+	if (strcmp(name, "shares") == 0 && cpu->shares == 0)
+		return word && rf_copy(out, POLICY_TEXT_BYTES, word);
+	if (strcmp(name, "shares") == 0)
+		n = cpu->shares;
+	else if (strcmp(name, "cap-mhz") == 0)
+		n = cpu->cap_mhz;
+	else if (strcmp(name, "floor-mhz") == 0)
+		n = cpu->floor_mhz;
+	return n > 0 && rf_format(out, POLICY_TEXT_BYTES, "%lld", (long long)n);
+}

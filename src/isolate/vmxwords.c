@@ -12,8 +12,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define BANDWIDTH                                                                                  \
-	"a profile's network counts frames, not bits: broadcasts-per-second is the nearest"
+static const struct vmx_pair limits[] = {{"-1", "unlimited"}, {NULL, NULL}};
+
+#define SHARES "a profile has limits of a card, no shares and no reservation"
 
 static const struct vmx_pair pshare[] = {{"FALSE", "off"}, {NULL, NULL}};
 static const struct vmx_pair memctl[] = {{"0", "forbidden"}, {NULL, NULL}};
@@ -27,36 +28,37 @@ static const struct vmx_pair sharing[] = {
 	{"any", "any"}, {"internal", "internal"}, {"none", "none"}, {NULL, NULL}};
 
 const struct vmx_word vmx_words[] = {
-	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, false, NULL},
+	{"ethernet#.noForgedSrcAddr", "ethernet#", "network", "noForgedSrcAddr", NULL, NULL, NULL},
 	{"ethernet#.downWhenAddrMisMatch", "ethernet#", "network", "downWhenAddrMisMatch", NULL,
-	 false,
-	 "ESX looks at the address that the guest gave its card, the guard at the first frame "
-	 "that leaves with another"},
-	{"ethernet#.noPromisc", "ethernet#", "network", "noPromisc", NULL, false, NULL},
-	{"ethernet#.checkMACAddress", NULL, NULL, NULL, NULL, false,
+	 NULL,
+	 "ESX looks at the address that the guest gave its card, the guard at the first frame that "
+	 "leaves with another"},
+	{"ethernet#.noPromisc", "ethernet#", "network", "noPromisc", NULL, NULL, NULL},
+	{"ethernet#.limit", "ethernet#", "network", "rate-out", limits, "mbit",
+	 "VMware holds what the VM sends, and only on switches with Network I/O Control"},
+	{"ethernet#.shares", NULL, NULL, NULL, NULL, NULL, SHARES},
+	{"ethernet#.reservation", NULL, NULL, NULL, NULL, NULL, SHARES},
+	{"ethernet#.checkMACAddress", NULL, NULL, NULL, NULL, NULL,
 	 "it rules which addresses a person may give a card; a profile binds the one it has"},
-	{"ethernet#.filter#.name", NULL, NULL, NULL, NULL, false,
+	{"ethernet#.filter#.name", NULL, NULL, NULL, NULL, NULL,
 	 "a filter is a program of its own on ESX"},
-	{"sched.cpu.shares", NULL, "cpu", "shares", shares, true, NULL},
-	{"sched.cpu.min", NULL, "cpu", "floor-mhz", no_limit, true,
+	{"sched.cpu.shares", NULL, "cpu", "shares", shares, "", NULL},
+	{"sched.cpu.min", NULL, "cpu", "floor-mhz", no_limit, "",
 	 "kept by admission and by weights: Linux reserves no processor time"},
-	{"sched.cpu.max", NULL, "cpu", "cap-mhz", no_limit, true, NULL},
-	{"sched.cpu.affinity", NULL, "cpu", "affinity", everywhere, true, NULL},
-	{"sched.cpu.htsharing", NULL, "cpu", "ht-sharing", sharing, false, NULL},
-	{"ethernet#.shares", NULL, NULL, NULL, NULL, false, BANDWIDTH},
-	{"ethernet#.limit", NULL, NULL, NULL, NULL, false, BANDWIDTH},
-	{"ethernet#.reservation", NULL, NULL, NULL, NULL, false, BANDWIDTH},
-	{"sched.mem.pshare.enable", NULL, "memory", "page-sharing", pshare, false, NULL},
-	{"sched.mem.pshare.salt", NULL, NULL, NULL, NULL, false,
+	{"sched.cpu.max", NULL, "cpu", "cap-mhz", no_limit, "", NULL},
+	{"sched.cpu.affinity", NULL, "cpu", "affinity", everywhere, "", NULL},
+	{"sched.cpu.htsharing", NULL, "cpu", "ht-sharing", sharing, NULL, NULL},
+	{"sched.mem.pshare.enable", NULL, "memory", "page-sharing", pshare, NULL, NULL},
+	{"sched.mem.pshare.salt", NULL, NULL, NULL, NULL, NULL,
 	 "Linux knows no salt: page-sharing: label NAME says which VMs may share, one group of a "
 	 "host at a time"},
-	{"sched.mem.min", NULL, "memory", "reservation-mib", NULL, true, NULL},
-	{"sched.mem.max", NULL, "memory", "limit-mib", NULL, true,
+	{"sched.mem.min", NULL, "memory", "reservation-mib", NULL, "", NULL},
+	{"sched.mem.max", NULL, "memory", "limit-mib", NULL, "",
 	 "ESX swaps a VM that wants more, Linux ends it: leave room for QEMU itself"},
-	{"sched.mem.shares", NULL, "memory", "priority-percent", mem_shares, false,
+	{"sched.mem.shares", NULL, "memory", "priority-percent", mem_shares, NULL,
 	 "Linux has no shares of memory: so much of it is taken from the VM last"},
-	{"sched.mem.pin", NULL, "memory", "locked", NULL, false, NULL},
-	{"sched.mem.maxmemctl", NULL, "memory", "balloon", memctl, false,
+	{"sched.mem.pin", NULL, "memory", "locked", NULL, NULL, NULL},
+	{"sched.mem.maxmemctl", NULL, "memory", "balloon", memctl, NULL,
 	 "a balloon is allowed or forbidden here; its size is the guest's matter"},
 };
 const size_t vmx_words_count = RF_COUNT(vmx_words);
@@ -98,19 +100,24 @@ const struct vmx_word *vmx_word_find(const char *key)
 	return NULL;
 }
 
-/* Or several: "0,2-3". What they may be is the business of the block's reader. */
-static bool is_number(const char *text)
+/* Digits with `from` behind them become digits with `to`. Or several numbers: "0,2-3": what they
+ * may be is the business of the block's reader. */
+static int number_translate(const char *text, const char *from, const char *to,
+			    char out[VMX_WORD_BYTES])
 {
 	size_t len = text[0] == '-' ? 0 : strspn(text, "0123456789,-");
 
-	return len > 0 && len <= 18 && text[len] == '\0';
+	if (len == 0 || len > 18 || strcmp(text + len, from) != 0)
+		return RF_E_SYNTAX;
+	return rf_format(out, VMX_WORD_BYTES, "%.*s%s", (int)len, text, to) ? 0 : RF_E_LIMIT;
 }
 
 /* Both sides write a truth in many ways; all else by name. */
 static bool value_is(const struct vmx_word *word, const char *name, const char *text)
 {
-	return word->pairs ? rf_equal_nocase(name, text)
-			   : rf_truth(text) >= 0 && rf_truth(name) == rf_truth(text);
+	if ((word->pairs || word->unit) && (rf_truth(name) < 0 || isdigit((unsigned char)*name)))
+		return rf_equal_nocase(name, text);
+	return rf_truth(text) >= 0 && rf_truth(name) == rf_truth(text);
 }
 
 static int translate(const struct vmx_word *word, const char *text, bool to_policy,
@@ -118,15 +125,16 @@ static int translate(const struct vmx_word *word, const char *text, bool to_poli
 {
 	const struct vmx_pair *pair = word->pairs ? word->pairs : truths;
 
-	for (; pair->vmx; pair++) {
+	for (; pair->vmx && (word->pairs || !word->unit); pair++) {
 		if (value_is(word, to_policy ? pair->vmx : pair->policy, text))
 			return rf_copy(out, VMX_WORD_BYTES, to_policy ? pair->policy : pair->vmx)
 				       ? 0
 				       : RF_E_LIMIT;
 	}
-	if (!word->numbers || !is_number(text))
+	if (!word->unit)
 		return RF_E_SYNTAX;
-	return rf_copy(out, VMX_WORD_BYTES, text) ? 0 : RF_E_LIMIT;
+	return number_translate(text, to_policy ? "" : word->unit, to_policy ? word->unit : "",
+				out);
 }
 
 int vmx_word_to_policy(const struct vmx_word *word, const char *value, char out[VMX_WORD_BYTES])

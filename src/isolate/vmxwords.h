@@ -29,7 +29,8 @@ struct vmx_word {
 	const char *block;  /* of a profile: "network"; NULL: a profile has no such word */
 	const char *policy; /* the key there */
 	const struct vmx_pair *pairs; /* values by name, up to a row of NULL; NULL: yes and no */
-	bool numbers;		      /* whole numbers and lists of them mean the same, too */
+	const char *unit;   /* of whole numbers and lists of them, which a profile writes behind:
+			       "", "mbit"; NULL: numbers are no values */
 	const char *remark; /* where the meaning is only near, or why it is not carried; or NULL */
 };
 

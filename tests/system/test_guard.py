@@ -451,6 +451,20 @@ def test_a_tap_with_large_frames(lab, hook):
     assert counts["ipv4-source"] == 1 and counts["source-mac"] == 1 and counts["vlan"] == 1
 
 
+@pytest.mark.parametrize("kept", [1, 5])
+def test_death_while_pinning_is_no_hindrance(lab, kept):
+    """Pins are written one by one, maps first: some maps, no program, and one that was not renamed yet."""
+    lab.tool("open")
+    names = sorted(set(os.listdir(lab.pins)) - {"guard_in", "guard_out"})
+    os.rename(f"{lab.pins}/{names[kept]}", f"{lab.pins}/{names[kept]}_new")
+    for name in names[kept + 1:] + ["guard_in", "guard_out"]:
+        os.unlink(f"{lab.pins}/{name}")
+    lab.guard()
+    assert lab.ports[0].state()["in"].strip() == "1"
+    lab.tool("unload")
+    assert not os.path.exists(lab.pins)
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_nothing_is_left(lab, hook):
     lab.guard(hook)

@@ -63,10 +63,10 @@ def test_there_and_back(tmp_path):
 
 def test_what_is_not_carried_is_named(vmx):
     with open(vmx, "ab") as f:
-        f.write(b'sched.some.future = "1"\r\nethernet0.limit = "100"\r\n')
+        f.write(b'sched.some.future = "1"\r\nethernet0.shares = "high"\r\n')
     r = ringfence("isolate", "import", vmx)
     assert r.code == 0
-    for key in ("sched.some.future", "ethernet0.limit"):
+    for key in ("sched.some.future", "ethernet0.shares"):
         assert any(line.startswith("# line ") and f"{key} = " in line for line in r.out.splitlines()), r.out
 
 

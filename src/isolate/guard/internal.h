@@ -75,6 +75,8 @@ int guard_pins_open(struct guard *guard);
 /* Pins what is open and not pinned yet; replace also exchanges the pinned programs. */
 int guard_pins_write(struct guard *guard, bool replace, struct rf_err *err) RF_MUST_CHECK;
 void guard_pins_remove(const struct guard *guard);
+/* The same, but the folder stays; and closes the maps. */
+void guard_pins_forget(struct guard *guard);
 /* Finds the guard by the programs that hang on links. Returns how many maps it opened. */
 int guard_pins_recover(struct guard *guard);
 /* Makes sure that dir exists on a bpffs, mounting /sys/fs/bpf if nobody has. */

@@ -264,9 +264,17 @@ static int open_existing(struct guard *guard, struct rf_err *err)
 static int open_or_load(struct guard *guard, enum guard_hook hook, struct rf_err *err)
 {
 	int found = guard_pins_open(guard);
+	bool programs = guard->programs[PROG_IN].fd >= 0 || guard->programs[PROG_OUT].fd >= 0;
 
-	if (found == 0)
-		found = guard_pins_recover(guard);
+	/* Pins are written maps first. Where some are there without programs, and none hangs on a
+	 * link, somebody died while pinning a guard that guarded nothing yet. */
+	if (found == 0 || (found < MAP_COUNT && !programs)) {
+		int more = guard_pins_recover(guard);
+
+		if (more == 0)
+			guard_pins_forget(guard);
+		found = more ? found + more : 0;
+	}
 	return load(guard, found > 0, hook, err);
 }
 

@@ -128,17 +128,38 @@ int guard_pins_write(struct guard *guard, bool replace, struct rf_err *err)
 	return rc;
 }
 
-void guard_pins_remove(const struct guard *guard)
+static void pin_drop(const struct guard *guard, const char *name)
 {
 	char path[PIN_PATH_BYTES];
 
+	if (pin_path(guard, name, "", path))
+		(void)unlink(path);
+	if (pin_path(guard, name, "_new", path))
+		(void)unlink(path);
+}
+
+static void pins_drop(const struct guard *guard)
+{
 	for (int i = 0; i < MAP_COUNT; i++)
-		if (pin_path(guard, MAP_NAMES[i], "", path))
-			(void)unlink(path);
+		pin_drop(guard, MAP_NAMES[i]);
 	for (int i = 0; i < PROG_COUNT; i++)
-		if (pin_path(guard, PROGRAM_NAMES[i], "", path))
-			(void)unlink(path);
+		pin_drop(guard, PROGRAM_NAMES[i]);
+}
+
+void guard_pins_remove(const struct guard *guard)
+{
+	pins_drop(guard);
 	(void)rmdir(guard->dir);
+}
+
+void guard_pins_forget(struct guard *guard)
+{
+	pins_drop(guard);
+	for (int i = 0; i < MAP_COUNT; i++) {
+		if (guard->maps[i] >= 0)
+			close(guard->maps[i]);
+		guard->maps[i] = -1;
+	}
 }
 
 /* Takes those maps of a program that have our names and are not open yet. */
