@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
+#include "isolate/cpu_verify.h"
 
 #define FRAME_MAX_BYTES 65550u
 
@@ -198,6 +200,22 @@ static void zones_verify(struct verify *v, const struct isolate_input *in,
 	}
 }
 
+/* Of processors. */
+static int limits_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+{
+	struct sys *sys = NULL;
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int rc = root < 0 ? -errno : sys_open_live(&sys, err);
+
+	if (!rc)
+		rc = cpu_promises(&in->cpu, sys, root, &v->promises, err);
+	v->failed_count += in->notes.conflicts;
+	sys_close(sys);
+	if (root >= 0)
+		close(root);
+	return rc;
+}
+
 static int policy_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
@@ -212,8 +230,11 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 		rc = subject_verify(v, &in.result.ports[i], 0, err);
 	for (size_t i = 0; rc == 0 && i < in.promises.count; i++)
 		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
+	if (!rc)
+		rc = limits_verify(v, &in, err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, v->all);
+		isolate_notes_show(stderr, &in.notes, !v->all);
 		v->failed_count += in.result.conflicts;
 	}
 	isolate_input_done(&in);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Promises about the processor against what the kernel has. See cpu_verify.h. Sources: cgroups(7),
+ * Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst, proc(5).
+ */
+#include "isolate/cpu_verify.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "isolate/vm_scope.h"
+
+#define MAX_LEVELS 16
+/* A floor counts as kept from so much of it on: weights are whole numbers. */
+#define FLOOR_KEPT 0.98
+
+struct subject {
+	struct sys *sys;
+	const struct cpu_item *item;
+	struct vm_scope scope;
+	bool found; /* scope is known */
+	struct rf_err why;
+};
+
+static bool number_at(struct sys *sys, const char *dir, const char *file, int64_t *out)
+{
+	char path[600], text[128], *cursor = text;
+
+	if (!rf_format(path, sizeof(path), "%s/%s", dir, file) ||
+	    sys_read_line(sys, path, text, sizeof(text)) < 0)
+		return false;
+	const char *word = rf_word_next(&cursor);
+
+	if (rf_equal(word, "max")) {
+		*out = -1;
+		return true;
+	}
+	return word && rf_num(word, 10, -1, INT64_MAX, out) == 0;
+}
+
+static const char *weight_file(const struct subject *s)
+{
+	return s->scope.version == 2 ? "cpu.weight" : "cpu.shares";
+}
+
+/* In microseconds a period of CPU_PERIOD_US; -1: none. */
+static bool quota_at(const struct subject *s, const char *dir, int64_t *out)
+{
+	char path[600], text[64], *cursor = text;
+	int64_t quota, period = CPU_PERIOD_US;
+
+	if (s->scope.version == 1) {
+		if (!number_at(s->sys, dir, "cpu.cfs_quota_us", &quota) ||
+		    !number_at(s->sys, dir, "cpu.cfs_period_us", &period))
+			return false;
+	} else {
+		if (!rf_format(path, sizeof(path), "%s/cpu.max", dir) ||
+		    sys_read_line(s->sys, path, text, sizeof(text)) < 0)
+			return false;
+		const char *first = rf_word_next(&cursor), *second = rf_word_next(&cursor);
+
+		if (!first || !second || rf_num(second, 10, 1, INT32_MAX, &period) < 0)
+			return false;
+		quota = -1;
+		if (strcmp(first, "max") != 0 && rf_num(first, 10, 1, INT64_MAX, &quota) < 0)
+			return false;
+	}
+	*out = quota < 0 || period <= 0 || quota > INT64_MAX / CPU_PERIOD_US
+		       ? -1
+		       : quota * CPU_PERIOD_US / period;
+	return true;
+}
+
+/* libvirt puts a quota into a group of its own below systemd's scope where there is one. */
+static void inner_dir(const struct subject *s, char out[600])
+{
+	int64_t n;
+
+	rf_format(out, 600, "%s/libvirt", s->scope.path);
+	if (s->scope.version != 2 || !number_at(s->sys, out, "cpu.weight", &n))
+		rf_copy(out, 600, s->scope.path);
+}
+
+/* The folder above, as long as it is one of the hierarchy's own. */
+static bool step_up(const struct subject *s, char *dir)
+{
+	char *slash = strrchr(dir, '/');
+	int64_t n;
+
+	if (!slash || slash == dir)
+		return false;
+	*slash = '\0';
+	/* The root group has no weight. */
+	return number_at(s->sys, dir, weight_file(s), &n) && !rf_ends(dir, "/cgroup") &&
+	       !rf_ends(dir, "/cpu");
+}
+
+/* A group above the VM whose weight is not the usual one shrinks or grows what all below it get. */
+static bool weight_holds(struct subject *s, struct isolate_promise *p)
+{
+	int64_t usual = s->scope.version == 2 ? 100 : 1024, weight = 0, above;
+	char dir[600];
+	bool holds;
+
+	rf_copy(dir, sizeof(dir), s->scope.path);
+	if (!number_at(s->sys, dir, weight_file(s), &weight)) {
+		rf_format(p->evidence, sizeof(p->evidence), "%.200s/%s cannot be read", dir,
+			  weight_file(s));
+		return false;
+	}
+	holds = weight == s->item->weight;
+	rf_format(p->evidence, sizeof(p->evidence), "%s %lld, wanted %lld (%.160s)", weight_file(s),
+		  (long long)weight, (long long)s->item->weight, s->scope.path);
+	for (int i = 0; holds && i < MAX_LEVELS && step_up(s, dir); i++) {
+		if (!number_at(s->sys, dir, weight_file(s), &above) || above >= usual)
+			continue;
+		holds = false;
+		rf_format(p->evidence, sizeof(p->evidence),
+			  "its own weight is as wanted, but %.160s above it has %lld, less than "
+			  "the usual %lld",
+			  dir, (long long)above, (long long)usual);
+	}
+	return holds;
+}
+
+static bool cap_holds(struct subject *s, struct isolate_promise *p)
+{
+	char dir[600], inner[600];
+	int64_t scope = -1, quota = -1;
+
+	inner_dir(s, inner);
+	rf_copy(dir, sizeof(dir), s->scope.path);
+	bool read = quota_at(s, dir, &scope) && quota_at(s, inner, &quota);
+
+	if (scope > 0 && (quota < 0 || scope < quota))
+		quota = scope;
+	rf_format(p->evidence, sizeof(p->evidence),
+		  read ? "%lld of %d us a period, wanted %lld (%.160s)" : "cannot be read",
+		  (long long)quota, CPU_PERIOD_US, (long long)s->item->quota_us, s->scope.path);
+	return read && quota == s->item->quota_us;
+}
+
+/* The part of its group's CPU time that its weight is worth when every sibling wants everything. */
+static bool floor_holds(struct subject *s, struct isolate_promise *p)
+{
+	SYS_AUTONAMES struct sys_names names = {0};
+	double sum = 0, room = rf_cpus_count(&s->item->cpus);
+	int64_t own = 0, n;
+	char dir[600], sibling[600];
+
+	rf_copy(dir, sizeof(dir), s->scope.path);
+	char *slash = strrchr(dir, '/');
+
+	if (!slash || !number_at(s->sys, dir, weight_file(s), &own))
+		return false;
+	*slash = '\0';
+	if (sys_list(s->sys, dir, &names, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < names.count; i++) {
+		if (rf_format(sibling, sizeof(sibling), "%s/%s", dir, names.names[i]) &&
+		    number_at(s->sys, sibling, weight_file(s), &n))
+			sum += (double)n;
+	}
+	double worth = sum > 0 ? 100 * room * (double)own / sum : 0;
+
+	rf_format(p->evidence, sizeof(p->evidence),
+		  "weight %lld of %.0f on %.0f CPUs is worth %.1f%% of a CPU, promised %lld%%",
+		  (long long)own, sum, room, worth, (long long)s->item->cpu.floor_pct);
+	return worth >= FLOOR_KEPT * (double)s->item->cpu.floor_pct;
+}
+
+/* Whether a thread runs now (field 3 of /proc/PID/task/TID/stat), and where (field 39). The name
+ * may hold anything, so what counts is behind its last bracket. One that sleeps says where it ran
+ * before it was moved, which proves nothing. */
+static bool runs_on(struct sys *sys, const char *task, unsigned *out)
+{
+	char path[640], text[1024], *cursor;
+	const char *word = NULL;
+	int64_t n;
+
+	if (!rf_format(path, sizeof(path), "%s/stat", task) ||
+	    sys_read_line(sys, path, text, sizeof(text)) < 0 || !(cursor = strrchr(text, ')')))
+		return false;
+	cursor++;
+	if (!rf_equal(rf_word_next(&cursor), "R"))
+		return false;
+	for (int field = 4; field <= 39; field++)
+		word = rf_word_next(&cursor);
+	if (!word || rf_num(word, 10, 0, RF_MAX_CPUS - 1, &n) < 0)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+static bool allowed_cpus(struct sys *sys, const char *task, struct rf_cpus *out)
+{
+	RF_AUTOBUF struct rf_buf status = {0};
+	char path[640];
+
+	if (!rf_format(path, sizeof(path), "%s/status", task) ||
+	    sys_read(sys, path, 65536, &status, NULL) < 0)
+		return false;
+	const char *at = strstr(rf_buf_text(&status), "\nCpus_allowed_list:");
+	char list[4096];
+
+	if (!at)
+		return false;
+	at += strlen("\nCpus_allowed_list:");
+	return rf_format(list, sizeof(list), "%.*s", (int)strcspn(at, "\n"), at) &&
+	       rf_cpus_parse(list, out) == 0;
+}
+
+/* Each thread may run inside only, and those that run do. A thread that ended meanwhile is none. */
+static bool place_holds(struct subject *s, struct isolate_promise *p)
+{
+	SYS_AUTONAMES struct sys_names tasks = {0};
+	RF_AUTOBUF struct rf_buf list = {0};
+	char dir[64], task[400];
+	size_t seen = 0, running = 0, outside = 0;
+
+	rf_format(dir, sizeof(dir), "/proc/%d/task", s->scope.pid);
+	if (sys_list(s->sys, dir, &tasks, &s->why) < 0)
+		return false;
+	for (size_t i = 0; i < tasks.count; i++) {
+		struct rf_cpus cpus;
+		unsigned cpu = 0;
+
+		if (!rf_format(task, sizeof(task), "%s/%s", dir, tasks.names[i]) ||
+		    !allowed_cpus(s->sys, task, &cpus))
+			continue;
+		seen++;
+		rf_cpus_minus(&cpus, &s->item->cpus);
+		if (rf_cpus_count(&cpus)) {
+			rf_cpus_format(&cpus, &list);
+			rf_format(p->evidence, sizeof(p->evidence),
+				  "thread %s may also run on %.100s", tasks.names[i],
+				  rf_buf_text(&list));
+			return false;
+		}
+		if (!runs_on(s->sys, task, &cpu))
+			continue;
+		running++;
+		outside += !rf_cpus_has(&s->item->cpus, cpu);
+	}
+	if (running)
+		p->proven = outside ? PROMISE_NO : PROMISE_YES;
+	rf_cpus_format(&s->item->cpus, &list);
+	rf_format(
+		p->evidence, sizeof(p->evidence),
+		"%zu threads of process %d may run on %.120s only; %zu run, %zu of them elsewhere",
+		seen, s->scope.pid, rf_buf_text(&list), running, outside);
+	return seen > 0;
+}
+
+/* ---- the table ---- */
+
+static bool managed(const struct cpu_item *item)
+{
+	return item->managed;
+}
+
+static bool has_floor(const struct cpu_item *item)
+{
+	return item->managed && item->cpu.floor_pct && !item->exclusive;
+}
+
+static bool everybody(const struct cpu_item *item)
+{
+	(void)item;
+	return true;
+}
+
+static const struct {
+	const char *type;
+	bool (*promised)(const struct cpu_item *item);
+	bool (*holds)(struct subject *s, struct isolate_promise *p);
+} types[] = {
+	{"weight", managed, weight_holds},
+	{"cap", managed, cap_holds},
+	{"floor", has_floor, floor_holds},
+	{"place", everybody, place_holds},
+};
+
+static int subject_judge(struct subject *s, struct isolate_promises *out)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < RF_COUNT(types); i++) {
+		struct isolate_promise p = {.configured = PROMISE_YES,
+					    .enforced = PROMISE_NO,
+					    .proven = PROMISE_NOT_ASKED};
+
+		if (!types[i].promised(s->item))
+			continue;
+		rf_format(p.subject, sizeof(p.subject), "%.140s cpu", s->item->vm->name);
+		rf_copy(p.what, sizeof(p.what), types[i].type);
+		if (!s->found)
+			rf_format(p.evidence, sizeof(p.evidence), "%.250s", rf_err_text(&s->why));
+		else if (types[i].holds(s, &p))
+			p.enforced = PROMISE_YES;
+		rc = isolate_promise_add(out, &p);
+	}
+	return rc;
+}
+
+int cpu_promises(const struct cpu_result *result, struct sys *sys, int root,
+		 struct isolate_promises *out, struct rf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && result->any && i < result->count; i++) {
+		struct subject s = {.sys = sys, .item = &result->items[i]};
+
+		if (!s.item->vm->running || (!s.item->managed && !result->exclusive_count))
+			continue;
+		s.found = vm_scope_find(root, s.item->vm->name, "cpu", &s.scope, &s.why) == 0;
+		rc = subject_judge(&s, out);
+	}
+	return rc ? rf_fail(err, rc, "no memory") : 0;
+}
