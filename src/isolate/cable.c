@@ -150,7 +150,10 @@ static size_t words_of(struct rf_slice line, struct rf_slice words[3])
 
 static bool writable(struct rf_slice word)
 {
-	return word.len && !memchr(word.data, '\'', word.len) && !memchr(word.data, '<', word.len);
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] < ' ' || word.data[i] == '\'' || word.data[i] == '<')
+			return false;
+	return word.len != 0;
 }
 
 static int source_add(const struct rf_slice *words, size_t count, struct rf_buf *out)
