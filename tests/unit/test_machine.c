@@ -70,15 +70,14 @@ static void collect_into(struct sys *sys, size_t which, struct rf_buf *out)
 	fact_store_close(store);
 }
 
-/* What was recorded of this machine gives the same facts as the machine did. */
-static void a_recording_gives_the_same_facts(void **state)
+/* The tables whose facts are not the same from the recording, as text; "" when all are. */
+static void compare_recording(struct rf_buf *differ)
 {
 	struct rf_buf live[RF_COUNT(machine)] = {0};
 	struct rf_err err = {0};
 	struct test_host h;
 	struct sys *sys;
 
-	(void)state;
 	host_make(&h);
 	if (sys_open_recording(h.dir, &sys, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
@@ -92,13 +91,29 @@ static void a_recording_gives_the_same_facts(void **state)
 
 		collect_into(sys, i, &again);
 		if (strcmp(rf_buf_text(&live[i]), rf_buf_text(&again)) != 0)
-			fail_msg("%s: live\n%s\nrecorded\n%s", machine[i].name,
-				 rf_buf_text(&live[i]), rf_buf_text(&again));
+			rf_buf_printf(differ, "%s: live\n%s\nrecorded\n%s\n", machine[i].name,
+				      rf_buf_text(&live[i]), rf_buf_text(&again));
 		rf_buf_done(&live[i]);
 	}
 	sys_close(sys);
 	h.store = NULL;
 	host_done(&h);
+}
+
+/* What was recorded of this machine gives the same facts as the machine did. A machine may change
+ * between two collectors that read the same file (a mount, a module): then another round tells. */
+static void a_recording_gives_the_same_facts(void **state)
+{
+	RF_AUTOBUF struct rf_buf differ = {0};
+
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		rf_buf_reset(&differ);
+		compare_recording(&differ);
+		if (differ.len == 0)
+			return;
+	}
+	fail_msg("%s", rf_buf_text(&differ));
 }
 
 /* What is true of every Linux machine. */
