@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the next boot of shim, grub and a Linux kernel will measure, see predict.h: the last boot's
- * items, with the digests of the files that lie on disk now. Not for firmware updates, unified
- * kernel images and what the system measures later (IMA, systemd).
+ * items, with the digests of the files that lie on disk now. Unified kernel images are
+ * predict_unified.c's. Not for firmware updates and what the system measures later (IMA, systemd).
  * Source: grub 2.06 (tpm.c, verifiers), shim 15.8 (verify protocol), and real logs.
  */
 #include <errno.h>
@@ -16,24 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-struct prediction {
-	struct attest_hasher *hasher;
-	const struct boot *last;
-	const struct predict_input *input;
-	struct rf_arena *arena;
-	struct boot *out;
-	struct predict_notes *notes;
-	enum eventlog_component *roles;
-	const struct boot_item *kernel; /* the file that grub read, in the last boot */
-	const struct predict_file *kernel_file, *old_kernel_file;
-	char from[128], to[128]; /* versions; "" when the name has none */
-	char *config;		 /* flat; NULL: not known */
-	int changed;
-};
-
-static void note(struct predict_notes *notes, const char *fmt, ...) RF_PRINTF(2, 3);
-
-static void note(struct predict_notes *notes, const char *fmt, ...)
+void predict_note(struct predict_notes *notes, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -61,8 +44,7 @@ static const struct attest_digest *digest_of(const struct attest_digest *list, s
 	return NULL;
 }
 
-/* Do all digests of the item stand in the list? */
-static bool all_match(const struct boot_item *item, const struct attest_digest *list, size_t count)
+bool predict_all_match(const struct boot_item *item, const struct attest_digest *list, size_t count)
 {
 	for (size_t i = 0; i < item->digests_count; i++) {
 		const struct attest_digest *d = digest_of(list, count, item->digests[i].alg);
@@ -73,11 +55,10 @@ static bool all_match(const struct boot_item *item, const struct attest_digest *
 	return item->digests_count > 0;
 }
 
-/* Puts the file's digests into every bank of the item; false when one is not known. */
-static bool replace_digests(struct prediction *p, struct boot_item *item,
-			    const struct attest_digest *list, size_t count)
+bool predict_replace(struct prediction *p, struct boot_item *item, const struct attest_digest *list,
+		     size_t count)
 {
-	if (all_match(item, list, count))
+	if (predict_all_match(item, list, count))
 		return true;
 	for (size_t i = 0; i < item->digests_count; i++) {
 		if (!digest_of(list, count, item->digests[i].alg))
@@ -96,17 +77,14 @@ static int find_kernel(struct prediction *p, struct rf_err *err)
 	for (size_t i = 0; i < p->last->count; i++) {
 		const struct boot_item *item = &p->last->items[i];
 
-		if (item->component == COMPONENT_KERNEL && item->pcr == 11)
-			return rf_fail(err, RF_E_UNSUPPORTED,
-				       "the last boot was of a unified kernel image (PCR 11): that "
-				       "is not predicted");
 		if (item->component == COMPONENT_KERNEL && item->pcr == 9 && !p->kernel)
 			p->kernel = item;
 	}
 	if (!p->kernel)
 		return rf_fail(err, RF_E_MISSING,
 			       "the last boot's log names no kernel file (PCR 9): only boots by "
-			       "grub with its TPM support are predicted");
+			       "grub with its TPM support, and of unified kernel images, are "
+			       "predicted");
 	return 0;
 }
 
@@ -145,8 +123,7 @@ static int choose_kernel(struct prediction *p, struct rf_err *err)
 
 /* ---- items ---- */
 
-/* The item's name and text with the new version. */
-static int rename_item(struct prediction *p, struct boot_item *item)
+int predict_rename(struct prediction *p, struct boot_item *item)
 {
 	RF_AUTOBUF struct rf_buf name = {0}, text = {0};
 
@@ -162,7 +139,7 @@ static int rename_item(struct prediction *p, struct boot_item *item)
 /* A file that grub read: by its path, with the new version where it has one. */
 static int predict_loader_file(struct prediction *p, struct boot_item *item)
 {
-	int rc = rename_item(p, item);
+	int rc = predict_rename(p, item);
 	const char *path = diff_path(item->text);
 	const struct predict_file *file = predict_find_file(p->input, path);
 
@@ -170,10 +147,10 @@ static int predict_loader_file(struct prediction *p, struct boot_item *item)
 		return rc;
 	item->value = rf_slice_text("");
 	if (!file)
-		note(p->notes, "%s is not among the files on disk: taken as it was", path);
-	else if (!replace_digests(p, item, file->flat, file->flat_count))
-		note(p->notes, "%s: not all of its digests are known: taken as it was (PCR 9)",
-		     path);
+		predict_note(p->notes, "%s is not among the files on disk: taken as it was", path);
+	else if (!predict_replace(p, item, file->flat, file->flat_count))
+		predict_note(p->notes,
+			     "%s: not all of its digests are known: taken as it was (PCR 9)", path);
 	return 0;
 }
 
@@ -182,20 +159,20 @@ static void predict_kernel_image(struct prediction *p, struct boot_item *item)
 {
 	const struct predict_file *old = p->old_kernel_file, *new = p->kernel_file;
 
-	if (old == new &&all_match(p->kernel, new->flat, new->flat_count))
+	if (old == new &&predict_all_match(p->kernel, new->flat, new->flat_count))
 		return;
-	if (old && old->image_count && all_match(p->kernel, old->flat, old->flat_count) &&
-	    !all_match(item, old->image, old->image_count)) {
-		note(p->notes,
-		     "PCR 4: the image of the old kernel was measured in another way than "
-		     "is known: it cannot be predicted");
+	if (old && old->image_count && predict_all_match(p->kernel, old->flat, old->flat_count) &&
+	    !predict_all_match(item, old->image, old->image_count)) {
+		predict_note(p->notes,
+			     "PCR 4: the image of the old kernel was measured in another way than "
+			     "is known: it cannot be predicted");
 		return;
 	}
-	if (!new->image_count || !replace_digests(p, item, new->image, new->image_count))
-		note(p->notes,
-		     "PCR 4: the digest of %s as a boot program is not known: it cannot be "
-		     "predicted",
-		     new->path);
+	if (!new->image_count || !predict_replace(p, item, new->image, new->image_count))
+		predict_note(p->notes,
+			     "PCR 4: the digest of %s as a boot program is not known: it cannot be "
+			     "predicted",
+			     new->path);
 }
 
 /* shim and grub themselves. */
@@ -211,14 +188,13 @@ static void predict_boot_program(struct prediction *p, struct boot_item *item)
 	const struct predict_file *file = predict_find_file(p->input, path);
 
 	if (!file || !file->image_count)
-		note(p->notes, "%s is not among the files on disk: taken as it was", path);
-	else if (!replace_digests(p, item, file->image, file->image_count))
-		note(p->notes, "%s: not all of its digests are known: taken as it was (PCR 4)",
-		     path);
+		predict_note(p->notes, "%s is not among the files on disk: taken as it was", path);
+	else if (!predict_replace(p, item, file->image, file->image_count))
+		predict_note(p->notes,
+			     "%s: not all of its digests are known: taken as it was (PCR 4)", path);
 }
 
-/* H(text), or H(text and NUL), whichever the item follows; -1 when neither. */
-static int digest_rule(struct prediction *p, const struct boot_item *item, struct rf_slice text)
+int predict_digest_rule(struct prediction *p, const struct boot_item *item, struct rf_slice text)
 {
 	static const uint8_t nul;
 	const struct attest_digest *d = &item->digests[0];
@@ -232,8 +208,8 @@ static int digest_rule(struct prediction *p, const struct boot_item *item, struc
 	return -1;
 }
 
-static int put_text(struct prediction *p, struct boot_item *item, const struct rf_buf *text,
-		    size_t nuls)
+int predict_put_text(struct prediction *p, struct boot_item *item, const struct rf_buf *text,
+		     size_t nuls)
 {
 	static const uint8_t nul;
 	struct words name = words_into(item->name, sizeof(item->name));
@@ -262,7 +238,7 @@ static int predict_text(struct prediction *p, struct boot_item *item)
 	RF_AUTOBUF struct rf_buf text = {0};
 	struct rf_slice old = diff_text(item);
 	size_t found = predict_substitute(old, p->from, p->to, &text);
-	int nuls = found ? digest_rule(p, item, old) : 0;
+	int nuls = found ? predict_digest_rule(p, item, old) : 0;
 	bool command = item->component == COMPONENT_LOADER_COMMAND;
 
 	if (text.failed)
@@ -274,13 +250,14 @@ static int predict_text(struct prediction *p, struct boot_item *item)
 		       predict_config_has(p->config, rf_buf_slice(&text));
 
 	if (nuls < 0 || !in_file) {
-		note(p->notes, "PCR 8: cannot be predicted: \"%.80s\" with the new version %s",
-		     item->text,
-		     nuls < 0 ? "is not measured as a text"
-			      : "does not stand in the boot loader's configuration");
+		predict_note(p->notes,
+			     "PCR 8: cannot be predicted: \"%.80s\" with the new version %s",
+			     item->text,
+			     nuls < 0 ? "is not measured as a text"
+				      : "does not stand in the boot loader's configuration");
 		return 0;
 	}
-	return put_text(p, item, &text, (size_t)nuls);
+	return predict_put_text(p, item, &text, (size_t)nuls);
 }
 
 static bool is_loader_file(const struct boot_item *item)
@@ -292,13 +269,19 @@ static bool is_loader_file(const struct boot_item *item)
 
 static int predict_item(struct prediction *p, size_t i)
 {
-	struct boot_item *item = boot_add(p->out);
+	int entered = predict_menu_enter(p, &p->last->items[i]);
+	struct boot_item *item = entered < 0 ? NULL : boot_add(p->out);
 
 	if (!item)
 		return -ENOMEM;
 	*item = p->last->items[i];
 	if (item->source != BOOT_FIRMWARE_LOG)
 		return 0;
+	if (predict_is_entry(item)) {
+		int rc = predict_menu_entry(p, item);
+
+		return rc == 0 ? predict_text(p, item) : rc < 0 ? rc : 0;
+	}
 	if (is_loader_file(item))
 		return predict_loader_file(p, item);
 	if (item->component == COMPONENT_BOOT_APP && item->pcr == 4) {
@@ -331,27 +314,24 @@ static void note_config(struct prediction *p)
 	const struct boot_item *was = find_config(p->last), *now = find_config(p->out);
 	size_t entries = 0;
 
-	if (!was || !now || all_match(now, was->digests, was->digests_count))
+	if (!was || !now || predict_all_match(now, was->digests, was->digests_count))
 		return;
 	if (!p->config) {
-		note(p->notes,
-		     "PCR 8: %s changed and its text was not given: its commands are taken "
-		     "to be the old ones with the new version",
-		     diff_path(now->text));
+		predict_note(p->notes,
+			     "PCR 8: %s changed and its text was not given: its commands are taken "
+			     "to be the old ones with the new version",
+			     diff_path(now->text));
 		return;
 	}
-	for (size_t i = 0; i < p->last->count; i++) {
-		const struct boot_item *item = &p->last->items[i];
-
-		entries += item->component == COMPONENT_LOADER_COMMAND &&
-			   (strcmp(item->name, "menuentry") == 0 ||
-			    strcmp(item->name, "submenu") == 0);
-	}
+	/* Those of a submenu come behind the command that enters it. */
+	for (size_t i = 0; i < p->last->count && strcmp(p->last->items[i].name, "setparams") != 0;
+	     i++)
+		entries += predict_is_entry(&p->last->items[i]);
 	if (entries != predict_config_entries(p->input->config))
-		note(p->notes,
-		     "PCR 8: cannot be predicted: the menu of %s has another number of "
-		     "entries than before",
-		     diff_path(now->text));
+		predict_note(p->notes,
+			     "PCR 8: cannot be predicted: the menu of %s has another number of "
+			     "entries than before",
+			     diff_path(now->text));
 }
 
 static void note_later(struct prediction *p)
@@ -361,14 +341,22 @@ static void note_later(struct prediction *p)
 	for (size_t i = 0; i < p->last->count; i++)
 		userspace |= p->last->items[i].source == BOOT_USERSPACE_LOG;
 	if (userspace)
-		note(p->notes, "what systemd measures is taken as it was");
-	note(p->notes,
-	     "programs that run (PCR 10, IMA) are not part of a prediction: the baseline's "
-	     "`ima` judges them");
+		predict_note(p->notes, "what systemd measures is taken as it was");
+	predict_note(p->notes,
+		     "programs that run (PCR 10, IMA) are not part of a prediction: the baseline's "
+		     "`ima` judges them");
 }
 
 static int predict_all(struct prediction *p, struct rf_err *err)
 {
+	if (predict_is_unified(p->last)) {
+		int rc = predict_unified(p, err);
+
+		if (rc < 0)
+			return rc;
+		note_later(p);
+		return p->changed;
+	}
 	int rc = find_kernel(p, err);
 
 	if (rc == 0)
@@ -404,7 +392,8 @@ int predict_boot(struct attest_hasher *hasher, const struct boot *last,
 			       .out = &out->boot,
 			       .notes = &out->notes,
 			       .roles = roles,
-			       .config = config};
+			       .config = config,
+			       .menu = input->config};
 
 	if (!roles || (input->config.len && !config))
 		return rf_fail(err, -ENOMEM, "no memory");

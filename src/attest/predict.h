@@ -12,6 +12,13 @@
 #define PREDICT_MAX_FILES 4096u
 #define PREDICT_MAX_NOTES 32u
 
+/* A section of a unified kernel image, as systemd-stub measures it (PCR 11). */
+struct predict_section {
+	char name[9]; /* ".linux" */
+	struct attest_digest digests[4];
+	size_t count;
+};
+
 /* A file on disk now. */
 struct predict_file {
 	char path[512]; /* as the running system names it: "/boot/vmlinuz-6.1.0-56-amd64" */
@@ -19,6 +26,11 @@ struct predict_file {
 	size_t flat_count;
 	struct attest_digest image[4]; /* Authenticode, of a PE file; none where not known */
 	size_t image_count;
+	/* Of a unified kernel image alone; the caller's. */
+	const struct predict_section *sections;
+	size_t sections_count;
+	struct attest_digest kernel[4]; /* of .linux as an image */
+	size_t kernel_count;
 };
 
 struct predict_input {
@@ -52,6 +64,9 @@ void predict_done(struct predict_result *result);
 int predict_boot(struct attest_hasher *hasher, const struct boot *last,
 		 const struct predict_input *input, struct predict_result *out,
 		 struct rf_err *err) RF_MUST_CHECK;
+
+/* Does systemd-stub measure a section of that name? .pcrsig is signed over and never measured. */
+bool predict_is_measured(const char *section);
 
 /* The file that the boot loader means by path: on the root file system, below /boot or on the EFI
  * system partition; NULL when it is not there. */

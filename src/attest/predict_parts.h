@@ -4,7 +4,69 @@
 #ifndef RF_ATTEST_PREDICT_PARTS_H
 #define RF_ATTEST_PREDICT_PARTS_H
 
+#include "attest/diff_parts.h"
 #include "attest/predict.h"
+
+/* One prediction on its way. */
+struct prediction {
+	struct attest_hasher *hasher;
+	const struct boot *last;
+	const struct predict_input *input;
+	struct rf_arena *arena;
+	struct boot *out;
+	struct predict_notes *notes;
+	enum eventlog_component *roles;
+	const struct boot_item *kernel; /* the file that grub read, in the last boot */
+	const struct predict_file *kernel_file, *old_kernel_file;
+	char from[128], to[128]; /* versions; "" when the name has none */
+	char *config;		 /* flat; NULL: not known */
+	int changed;
+	struct rf_slice menu; /* the menu whose entries are measured now; empty: not known */
+	size_t menu_next;     /* its next entry */
+	unsigned int menu_depth;
+};
+
+/* Adds a line to the notes. */
+void predict_note(struct predict_notes *notes, const char *fmt, ...) RF_PRINTF(2, 3);
+/* Do all digests of the item stand in the list? */
+bool predict_all_match(const struct boot_item *item, const struct attest_digest *list,
+		       size_t count);
+/* Puts the file's digests into every bank of the item; false when one is not known. */
+bool predict_replace(struct prediction *p, struct boot_item *item, const struct attest_digest *list,
+		     size_t count);
+/* The item's name and text with the new version. 0 or -ENOMEM. */
+int predict_rename(struct prediction *p, struct boot_item *item) RF_MUST_CHECK;
+
+/* H(text), or H(text and NUL), whichever the item follows: 0 or 1; -1 when neither. */
+int predict_digest_rule(struct prediction *p, const struct boot_item *item, struct rf_slice text);
+/* Gives the item another text, with so many NULs hashed behind it. 0 or negative. */
+int predict_put_text(struct prediction *p, struct boot_item *item, const struct rf_buf *text,
+		     size_t nuls) RF_MUST_CHECK;
+
+/* Is this a menu entry or submenu, as grub measures it? */
+bool predict_is_entry(const struct boot_item *item);
+/* Gives the item the text that the configuration has in its place: 1; 0 when that is not known;
+ * negative. */
+int predict_menu_entry(struct prediction *p, struct boot_item *item) RF_MUST_CHECK;
+/* To be called with each item of the last boot: one that starts an entry (setparams) may enter a
+ * submenu, and ends the one before. 0 or negative. */
+int predict_menu_enter(struct prediction *p, const struct boot_item *item) RF_MUST_CHECK;
+
+/* An entry of a menu: "menuentry 'Debian' --id x " and "{ ... }". */
+struct predict_entry {
+	struct rf_slice head, body;
+	bool submenu;
+};
+/* The index-th entry that stands in no other one; false when there is none. */
+bool predict_config_entry(struct rf_slice config, size_t index, struct predict_entry *out);
+/* Its head as grub measures it: without quotes, single blanks. False when it holds a variable that
+ * is not known, or memory is short. */
+bool predict_entry_head(const struct predict_entry *entry, struct rf_buf *out);
+
+/* Was the last boot of a unified kernel image (systemd-stub measured sections into PCR 11)? */
+bool predict_is_unified(const struct boot *last);
+/* Predicts such a boot: image (PCR 4), sections (PCR 11). 0 or negative. */
+int predict_unified(struct prediction *p, struct rf_err *err) RF_MUST_CHECK;
 
 /* Adds text with each whole occurrence of version `from` written as `to` ("6.1.0-5" is none in
  * "6.1.0-55"). Returns how many there were. */

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define ENTRIES_MAX 256u
+
 /* ---- versions ---- */
 
 static bool is_digit(char c)
@@ -150,10 +152,47 @@ static bool begins_entry(struct rf_slice text, size_t i)
 	return false;
 }
 
-size_t predict_config_entries(struct rf_slice config)
+/* Moves from a brace behind the one that closes it; text.len when none does. */
+static size_t skip_block(struct rf_slice text, size_t i)
 {
-	size_t entries = 0, depth = 0;
+	size_t depth = 0;
+
+	for (; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (c == '\'' || c == '"')
+			i = skip_quoted(text, i);
+		else if (c == '{')
+			depth++;
+		else if (c == '}' && --depth == 0)
+			return i + 1;
+	}
+	return text.len;
+}
+
+/* The entry that begins at i: its head up to the brace, its body with both braces. */
+static bool read_entry(struct rf_slice config, size_t i, struct predict_entry *out)
+{
+	size_t brace = i;
+
+	while (brace < config.len && config.data[brace] != '{' && config.data[brace] != '\n')
+		brace = config.data[brace] == '\'' || config.data[brace] == '"'
+				? skip_quoted(config, brace) + 1
+				: brace + 1;
+	if (brace >= config.len || config.data[brace] != '{')
+		return false;
+	size_t end = skip_block(config, brace);
+
+	out->head = (struct rf_slice){config.data + i, brace - i};
+	out->body = (struct rf_slice){config.data + brace, end - brace};
+	out->submenu = config.data[i] == 's';
+	return out->body.len >= 2 && out->body.data[out->body.len - 1] == '}';
+}
+
+bool predict_config_entry(struct rf_slice config, size_t index, struct predict_entry *out)
+{
 	bool start = true; /* of a command */
+	size_t found = 0;
 
 	for (size_t i = 0; i < config.len; i++) {
 		uint8_t c = config.data[i];
@@ -163,19 +202,38 @@ size_t predict_config_entries(struct rf_slice config)
 				i++;
 			continue;
 		}
-		if (start && depth == 0 && begins_entry(config, i))
-			entries++;
+		if (start && begins_entry(config, i) && found++ == index)
+			return read_entry(config, i, out);
 		if (c == '\'' || c == '"')
 			i = skip_quoted(config, i);
-		else if (c == '{')
-			depth++;
-		else if (c == '}' && depth > 0)
-			depth--;
+		else if (c == '{' && !(i > 0 && config.data[i - 1] == '$'))
+			i = skip_block(config, i) - 1;
 		if (c == '\n' || c == ';')
 			start = true;
 		else if (c != ' ' && c != '\t')
 			start = false;
 	}
+	return false;
+}
+
+bool predict_entry_head(const struct predict_entry *entry, struct rf_buf *out)
+{
+	RF_AUTOFREE char *flat = predict_config_flat(entry->head);
+	char *text = flat ? rf_trim(flat) : NULL;
+
+	if (!text || strchr(text, '$'))
+		return false;
+	return rf_buf_add_text(out, text) == 0 && !out->failed;
+}
+
+size_t predict_config_entries(struct rf_slice config)
+{
+	struct predict_entry entry;
+	size_t entries = 0;
+
+	/* Each is found by walking from the start: a menu has some ten. */
+	while (entries < ENTRIES_MAX && predict_config_entry(config, entries, &entry))
+		entries++;
 	return entries;
 }
 

@@ -14,4 +14,7 @@ int baseline_file_lock_in(const char *path, bool quiet, struct rf_err *err) RF_M
 int baseline_file_write(const struct baseline *baseline, const char *path,
 			struct rf_err *err) RF_MUST_CHECK;
 
+/* Writes bytes that belong to a baseline, in whole or not at all. */
+int baseline_file_put(const char *path, struct rf_slice bytes, struct rf_err *err) RF_MUST_CHECK;
+
 #endif

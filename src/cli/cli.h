@@ -138,8 +138,8 @@ void cli_completion(FILE *out);
 cli_command_fn cmd_check, cmd_facts, cmd_query, cmd_explain, cmd_controls_list, cmd_controls_show,
 	cmd_controls_test, cmd_capture, cmd_doctor, cmd_man, cmd_completion, cmd_attest_explain,
 	cmd_attest_verify, cmd_attest_log, cmd_attest_evidence, cmd_attest_status, cmd_modules;
-cli_command_fn cmd_attest_diff, cmd_attest_baseline_create, cmd_attest_baseline_show,
-	cmd_attest_baseline_approve, cmd_attest_baseline_predict;
+cli_command_fn cmd_attest_diff, cmd_attest_digests, cmd_attest_baseline_create,
+	cmd_attest_baseline_show, cmd_attest_baseline_approve, cmd_attest_baseline_predict;
 /* Changes. */
 cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_verify,
 	cmd_ledger_export;

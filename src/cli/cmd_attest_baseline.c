@@ -54,12 +54,19 @@ int baseline_file_lock_in(const char *path, bool quiet, struct rf_err *err)
 	return rc;
 }
 
+int baseline_file_put(const char *path, struct rf_slice bytes, struct rf_err *err)
+{
+	char dir[RF_MAX_PATH_BYTES];
+	const char *name;
+
+	split_path(path, dir, &name);
+	return state_write(dir, name, bytes, err);
+}
+
 int baseline_file_write(const struct baseline *baseline, const char *path, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
 	struct baseline *again = NULL;
-	char dir[RF_MAX_PATH_BYTES];
-	const char *name;
 	int rc = baseline_write(baseline, &text);
 
 	if (rc < 0)
@@ -69,8 +76,7 @@ int baseline_file_write(const struct baseline *baseline, const char *path, struc
 	baseline_free(again);
 	if (rc < 0)
 		return rf_wrap(err, rc, "the new baseline would not be readable");
-	split_path(path, dir, &name);
-	return state_write(dir, name, rf_buf_slice(&text), err);
+	return baseline_file_put(path, rf_buf_slice(&text), err);
 }
 
 /* ---- create ---- */

@@ -45,6 +45,8 @@ static void job_done(struct job *job)
 {
 	predict_done(&job->result);
 	rf_buf_done(&job->config);
+	for (size_t i = 0; i < job->files_count; i++)
+		rf_free((void *)(uintptr_t)job->files[i].sections);
 	rf_free(job->files);
 	story_done(&job->story);
 	baseline_free(job->baseline);
@@ -53,19 +55,52 @@ static void job_done(struct job *job)
 
 /* ---- files ---- */
 
-static int hash_flat(struct job *job, struct rf_slice bytes, struct predict_file *file)
+/* How many digests there are: all, or none where hashing failed. */
+static size_t hash_all(struct job *job, struct rf_slice bytes, struct attest_digest out[4])
 {
 	for (size_t i = 0; i < RF_COUNT(algs); i++) {
-		struct attest_digest *d = &file->flat[file->flat_count++];
-
-		d->alg = algs[i];
-		d->len = (uint8_t)attest_digest_size(algs[i]);
-		int rc = attest_hash(job->hasher, algs[i], bytes, (struct rf_slice){0}, d->bytes);
-
-		if (rc < 0)
-			return rc;
+		out[i].alg = algs[i];
+		out[i].len = (uint8_t)attest_digest_size(algs[i]);
+		if (attest_hash(job->hasher, algs[i], bytes, (struct rf_slice){0}, out[i].bytes) <
+		    0)
+			return 0;
 	}
-	return 0;
+	return RF_COUNT(algs);
+}
+
+static int hash_flat(struct job *job, struct rf_slice bytes, struct predict_file *file)
+{
+	file->flat_count = hash_all(job, bytes, file->flat);
+	return file->flat_count ? 0 : RF_E_CRYPTO;
+}
+
+/* Sections of a unified kernel image, and its kernel as an image. */
+static void hash_sections(struct job *job, const struct pe *pe, struct predict_file *file)
+{
+	RF_AUTOFREE struct pe *inner = rf_alloc(1, sizeof(*inner));
+	struct rf_slice kernel = pe_section_find(pe, ".linux");
+	struct predict_section *sections =
+		kernel.data ? rf_alloc(pe->sections_count, sizeof(*sections)) : NULL;
+
+	if (!sections || !inner) {
+		rf_free(sections);
+		return;
+	}
+	for (size_t i = 0; i < pe->sections_count; i++) {
+		struct predict_section *s = &sections[file->sections_count];
+
+		if (!predict_is_measured(pe->sections[i].name))
+			continue;
+		file->sections_count++;
+		rf_copy(s->name, sizeof(s->name), pe->sections[i].name);
+		s->count = hash_all(job, pe->sections[i].data, s->digests);
+	}
+	file->sections = sections;
+	for (size_t i = 0; pe_open(kernel, inner, NULL) == 0 && i < RF_COUNT(algs); i++) {
+		if (pe_digest(job->hasher, inner, algs[i], PE_AS_MEASURED,
+			      &file->kernel[file->kernel_count]) == 0)
+			file->kernel_count++;
+	}
 }
 
 /* Most files are no programs; a program that cannot be read has no such digest. */
@@ -81,6 +116,7 @@ static void hash_image(struct job *job, struct rf_slice bytes, struct predict_fi
 			      &file->image[file->image_count]) == 0)
 			file->image_count++;
 	}
+	hash_sections(job, pe, file);
 }
 
 static int add_file(struct job *job, const char *path, const struct sys_stat *st,

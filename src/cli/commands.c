@@ -203,6 +203,17 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest baseline predict web-3.baseline.yaml\n"
 	 "ringfence attest baseline predict web-3.baseline.yaml web-3.rfe --from /mnt/web-3",
 	 OPT_ALWAYS | OPT(FROM) | OPT(NAME), 1, 2, cmd_attest_baseline_predict},
+	{"attest digests", "SOURCE...", "write a list of known contents for a baseline",
+	 "Hashes files (SHA-256) into FILE, which a baseline names in its digest-sets. SOURCE is a folder "
+	 "(from / on; symbolic links are not followed), dpkg or dpkg:GLOB for what such installed packages "
+	 "brought (a file that changed since is left out, and named), or a file of sha256sum. Several go "
+	 "into one list. With --from the paths are those of that host. A .deb: unpack it with dpkg-deb -x "
+	 "and give --from that folder.\n\n"
+	 "Exit status: 0 written, 2 written but for files that are named, 1 not written.",
+	 "ringfence attest digests dpkg /opt/tools -o known.sums\n"
+	 "ringfence attest digests 'dpkg:linux-image-*' -o kernels.sums\n"
+	 "ringfence attest digests build/SHA256SUMS -o ours.sums",
+	 OPT_ALWAYS | OPT(FILE) | OPT(FROM), 1, CLI_MAX_WORDS, cmd_attest_digests},
 	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",
 	 "OLD and NEW are evidence of `ringfence attest evidence`, raw boot logs, raw IMA lists or baselines "
 	 "(then the nearest of its boots counts). One part that changed is one line, however many "

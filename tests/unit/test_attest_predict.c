@@ -382,7 +382,7 @@ static void test_config(void **state)
 		{"# menuentry 'a' {\nmenuentry \"b\" {\n}\nsubmenu c {\n menuentry d { }\n}\n", 2},
 		{"set a='menuentry b {'\n", 0},
 		{"if x; then\nmenuentry a { }\nfi; menuentry b { }\n", 2},
-		{"menuentry 'a", 1},
+		{"menuentry 'a", 0}, /* it has no end: none */
 		{"}}}menuentry a {", 0},
 		{"\"\\", 0}};
 	RF_AUTOFREE char *flat = predict_config_flat(
