@@ -162,6 +162,15 @@ static int send_until(const struct trial *t, uint64_t until_ns, bool first_wait,
 	return rc;
 }
 
+/* How long a burst lasts at peak, and half as long again. */
+static uint64_t drain_ns(const struct shape_way *way)
+{
+	double bytes = (double)shape_ticks_bytes(way->average, way->bucket);
+	double ns = bytes / (double)(way->peak - way->average) * 1.5e9;
+
+	return ns < (double)FILL_NS ? (uint64_t)ns : FILL_NS;
+}
+
 static int trial_run(const struct shape_way *way, unsigned ms, struct result *r)
 {
 	struct rf_err err = {0};
@@ -186,6 +195,9 @@ static int trial_run(const struct shape_way *way, unsigned ms, struct result *r)
 	t.frame = (size_t)frame_bytes(way, ms);
 	t.end = now_ns() + TRIAL_GIVEUP_NS;
 	rc = send_until(&t, now_ns() + FILL_NS, true, &a);
+	/* By a peak frames wait while the burst still lasts. */
+	if (!rc && way->peak)
+		rc = send_until(&t, now_ns() + drain_ns(way), false, &a);
 	from = now_ns();
 	if (!rc)
 		rc = send_until(&t, from + ms * 1000000ull, false, &b);
