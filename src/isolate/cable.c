@@ -107,20 +107,54 @@ static bool attribute(struct rf_slice element, const char *name, struct rf_slice
 	return true;
 }
 
+static bool writable(struct rf_slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] < ' ' || word.data[i] == '\'' || word.data[i] == '<')
+			return false;
+	return word.len != 0;
+}
+
+/* libvirt writes one of each. Of two nobody could say which counts. */
+static bool is_canonical(struct rf_slice interface)
+{
+	static const char *const names[] = {"<interface", "<source", "<virtualport"};
+
+	for (size_t i = 0; i < RF_COUNT(names); i++) {
+		const uint8_t *at = find(interface, names[i]);
+
+		if (at && find(behind(interface, at + 1), names[i]))
+			return false;
+	}
+	struct rf_slice source = element(interface, "source");
+	struct rf_slice port = element(interface, "virtualport");
+	const uint8_t *tag_end = find(interface, ">");
+
+	return tag_end && (!source.len || source.data > tag_end) &&
+	       (!port.len || port.data > tag_end) &&
+	       (!source.len || !port.len || source.data + source.len <= port.data ||
+		port.data + port.len <= source.data);
+}
+
 int cable_read(struct rf_slice interface, struct rf_buf *out)
 {
 	struct rf_slice type, name, group, source = element(interface, "source");
 	struct rf_slice port = element(interface, "virtualport");
 
-	if (!attribute(interface, "type", &type))
+	if (!is_canonical(interface) || !attribute(interface, "type", &type))
 		return RF_E_SYNTAX;
 	for (size_t i = 0; i < RF_COUNT(kinds); i++) {
 		if (!rf_slice_equal(type, rf_slice_text(kinds[i].type)) ||
 		    !attribute(source, kinds[i].name, &name))
 			continue;
+		/* A blank would be taken for the end of the name. */
+		if (!writable(name) || memchr(name.data, ' ', name.len))
+			return RF_E_UNSUPPORTED;
 		rf_buf_printf(out, "%s ", kinds[i].type);
 		rf_buf_add(out, name.data, name.len);
 		if (kinds[i].group && attribute(source, kinds[i].group, &group)) {
+			if (!writable(group))
+				return RF_E_UNSUPPORTED;
 			rf_buf_add_byte(out, ' ');
 			rf_buf_add(out, group.data, group.len);
 		}
@@ -146,14 +180,6 @@ static size_t words_of(struct rf_slice line, struct rf_slice words[3])
 		line = blank ? behind(line, blank + 1) : (struct rf_slice){0};
 	}
 	return n;
-}
-
-static bool writable(struct rf_slice word)
-{
-	for (size_t i = 0; i < word.len; i++)
-		if (word.data[i] < ' ' || word.data[i] == '\'' || word.data[i] == '<')
-			return false;
-	return word.len != 0;
 }
 
 static int source_add(const struct rf_slice *words, size_t count, struct rf_buf *out)
@@ -196,7 +222,8 @@ int cable_replace(struct rf_slice interface, struct rf_slice cable, struct rf_bu
 	const uint8_t *tag_end = find(interface, ">");
 	size_t count = words_of(line_end ? slice_of(cable.data, line_end) : cable, words);
 
-	if (count < 2 || !source.len || !tag_end || !attribute(interface, "type", &type))
+	if (count < 2 || !is_canonical(interface) || !source.len || !tag_end ||
+	    !attribute(interface, "type", &type))
 		return RF_E_SYNTAX;
 	for (size_t i = 0; i < count; i++)
 		if (!writable(words[i]))
