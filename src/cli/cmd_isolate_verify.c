@@ -17,6 +17,7 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "isolate/cpu_verify.h"
+#include "isolate/memory_verify.h"
 
 #define FRAME_MAX_BYTES 65550u
 
@@ -216,6 +217,36 @@ static int limits_verify(struct verify *v, const struct isolate_input *in, struc
 	return rc;
 }
 
+static enum promise_answer answer_of(bool yes)
+{
+	return yes ? PROMISE_YES : PROMISE_NO;
+}
+
+/* What was promised of memory, among the other promises. */
+static int memory_prove(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+{
+	MEMORY_AUTOPROOFS struct memory_proofs proofs = {0};
+	struct sys *sys = NULL;
+	int rc = sys_open_live(&sys, err);
+
+	if (!rc)
+		rc = memory_verify(in->policy, &in->memory, &in->memory_result, sys, &proofs, err);
+	sys_close(sys);
+	for (size_t i = 0; rc == 0 && i < proofs.count; i++) {
+		const struct memory_proof *p = &proofs.items[i];
+		struct isolate_promise promise = {.configured = answer_of(p->configured),
+						  .enforced = answer_of(p->enforced),
+						  .proven = answer_of(p->proven)};
+
+		rf_format(promise.subject, sizeof(promise.subject), "%.140s",
+			  p->vm[0] ? p->vm : "memory of this host");
+		rf_copy(promise.what, sizeof(promise.what), p->name);
+		rf_copy(promise.evidence, sizeof(promise.evidence), p->evidence);
+		rc = isolate_promise_add(&v->promises, &promise);
+	}
+	return rc;
+}
+
 static int policy_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
@@ -232,10 +263,13 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
 	if (!rc)
 		rc = limits_verify(v, &in, err);
+	if (!rc)
+		rc = memory_prove(v, &in, err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, v->all);
 		isolate_notes_show(stderr, &in.notes, !v->all);
-		v->failed_count += in.result.conflicts;
+		isolate_memory_notes_show(stderr, &in.memory_result, v->all);
+		v->failed_count += in.result.conflicts + in.memory_result.conflicts;
 	}
 	isolate_input_done(&in);
 	return rc;

@@ -84,6 +84,26 @@ static int host_load(struct fact_store *store, struct memory_input *in)
 	return step == SQLITE_ROW ? 0 : RF_E_DATABASE;
 }
 
+/* A VM that was not seen would be told to be as wanted. */
+static int vms_known(struct fact_store *store, struct rf_err *err)
+{
+	static const char asked[] =
+		"SELECT collector, state FROM collector_run WHERE state IN ('timeout', 'crashed')"
+		" AND ',' || coalesce(tables, '') || ',' LIKE '%,vm,%'";
+	sqlite3_stmt *stmt = NULL;
+	int rc = 0;
+
+	if (sqlite3_prepare_v2(fact_store_db(store), asked, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		rc = rf_fail(err, RF_E_MISSING,
+			     "which VMs this host has is not known: the collector %s did not end "
+			     "(%s); try again when the host is less busy",
+			     (const char *)sqlite3_column_text(stmt, 0),
+			     (const char *)sqlite3_column_text(stmt, 1));
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 /* ---- KSM ---- */
 
 static void ksm_load(struct sys *sys, struct memory_ksm *ksm)
@@ -160,7 +180,6 @@ static int chain_load(struct memory_input *in, struct sys *sys, struct memory_vm
 	int rc = 0;
 
 	rf_copy(path, sizeof(path), scope);
-	vm->group = rf_arena_copy(&in->texts, scope);
 	for (char *slash; rc == 0 && (slash = strrchr(path, '/')) && slash != path;) {
 		*slash = '\0';
 		if (vm->groups_count == MEMORY_LEVELS || bytes_of(sys, path, "memory.min") < 0)
@@ -185,6 +204,9 @@ static int vm_group_load(struct memory_input *in, struct sys *sys, struct memory
 	    vm_scope_parse(rf_buf_text(&text), mounts, "memory", &scope, NULL) < 0)
 		return 0;
 	vm->version = scope.version;
+	vm->group = rf_arena_copy(&in->texts, scope.path);
+	if (in->texts.failed)
+		return -ENOMEM;
 	return scope.version == 2 ? chain_load(in, sys, vm, scope.path) : 0;
 }
 
@@ -193,8 +215,11 @@ int memory_input_load(struct fact_store *store, struct sys *sys, struct memory_i
 {
 	RF_AUTOBUF struct rf_buf mounts = {0};
 	struct memory_input in = {0};
-	int rc = vms_load(store, &in);
+	int rc = vms_known(store, err);
 
+	if (rc < 0)
+		return rc;
+	rc = vms_load(store, &in);
 	if (!rc)
 		rc = host_load(store, &in);
 	ksm_load(sys, &in.ksm);

@@ -5,16 +5,15 @@ half done when a VM goes away or libvirtd does not answer.
 
 The VMs run firmware alone: nothing of what is judged here depends on a guest."""
 import json
+import mmap
 import os
 import pathlib
-import re
-import signal
 import subprocess
 import time
 
 import pytest
 
-from conftest import EXE, need, ringfence
+from conftest import need, ringfence
 
 URI = "qemu:///system"
 MIB = 256
@@ -85,7 +84,8 @@ class Host:
 
     def isolate(self, verb, *args, env=None):
         file = [self.policy] if verb in ("plan", "apply", "verify") else []
-        connect = ["--connect", URI, "--host"] if file else []
+        # What is proven is proven of processes: those are facts of the host.
+        connect = ["--connect", URI, *(["--host"] if verb == "verify" else [])] if file else []
         state = ["--state-dir", self.tmp / "state"] if verb != "verify" else []
         return ringfence("isolate", verb, *file, *args, *connect, *state, "-q", env=env)
 
@@ -138,3 +138,100 @@ def test_page_sharing_off_live_proven_by_smaps_and_undone(host):
     assert vm.shares() and vm.merge() is True and vm.pid() == pid
     assert "nosharepages" not in vm.definition()
     assert vm.definition() == before
+
+
+def proofs(r):
+    return {(p["subject"], p["promise"]): p for p in json.loads(r.out)["promises"]}
+
+
+def test_one_group_shares_and_verify_proves_who_does_not(host):
+    member, other = host.vm("blue-1", "<memoryBacking><nosharepages/></memoryBacking>"), host.vm("gray-1")
+    assert not member.shares() and other.shares()
+    host.write(f"""profiles:
+  blue: {{based-on: trusted, memory: {{page-sharing: label blue, balloon: forbidden}}}}
+assignments:
+  - {{vm: '{PREFIX}-blue-*', profile: blue}}
+""")
+    r = host.isolate("verify", "-o", "json")
+    assert r.code == 2, r.err
+    p = proofs(r)[(other.name, "no page is shared")]
+    assert p["configured"] and not p["enforced"] and not p["proven"] and "RAM of 256 MiB has mg" in p["evidence"], p
+    r = host.isolate("apply", "-a")
+    assert r.code == 0, r.err
+    assert member.shares() and not other.shares(), "who is in no group is out of it, named or not"
+    assert "nosharepages" not in member.definition() and "memballoon model='none'" in member.definition()
+    assert "its balloon is taken away at its next cold boot" in r.err
+    r = host.isolate("verify", "-o", "json")
+    assert r.code == 0, r.out
+    p = proofs(r)[(other.name, "no page is shared")]
+    assert p["proven"] and f"smaps of {other.pid()}" in p["evidence"] and "has no mg" in p["evidence"], p
+    assert proofs(r)[("memory of this host", "one group alone shares pages")]["proven"]
+
+
+def test_what_goes_wrong_changes_nothing(host, tmp_path):
+    first, second = host.vm("x-1"), host.vm("x-2")
+    host.write(OFF)
+    saved = tmp_path / "plan.json"
+    assert host.isolate("plan", "--save", saved).code == 2
+
+    # Not root.
+    os.chmod(tmp_path, 0o755)
+    r = ringfence("isolate", "apply", host.policy, "--connect", URI, "--state-dir", tmp_path / "nobody", "-q", user=65534)
+    assert r.code == 1 and r.err and first.shares() and second.shares(), r.err
+
+    # More is promised than the host has: the error names the VMs and the sums.
+    host.write(OFF.replace("page-sharing: off", "page-sharing: off, reservation-mib: 67000000"))
+    r = host.isolate("apply", "--host")
+    assert r.code == 1 and first.shares(), r.err
+    assert f"{first.name} 67000000 MiB, {second.name} 67000000 MiB" in r.err, r.err
+    host.write(OFF + "host: {memory: {over-commit-percent: 10, sharing-label: none-such}}\n")
+    assert host.isolate("plan").code == 2
+
+    # A VM that went away since the plan: the other one's half of it is not done either.
+    virsh("destroy", second.name)
+    r = ringfence("fix", "--plan", saved, "--apply", "--state-dir", tmp_path / "state", "-q")
+    assert r.code == 1 and second.name in r.err, r.err + r.out
+    assert first.shares() and "nosharepages" not in first.definition()
+    host.write(OFF)
+    assert host.isolate("apply").code == 0, "and the host takes the next plan"
+    assert not first.shares() and "nosharepages" in second.definition()
+
+
+def ksm(name, value=None):
+    path = pathlib.Path("/sys/kernel/mm/ksm") / name
+    if value is not None:
+        path.write_text(str(value))
+    return path.read_text().strip()
+
+
+def test_ksm_off_takes_apart_what_was_merged(host):
+    before = {name: ksm(name) for name in ("run", "sleep_millisecs")}
+    pages = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        pages.madvise(mmap.MADV_MERGEABLE)
+        for at in range(0, len(pages), 4096):
+            pages[at:at + 9] = b"ringfence"
+        try:
+            ksm("run", 1)
+        except OSError:
+            pytest.skip("KSM cannot be switched here")
+        end = time.monotonic() + 60
+        while int(ksm("pages_sharing")) < 100:
+            assert time.monotonic() < end, "the kernel merged nothing"
+            time.sleep(0.1)
+        host.write("assignments: []\nhost: {memory: {page-sharing: off, sleep-milliseconds: 123}}\n")
+        r = host.isolate("verify", "-o", "json")
+        assert r.code == 2 and not proofs(r)[("memory of this host", "no page of this host is shared")]["proven"], r.out
+        r = host.isolate("apply")
+        assert r.code == 0, r.err
+        assert (ksm("run"), ksm("pages_shared"), ksm("sleep_millisecs")) == ("2", "0", "123")
+        r = host.isolate("verify", "-o", "json")
+        assert r.code == 0 and proofs(r)[("memory of this host", "no page of this host is shared")]["proven"], r.out
+        assert host.isolate("apply").code == 0 and host.plan() == []
+        assert host.isolate("rollback").code == 0
+        assert (ksm("run"), ksm("sleep_millisecs")) == ("1", before["sleep_millisecs"])
+    finally:
+        pages.close()
+        ksm("run", 2)
+        for name, value in before.items():
+            ksm(name, value)

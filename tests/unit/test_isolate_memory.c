@@ -8,7 +8,9 @@
 #include "base/str.h"
 #include "facts_test.h"
 #include "isolate/memory.h"
+#include "isolate/memory_verify.h"
 #include "isolate/ram.h"
+#include "isolate/smaps.h"
 #include "isolate/tune.h"
 
 #define MIB (1ll << 20)
@@ -600,6 +602,150 @@ static void elements_that_stand_for_a_word(void **state)
 	}
 }
 
+/* ---- proofs ---- */
+
+#define MAP(range, kib, flags)                                                                     \
+	range " rw-p 00000000 00:00 0 \nSize: " kib " kB\nSwap: 4 kB\nVmFlags: rd wr " flags " \n"
+#define RAM   "7f0000000000-7f0010000000"
+#define LEFT  "7f0000000000-7f0008000000"
+#define RIGHT "7f0008000000-7f0010000000"
+#define VIDEO "7f0100000000-7f0101000000"
+
+static void mappings(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		bool found, exact, mergeable;
+		int64_t swap, mergeable_mib;
+	} CASES[] = {
+		{MAP(RAM, "262144", "mg"), 0, true, true, true, 4096, 256},
+		{MAP(RAM, "262144", "mr mg sd"), 0, true, true, true, 4096, 256},
+		{MAP(RAM, "262144", "hg"), 0, true, true, false, 4096, 0},
+		{MAP(RAM, "262144", "hg") MAP(VIDEO, "16384", "mg"), 0, true, true, false, 4096,
+		 16},
+		/* NUMA nodes make two of one; one of them is enough to share. */
+		{MAP(LEFT, "131072", "hg") MAP(RIGHT, "131072", "hg"), 0, true, true, false, 8192,
+		 0},
+		{MAP(LEFT, "131072", "hg") MAP(RIGHT, "131072", "mg"), 0, true, true, true, 8192,
+		 128},
+		/* Two that could be it: the worse one counts. */
+		{MAP(RAM, "262144", "mg") MAP("7e0000000000-7e0010000000", "262144", "hg"), 0, true,
+		 true, true, 4096, 256},
+		/* Apart, and together enough. */
+		{MAP(LEFT, "131072", "hg") MAP("7e0000000000-7e000a000000", "163840", "mg"), 0,
+		 true, false, true, 8192, 160},
+		{MAP(VIDEO, "16384", "mg"), 0, false, false, false, 0, 16},
+		{"", RF_E_SYNTAX, false, false, false, 0, 0},
+		{"VmFlags: mg\n", RF_E_SYNTAX, false, false, false, 0, 0},
+		{RAM " rw-p 0 0 0\nSwap: x kB\n", RF_E_SYNTAX, false, false, false, 0, 0},
+		{"7f0010000000-7f0000000000 rw-p 0 0 0\n", RF_E_SYNTAX, false, false, false, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(CASES); i++) {
+		struct smaps_ram ram = {0};
+		int rc = smaps_read(rf_slice_text(CASES[i].text), 256 * MIB, &ram, NULL);
+
+		if (rc != CASES[i].rc || ram.found != CASES[i].found ||
+		    ram.exact != CASES[i].exact || ram.mergeable != CASES[i].mergeable ||
+		    (ram.found && ram.swap_bytes != CASES[i].swap) ||
+		    ram.mergeable_bytes != CASES[i].mergeable_mib * MIB)
+			fail_msg("case %zu: %d %d %d %d %lld %lld", i, rc, ram.found, ram.exact,
+				 ram.mergeable, (long long)ram.swap_bytes,
+				 (long long)ram.mergeable_bytes);
+	}
+}
+
+static void unlink_in(const struct test_host *h, const char *path)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s%s", h->dir, path);
+	assert_int_equal(remove(full), 0);
+}
+
+static const struct memory_proof *proof_of(const struct memory_proofs *proofs, const char *name)
+{
+	for (size_t i = 0; i < proofs->count; i++) {
+		if (strcmp(proofs->items[i].name, name) == 0)
+			return &proofs->items[i];
+	}
+	fail_msg("no proof of: %s", name);
+	return NULL;
+}
+
+#define SCOPE "/sys/fs/cgroup/machine.slice/x.scope"
+
+/* A directory host: what a file of the kernel says decides, one file at a time. */
+static void promises_are_proven(void **state)
+{
+	static const struct {
+		const char *path, *good, *bad, *promise;
+	} CASES[] = {
+		{"/proc/1/smaps", MAP("7f0000000000-7f0080000000", "2097152", "hg"),
+		 MAP("7f0000000000-7f0080000000", "2097152", "mg"), "no page is shared"},
+		{"/proc/1/ksm_merging_pages", "0\n", "7\n", "no page is shared"},
+		{"/sys/fs/cgroup/machine.slice/memory.min", "2147483648\n", "2147479552\n",
+		 "its memory is reserved"},
+		{SCOPE "/memory.min", "max\n", "0\n", "its memory is reserved"},
+		{SCOPE "/libvirt/memory.min", "2147483648\n", "0\n", "its memory is reserved"},
+		{SCOPE "/memory.swap.max", "0\n", "max\n", "its memory is reserved"},
+		{SCOPE "/memory.swap.current", "0\n", "4096\n", "its memory is reserved"},
+		{SCOPE "/memory.max", "2684354560\n", "max\n", "its memory is limited"},
+		{SCOPE "/memory.current", "4096\n", "2684354561\n", "its memory is limited"},
+		{MEMORY_KSM_DIR "/run", "2\n", "1\n", "no page of this host is shared"},
+		{MEMORY_KSM_DIR "/pages_shared", "0\n", "1\n", "no page of this host is shared"},
+		{MEMORY_KSM_DIR "/pages_sharing", "0\n", "1\n", "no page of this host is shared"},
+	};
+	struct test_host h;
+	struct sys *sys = NULL;
+	struct memory_input in = host_of(16 * GIB);
+	MEMORY_AUTORESULT struct memory_result result = {0};
+	struct rf_err err = {0};
+	POLICY_AUTO struct policy *policy =
+		parse("isolate: 1\nprofiles: {x: {based-on: trusted, memory: {page-sharing: off,\n"
+		      "  reservation-percent: 100, limit-percent: 125}}}\n"
+		      "assignments: [{vm: a-1, profile: x}]\nhost: {memory: {page-sharing: off}}\n",
+		      &err);
+
+	(void)state;
+	assert_non_null(policy);
+	assert_int_equal(memory_resolve(policy, &in, &result, &err), 0);
+	host_make(&h);
+	for (size_t i = 0; i < RF_COUNT(CASES); i++)
+		host_file(&h, CASES[i].path, CASES[i].good);
+	assert_int_equal(fact_store_open(&h.store, NULL), 0);
+	assert_int_equal(sys_open_dir(h.dir, &sys, NULL), 0);
+	for (size_t i = 0; i <= RF_COUNT(CASES); i++) {
+		MEMORY_AUTOPROOFS struct memory_proofs proofs = {0};
+
+		if (i < RF_COUNT(CASES))
+			host_file(&h, CASES[i].path, CASES[i].bad);
+		assert_int_equal(memory_verify(policy, &in, &result, sys, &proofs, NULL), 0);
+		assert_int_equal(proofs.count, 4);
+		for (size_t k = 0; k < proofs.count; k++) {
+			const struct memory_proof *p = &proofs.items[k];
+			bool wanted =
+				i == RF_COUNT(CASES) || strcmp(p->name, CASES[i].promise) != 0;
+
+			if ((p->enforced && p->proven) != wanted)
+				fail_msg("%s: %s: %s", wanted ? "" : CASES[i].path, p->name,
+					 p->evidence);
+		}
+		if (i < RF_COUNT(CASES))
+			host_file(&h, CASES[i].path, CASES[i].good);
+	}
+	MEMORY_AUTOPROOFS struct memory_proofs none = {0};
+
+	unlink_in(&h, "/proc/1/smaps");
+	assert_int_equal(memory_verify(policy, &in, &result, sys, &none, NULL), 0);
+	assert_false(proof_of(&none, "no page is shared")->proven);
+	assert_non_null(strstr(proof_of(&none, "no page is shared")->evidence, "smaps"));
+	sys_close(sys);
+	host_done(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -619,6 +765,8 @@ int main(void)
 		cmocka_unit_test(refused_halfway_is_not_half_done),
 		cmocka_unit_test(a_qemu_that_lies),
 		cmocka_unit_test(elements_that_stand_for_a_word),
+		cmocka_unit_test(mappings),
+		cmocka_unit_test(promises_are_proven),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
