@@ -21,6 +21,7 @@ struct memory_proofs {
 	size_t count, capacity;
 };
 #define MEMORY_AUTOPROOFS __attribute__((cleanup(memory_proofs_done)))
+/* Frees; NULL items are fine. */
 void memory_proofs_done(struct memory_proofs *proofs);
 
 /* Everything that the policy promises of memory on this host. What cannot be read is not enforced

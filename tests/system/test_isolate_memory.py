@@ -82,12 +82,17 @@ class Host:
     def write(self, text):
         self.policy.write_text("isolate: 1\n" + text)
 
-    def isolate(self, verb, *args, env=None):
+    def isolate(self, verb, *args):
         file = [self.policy] if verb in ("plan", "apply", "verify") else []
         # What is proven is proven of processes: those are facts of the host.
         connect = ["--connect", URI, *(["--host"] if verb == "verify" else [])] if file else []
         state = ["--state-dir", self.tmp / "state"] if verb != "verify" else []
-        return ringfence("isolate", verb, *file, *args, *connect, *state, "-q", env=env)
+        for _ in range(20):
+            r = ringfence("isolate", verb, *file, *args, *connect, *state, "-q")
+            # A busy machine: libvirt did not answer in the collector's time, and that is said. Nothing was changed.
+            if r.code != 1 or "try again when the host is less busy" not in r.err:
+                break
+        return r
 
     def plan(self):
         return json.loads(self.isolate("plan", "-o", "json").out)["changes"]
