@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host's disk: GPT, EFI system partition, root file system, and the initramfs on it. Nothing here needs root or mounts."""
+import fcntl
 import gzip
 import hashlib
 import json
@@ -28,6 +29,7 @@ LIBRARIES = ["libtss2-tcti-device.so.0", "libtss2-tctildr.so.0", "libtss2-esys.s
 TPM_TOOL = "/usr/bin/tpm2"
 UNSIGNED = "updates/dkms/dummy.ko"
 LIBRARY_DIR = "/usr/lib/x86_64-linux-gnu"
+IMAGES_KEPT = 12
 
 
 def cpio(entries):
@@ -93,7 +95,7 @@ class Root:
 
     def __init__(self, folder):
         self.folder, self.installed = folder, {}
-        for d in ("usr/bin usr/sbin usr/lib usr/lib64 dev proc sys run tmp etc/ima var/lib/dpkg/info root mnt "
+        for d in ("boot usr/bin usr/sbin usr/lib usr/lib64 dev proc sys run tmp etc/ima var/lib/dpkg/info var/lib/ringfence root mnt "
                   "usr/lib/modules").split():
             os.makedirs(os.path.join(folder, d))
         for d in ("bin", "sbin", "lib", "lib64"):
@@ -184,30 +186,35 @@ def root_image(cache, kernel, settings, ringfence=None):
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + kernel.release.encode())
     for path in [*guest, os.path.join(HERE, "disk.py"), program("busybox"), *PROGRAMS, ringfence or TPM_TOOL]:
         key.update(read(path))
-    image = os.path.join(cache, "roots", key.hexdigest()[:24] + ".ext4")
-    if os.path.exists(image):
-        os.utime(image)
-        return image
-    os.makedirs(os.path.dirname(image), exist_ok=True)
-    work = f"{image}.{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        fill_root(Root(os.path.join(work)), cache, kernel, settings, ringfence)
-        part = work + ".part"
+    folder = os.path.join(cache, "roots")
+    image = os.path.join(folder, key.hexdigest()[:24] + ".ext4")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(image):
+            os.utime(image)
+            return image
+        prune(folder)
+        work, part = os.path.join(folder, "work"), os.path.join(folder, "part")
+        fill_root(Root(work), cache, kernel, settings, ringfence)
         subprocess.run([program("mke2fs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-L", "root",
-                        "-d", work, part, f"{ROOT_MIB}M"], check=True, capture_output=True, timeout=120)
+                        "-d", work, part, f"{ROOT_MIB}M"], check=True, capture_output=True, timeout=300)
+        shutil.rmtree(work)
         os.rename(part, image)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    prune(os.path.dirname(image), 12)
     return image
 
 
-def prune(folder, keep):
-    """The cache holds the images of the last builds only."""
-    images = sorted((os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".ext4")), key=os.path.getmtime)
-    for old in images[:-keep]:
+def prune(folder):
+    """The cache holds the images of the last builds only, and nothing of a build that was killed."""
+    names = [os.path.join(folder, n) for n in os.listdir(folder)]
+    images = sorted((n for n in names if n.endswith(".ext4")), key=os.path.getmtime)
+    for old in images[:-IMAGES_KEPT]:
         os.unlink(old)
+    for name in names:
+        if os.path.isdir(name):
+            shutil.rmtree(name)
+        elif not name.endswith((".ext4", "lock")):
+            os.unlink(name)
 
 
 def fill_root(root, cache, kernel, settings, ringfence):
@@ -218,7 +225,7 @@ def fill_root(root, cache, kernel, settings, ringfence):
     for name in LIBRARIES:
         root.program(f"{LIBRARY_DIR}/{name}")
     root.program(ringfence or TPM_TOOL, "/usr/bin/ringfence" if ringfence else TPM_TOOL)
-    modules = kernel.closure(["virtio_pci", "virtio_blk", "ext4", "virtio_console", "efivarfs"])
+    modules = kernel.closure(["virtio_pci", "virtio_blk", "ext4", "virtio_console", "efivarfs", "vfat", "nls_cp437", "nls_ascii"])
     for path in modules:
         root.add(path, "/usr/lib/modules/" + kernel.release + path[len(kernel.modules):])
     for name in ("modules.builtin", "modules.builtin.modinfo"):
@@ -299,11 +306,14 @@ def disk_image(path, esp, root):
         out.write(tail)
 
 
-def boot_files(cache, kernel, grub_cfg, note=None):
-    """What lies on the EFI system partition: the signed chain of Debian and the kernel of the host."""
+def loader_files(cache, grub_cfg):
+    """The signed chain of Debian as it lies on the EFI system partition."""
     return {"EFI/BOOT/BOOTX64.EFI": read(package_file(cache, "shim-signed", "/usr/lib/shim/shimx64.efi.signed")),
             "EFI/BOOT/grubx64.efi": read(package_file(cache, "grub-efi-amd64-signed",
                                                       "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")),
-            "EFI/debian/grub.cfg": grub_cfg.encode(),
-            f"vmlinuz-{kernel.release}": read(kernel.image),
-            f"initrd.img-{kernel.release}": initramfs(kernel, note)}
+            "EFI/debian/grub.cfg": grub_cfg.encode()}
+
+
+def kernel_files(kernel, note=None):
+    """A kernel and its initramfs, which lie there too: the host mounts the partition as /boot."""
+    return {f"vmlinuz-{kernel.release}": read(kernel.image), f"initrd.img-{kernel.release}": initramfs(kernel, note)}

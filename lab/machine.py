@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine around a host: a software TPM with an endorsement certificate, and QEMU under TCG. KVM is never used: firmware
 and Linux must boot the same on every build machine."""
-import ctypes
 import io
 import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 
 from packages import program
@@ -23,23 +22,40 @@ class BootFailed(Exception):
     pass
 
 
-def die_with_parent():
-    """Children end with us, even when we are killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+class Children:
+    """The processes of all boots that run now, so that an interrupted lab/run ends them at once. When it is killed the kernel
+    ends them: with the thread that started them, which is the thread of their boot."""
+
+    def __init__(self):
+        self.lock, self.running, self.over = threading.Lock(), set(), False
+
+    def start(self, command, **kwargs):
+        with self.lock:
+            if self.over:
+                raise BootFailed("interrupted")
+            process = subprocess.Popen([program("setpriv"), "--pdeathsig", "KILL", "--", *command], stdin=subprocess.DEVNULL, **kwargs)
+            self.running.add(process)
+            return process
+
+    def stop(self, process):
+        if process and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        with self.lock:
+            self.running.discard(process)
+
+    def stop_all(self):
+        with self.lock:
+            self.over = True
+            for process in self.running:
+                process.kill()
 
 
-def start(command, **kwargs):
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent, **kwargs)
-
-
-def stop(process):
-    if process and process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+CHILDREN = Children()
 
 
 def make_tpm(folder, authority):
@@ -59,7 +75,7 @@ def make_tpm(folder, authority):
                 f"create_certs_tool_options = {options}\n")
     done = subprocess.run([program("swtpm_setup"), "--tpm2", "--tpmstate", folder, "--createek", "--create-ek-cert",
                            "--lock-nvram", "--pcr-banks", "sha1,sha256", "--config", setup],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise BootFailed("swtpm_setup: " + (done.stdout + done.stderr).strip()[-400:])
 
@@ -105,41 +121,43 @@ def listening(path):
         return any(fields[7:8] == [path] and int(fields[3], 16) & 0x10000 for fields in map(str.split, f))
 
 
-def wait_for(path, process, seconds=60):
+def wait_for(path, process, what, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         if listening(path):
             return
-        time.sleep(0.02)
-    raise BootFailed(f"{os.path.basename(process.args[0])} did not start (status {process.poll()})")
+        time.sleep(0.05)
+    raise BootFailed(f"{what} did not start (status {process.poll()})")
 
 
 def boot(code, variables, disk, tpm, said, timeout, console):
-    """Boots once and tells the guest's collector `said`, one line. Returns ({name: bytes} as it sent them, seconds). The console's
-    text stays in `console`."""
+    """Boots once and tells the guest's collector `said`, one line; None: nobody collects, the machine only runs until it is off.
+    Returns ({name: bytes} as it sent them, seconds). The console's text stays in `console`."""
     work = tempfile.mkdtemp(prefix="lab-")
     software_tpm = qemu = None
     began = time.monotonic()
     try:
         if tpm:
-            software_tpm = start([program("swtpm"), "socket", "--tpm2", "--tpmstate", f"dir={os.path.abspath(tpm)}",
+            software_tpm = CHILDREN.start([program("swtpm"), "socket", "--tpm2", "--tpmstate", f"dir={os.path.abspath(tpm)}",
                                   "--ctrl", f"type=unixio,path={work}/tpm", "--terminate"], stderr=subprocess.DEVNULL)
-            wait_for(f"{work}/tpm", software_tpm)
+            wait_for(f"{work}/tpm", software_tpm, "swtpm")
         with open(f"{work}/qemu", "wb") as messages:
-            qemu = start(qemu_command(work, code, variables, disk, tpm), stdout=messages, stderr=messages)
-            wait_for(f"{work}/port", qemu)
-            archive = collect(f"{work}/port", qemu, said, began + timeout)
-            qemu.wait(timeout=max(1, began + timeout - time.monotonic()))
+            qemu = CHILDREN.start(qemu_command(work, code, variables, disk, tpm), stdout=messages, stderr=messages)
+            wait_for(f"{work}/port", qemu, "qemu")
+            archive = collect(f"{work}/port", qemu, said, began + timeout) if said is not None else None
+            status = qemu.wait(timeout=max(1, began + timeout - time.monotonic()))
+        if said is None and status:
+            raise BootFailed(f"qemu ended with status {status}")
         if software_tpm:
-            software_tpm.wait(timeout=10)
-        return unpack(archive), time.monotonic() - began
+            software_tpm.wait(timeout=60)
+        return unpack(archive) if archive else {}, time.monotonic() - began
     except (BootFailed, subprocess.TimeoutExpired, tarfile.TarError, OSError) as error:
         what = error if isinstance(error, BootFailed) else f"not done after {time.monotonic() - began:.0f} s ({error})"
         said = open(f"{work}/qemu", errors="replace").read().strip() if os.path.exists(f"{work}/qemu") else ""
         raise BootFailed(f"{what}{': ' + said[-300:] if said else ''}; the console's last lines:\n{Tail(work + '/console')}") from error
     finally:
-        stop(qemu)
-        stop(software_tpm)
+        CHILDREN.stop(qemu)
+        CHILDREN.stop(software_tpm)
         if os.path.exists(f"{work}/console"):
             shutil.copy(f"{work}/console", console)
         shutil.rmtree(work, ignore_errors=True)

@@ -39,6 +39,9 @@ class Settings:
     firmware: tuple = ()   # names of edits of the variable store
     tpm: str = "tpm"       # folder of the TPM's state; empty for none
     keeps_state: bool = True
+    goes_on: bool = False  # the host goes on from this boot; else it is as if the boot had never been
+    update_waits: bool = False  # the newer kernel lies on the disk, ready to be installed
+    tasks: tuple = ()      # what the guest does after its evidence: functions of guest/collect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +64,13 @@ EXTRA_ENTRY = """menuentry 'Memory test' {
 
 GRUB, KERNEL = "boot-loader-file-changed", "kernel-changed initrd-changed ima-file-unknown"
 VARIANTS = [
-    variant("base", "the host as it was installed; two such boots differ in nothing"),
+    variant("base", "the host as it was installed; two such boots differ in nothing", goes_on=True, tasks=("trust", "screen")),
+    variant("pending", "an update is installed while the host runs, and predicted; nothing of it was booted", update_waits=True,
+            tasks=("look", "update")),
     variant("kernel", "another kernel, with its initramfs and its line in grub.cfg", (4, 8, 9), f"{KERNEL} {GRUB}", newer_kernel=True),
     variant("grubcfg", "grub.cfg has another timeout and one more entry", (8, 9), GRUB, grub_timeout=1, grub_extra=EXTRA_ENTRY),
     variant("cmdline", "one more word on the kernel's command line", (8, 9), f"kernel-command-line-changed {GRUB}",
-            command_line=Settings.command_line + " mitigations=off"),
+            command_line=Settings.command_line + " mitigations=off", tasks=("look",)),
     variant("no-secureboot", "Secure Boot switched off in the firmware", (4, 7), "secure-boot-switched",
             firmware=("secure_boot_off",)),
     variant("no-log", "Secure Boot off, and GRUB hands over without the kernel's EFI stub: no boot log", (4, 7, 8, 9),
@@ -74,10 +79,10 @@ VARIANTS = [
     variant("initrd", "the initramfs was tampered with", (9,), "initrd-changed ima-file-changed",
             initrd_note="a line that nobody ordered"),
     variant("unsigned-module", "an unsigned module is loaded: refused under Secure Boot, else the kernel is tainted", (10,),
-            "ima-file-unknown", module=True),
+            "ima-file-unknown", module=True, tasks=("look",)),
     variant("ima-policy", "IMA has another policy", (10,), "ima-file-changed", ima_policy=OTHER_IMA_POLICY),
     variant("dbx", "the list of revoked programs has one more entry", (7,), "revocation-list-changed", firmware=("dbx_add",)),
-    variant("no-tpm", "the chip is missing", tpm=""),
+    variant("no-tpm", "the chip is missing", tpm="", tasks=("look",)),
     variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
             tpm="other-tpm", keeps_state=False),
     variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one: no evidence", tpm="other-tpm"),
@@ -96,7 +101,7 @@ def parse(text):
         if name not in BY_NAME:
             raise KeyError(name)
         for key, value in BY_NAME[name].change.items():
-            settings[key] = settings.get(key, ()) + value if key == "firmware" else value
+            settings[key] = settings.get(key, ()) + value if key in ("firmware", "tasks") else value
         pcrs |= set(BY_NAME[name].pcrs)
     if any(p < 10 for p in pcrs):
         pcrs.add(10)

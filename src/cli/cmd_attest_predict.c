@@ -119,6 +119,44 @@ static void hash_image(struct job *job, struct rf_slice bytes, struct predict_fi
 	hash_sections(job, pe, file);
 }
 
+/* "sha256 HEX" and the like, as the seam hashes the file itself; how many digests there are. */
+static size_t ask_flat(struct job *job, const char *path, struct attest_digest out[4])
+{
+	RF_AUTOBUF struct rf_buf answer = {0};
+	size_t count = 0;
+
+	if (sys_probe(job->sys, "file-digest", path, &answer, NULL) < 0 || !answer.len)
+		return 0;
+	for (char *cursor = (char *)answer.data, *line; (line = rf_line_next(&cursor));) {
+		const char *word = rf_word_next(&line), *hex = rf_word_next(&line);
+
+		for (size_t i = 0; hex && i < RF_COUNT(algs); i++) {
+			char name[16];
+			size_t len = 0;
+
+			if (count == RF_COUNT(algs) ||
+			    strcmp(word, attest_alg_name(algs[i], name)) != 0 ||
+			    rf_hex_decode(hex, out[count].bytes, ATTEST_MAX_DIGEST, &len) < 0 ||
+			    len != attest_digest_size(algs[i]))
+				continue;
+			out[count].alg = algs[i];
+			out[count++].len = (uint8_t)len;
+		}
+	}
+	return count;
+}
+
+/* The seam takes secrets out of what it reads: a file of another length is not the one that is
+ * booted. */
+static int read_whole(struct job *job, const char *path, const struct sys_stat *st,
+		      struct rf_buf *out)
+{
+	int rc = sys_read(job->sys, path, FILE_BYTES_MAX, out, NULL);
+
+	return rc == 0 && out->len != (size_t)st->size_bytes ? RF_E_CHANGED : rc;
+}
+
+/* Asks for the digests; where nobody answers, as in a folder with a host's files, hashes here. */
 static int add_file(struct job *job, const char *path, const struct sys_stat *st,
 		    struct rf_err *err)
 {
@@ -129,14 +167,20 @@ static int add_file(struct job *job, const char *path, const struct sys_stat *st
 	    job->bytes + st->size_bytes > ALL_BYTES_MAX)
 		return 0;
 	job->bytes += st->size_bytes;
-	/* A file that cannot be read is missing from the prediction, and that is said there. */
-	if (sys_read(job->sys, path, FILE_BYTES_MAX, &bytes, NULL) < 0 ||
-	    !rf_copy(file->path, sizeof(file->path), path))
+	file->flat_count = ask_flat(job, path, file->flat);
+	bool asked = file->flat_count > 0;
+	int rc = asked ? sys_probe(job->sys, "boot-image", path, &bytes, NULL)
+		       : read_whole(job, path, st, &bytes);
+
+	/* A file that cannot be read is missing from the prediction, and that is said there. One
+	 * that is no program has no image. */
+	if ((rc < 0 && !asked) || !rf_copy(file->path, sizeof(file->path), path))
 		return 0;
 	job->files_count++;
-	if (hash_flat(job, rf_buf_slice(&bytes), file) < 0)
+	if (!asked && hash_flat(job, rf_buf_slice(&bytes), file) < 0)
 		return rf_fail(err, RF_E_CRYPTO, "%s could not be hashed", path);
-	hash_image(job, rf_buf_slice(&bytes), file);
+	if (rc == 0)
+		hash_image(job, rf_buf_slice(&bytes), file);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "attest/evidence.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/rows.h"
@@ -56,12 +57,23 @@ static int options_parse(const struct cli_args *args, struct verdict_view *view,
 	return 0;
 }
 
+/* What the evidence says of the files that were booted. */
+static void find_paths(const struct verdict_input *in, struct boot_paths *out)
+{
+	struct evidence evidence;
+
+	if (evidence_parse(rf_buf_slice(&in->evidence), &evidence, NULL) == 0)
+		boot_paths_read(evidence.sections[EVIDENCE_FILES], out);
+}
+
 /* Reads, judges, prints. Returns the exit status. */
 static int run(const struct cli_args *args, bool explain, struct rf_err *err)
 {
 	bool live = cli_has(args, OPT_LIVE), json = false;
 	VERDICT_INPUT_AUTO struct verdict_input in = {0};
+	struct boot_paths paths = {0};
 	struct verdict_view view = {.verdict = &in.verdict,
+				    .paths = &paths,
 				    .what = live ? "this machine" : args->words[0],
 				    .host = in.host};
 	int rc = options_parse(args, &view, &json, err);
@@ -73,6 +85,8 @@ static int run(const struct cli_args *args, bool explain, struct rf_err *err)
 		rc = live ? verdict_input_live(args, &in, err) : verdict_input_read(args, &in, err);
 	if (rc == 0)
 		rc = verdict_input_judge(&in, err);
+	if (rc == 0 && explain)
+		find_paths(&in, &paths);
 	view.compared = has_approved(in.baseline) && in.verdict.quote_proved;
 	if (rc == 0 && json)
 		rc = print_json(&view, explain, err);
@@ -83,6 +97,7 @@ static int run(const struct cli_args *args, bool explain, struct rf_err *err)
 	if (rc == 0 && live && !json)
 		puts("\nThis machine judged itself: one that was taken over can lie here. Verify "
 		     "its evidence on\nanother machine: ringfence attest evidence -o FILE");
+	boot_paths_done(&paths);
 	return rc < 0 ? rc : verdict_exit_code(in.verdict.state);
 }
 

@@ -251,6 +251,27 @@ static const struct boot_item *find_item(const struct verdict *v, const struct r
 	return NULL;
 }
 
+/* The file that the host says has what was measured; NULL for none. */
+static const char *path_of(const struct verdict_view *view, const struct boot_item *item)
+{
+	return view->paths ? boot_paths_find(view->paths, item) : NULL;
+}
+
+/* Below the event, as far in as its text. */
+static void put_path(const struct verdict_view *view, const struct boot_item *item)
+{
+	const char *path = path_of(view, item);
+	char text[600];
+
+	if (!path)
+		return;
+	struct words w = words_into(text, sizeof(text));
+
+	words_add_utf8(&w, rf_slice_text(path));
+	words_add(&w, ", as the host says");
+	put_wrapped(view, "        file   ", text);
+}
+
 /* "event 18 of the boot log (EV_EFI_BOOT_SERVICES_APPLICATION, proved): ..." */
 static void put_event(const struct verdict_view *view, const char *head,
 		      const struct boot_item *item)
@@ -266,6 +287,7 @@ static void put_event(const struct verdict_view *view, const char *head,
 	rf_format(text, sizeof(text), "%u of the %s (%s, %s): %s", item->event, logs[item->source],
 		  type ? type : "unknown type", eventlog_proof_name(item->proof), item->text);
 	put_wrapped(view, head, text);
+	put_path(view, item);
 }
 
 static void put_pcr_reason(const struct verdict_view *view, const struct reason *reason,
@@ -407,8 +429,16 @@ static json_t *value_json(const struct attest_digest *value)
 	return json_string(rf_buf_text(&text));
 }
 
-static json_t *events_json(const struct boot *boot, uint32_t pcr)
+static json_t *path_json(const struct verdict_view *view, const struct boot_item *item)
 {
+	const char *path = path_of(view, item);
+
+	return path ? json_string(path) : json_null();
+}
+
+static json_t *events_json(const struct verdict_view *view, uint32_t pcr)
+{
+	const struct boot *boot = &view->verdict->boot;
 	static const char *const logs[] = {[BOOT_FIRMWARE_LOG] = "firmware",
 					   [BOOT_TXT_LOG] = "txt",
 					   [BOOT_USERSPACE_LOG] = "userspace"};
@@ -420,12 +450,14 @@ static json_t *events_json(const struct boot *boot, uint32_t pcr)
 
 		if (item->pcr != pcr || item->type == EV_NO_ACTION)
 			continue;
-		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "log",
-						      logs[item->source], "event", (int)item->event,
-						      "type", type ? type : "", "part",
-						      eventlog_component_name(item->component),
-						      "name", item->name, "text", item->text,
-						      "proof", eventlog_proof_name(item->proof)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "log",
+						logs[item->source], "event", (int)item->event,
+						"type", type ? type : "", "part",
+						eventlog_component_name(item->component), "name",
+						item->name, "text", item->text, "proof",
+						eventlog_proof_name(item->proof), "file",
+						path_json(view, item)));
 	}
 	return list;
 }
@@ -445,7 +477,7 @@ static json_t *pcrs_json(const struct verdict_view *view, bool explain)
 					(int)v->pcrs[pcr].events, "changed", v->pcrs[pcr].changed);
 
 		if (one && explain)
-			json_object_set_new(one, "events", events_json(&v->boot, pcr));
+			json_object_set_new(one, "events", events_json(view, pcr));
 		json_array_append_new(list, one);
 	}
 	return list;

@@ -7,17 +7,19 @@
 #include <stdbool.h>
 
 #include "attest/verdict.h"
+#include "collect/boot_paths.h"
 
 #define VERDICT_ANY_PCR UINT32_MAX
 
 struct verdict_view {
 	const struct verdict *verdict;
 	FILE *out;
-	const char *what; /* file, or "this machine" */
-	const char *host; /* as it calls itself; "" when it does not say */
-	bool color, all;  /* all: notes in full, unused registers, too */
-	bool compared;	  /* there was an approved baseline */
-	uint32_t pcr;	  /* explain: this one alone, or VERDICT_ANY_PCR */
+	const char *what;		/* file, or "this machine" */
+	const char *host;		/* as it calls itself; "" when it does not say */
+	bool color, all;		/* all: notes in full, unused registers, too */
+	bool compared;			/* there was an approved baseline */
+	const struct boot_paths *paths; /* what the host says lies in its /boot; NULL: not known */
+	uint32_t pcr;			/* explain: this one alone, or VERDICT_ANY_PCR */
 };
 
 /* Verdict, why (worst first, with the next step), what was proved, notes. */

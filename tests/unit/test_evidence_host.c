@@ -147,7 +147,8 @@ static void boot_files_get_their_digests(void **state)
 	(void)state;
 	host_file(&host, "/boot/grub/grub.cfg", "linux /vmlinuz");
 	host_file(&host, "/boot/vmlinuz-6.1.0", "MZ");
-	host_file(&host, "/boot/efi/EFI/gone", "x");
+	host_file(&host, "/boot/initrd.img", "x");
+	host_file(&host, "/boot/grub/user.cfg", "password_pbkdf2 root grub.pbkdf2.sha512.1.AB\n");
 	host_link(&host, "/boot/link", "grub");
 	probe("file-digest", "/boot/grub/grub.cfg", "size 14\nsha1 aa\nsha256 bb\nnonsense\n");
 	probe("file-digest", "/boot/vmlinuz-6.1.0", "size 2\nsha256 cc\n");
@@ -155,14 +156,19 @@ static void boot_files_get_their_digests(void **state)
 	collect();
 	json_t *files = section_json(EVIDENCE_FILES);
 
-	/* What cannot be hashed, and what a link leads to, is left out. */
-	assert_int_equal(json_array_size(files), 2);
-	json_t *grub = json_array_get(files, 0), *kernel = json_array_get(files, 1);
+	/* Left out: what a link leads to, and what the seam shows without its secrets. */
+	assert_int_equal(json_array_size(files), 3);
+	json_t *grub = json_array_get(files, 0), *initrd = json_array_get(files, 1),
+	       *kernel = json_array_get(files, 2);
 
 	assert_string_equal(json_string_value(json_object_get(grub, "path")),
 			    "/boot/grub/grub.cfg");
 	assert_int_equal(json_integer_value(json_object_get(grub, "size")), 14);
 	assert_string_equal(json_string_value(json_object_get(grub, "sha256")), "bb");
+	/* Where the host has no answer the file itself is hashed. */
+	assert_string_equal(json_string_value(json_object_get(initrd, "sha256")),
+			    "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+	assert_int_equal(json_integer_value(json_object_get(initrd, "size")), 1);
 	/* A broken program is a file like any other. */
 	assert_null(json_object_get(kernel, "authenticode"));
 	assert_string_equal(json_string_value(json_object_get(kernel, "sha256")), "cc");
