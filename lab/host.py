@@ -42,7 +42,7 @@ def write_whole(path, data):
 
 class Host:
     def __init__(self, folder, cache, ovmf, ringfence):
-        self.folder, self.cache, self.ringfence = os.path.abspath(folder), cache, ringfence
+        self.folder, self.cache = os.path.abspath(folder), cache
         self.code, self.factory = ovmf
         os.makedirs(self.folder, exist_ok=True)
         self.lock = open(self.path("lock"), "w")
@@ -54,9 +54,19 @@ class Host:
             if name.startswith("boot-"):
                 shutil.rmtree(self.path(name))
         self.older, self.newer = kernels(cache)
+        self.ringfence = self.own_copy(ringfence)
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def own_copy(self, ringfence):
+        """All boots of a run have the same program, also when it is built anew meanwhile; small, since the host measures it."""
+        if not ringfence:
+            return None
+        to = shutil.copy(ringfence, self.path("ringfence"))
+        if shutil.which("strip"):
+            subprocess.run(["strip", to], check=True, capture_output=True, timeout=120)
+        return to
 
     def make_tpm(self, name):
         """Manufactures a TPM, once."""
