@@ -63,7 +63,9 @@ class Host:
         """All boots of a run have the same program, also when it is built anew meanwhile; small, since the host measures it."""
         if not ringfence:
             return None
-        to = shutil.copy(ringfence, self.path("ringfence"))
+        to = self.path("ringfence")
+        if not os.path.exists(to) or not os.path.samefile(ringfence, to):
+            shutil.copy(ringfence, to)
         if shutil.which("strip"):
             subprocess.run(["strip", to], check=True, capture_output=True, timeout=120)
         return to
