@@ -386,8 +386,11 @@ static int read_values(struct status *s, struct rf_err *err)
 
 	if (sqlite3_prepare_v2(db, facts_sql, -1, &stmt, NULL))
 		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
-	if (sqlite3_step(stmt) != SQLITE_ROW)
-		rc = rf_fail(err, RF_E_MISSING, "nothing could be seen of this host");
+	if (sqlite3_step(stmt) != SQLITE_ROW) {
+		rc = common_collected(s->store, NULL, err);
+		rc = rc < 0 ? rf_wrap(err, rc, "nothing could be seen of this host")
+			    : rf_fail(err, RF_E_MISSING, "nothing could be seen of this host");
+	}
 	for (int i = 0; rc == 0 && i < sqlite3_column_count(stmt); i++) {
 		const char *value = (const char *)sqlite3_column_text(stmt, i);
 		char *copy = rf_strdup(value);

@@ -270,6 +270,9 @@ int cmd_modules(const struct cli_args *args, struct rf_err *err)
 			"FROM module' gives the rest");
 	if (rc == 0)
 		rc = common_some_facts(args, names, &store, err);
+	/* A list that was not read to its end must be neither shown nor kept. */
+	if (rc == 0)
+		rc = common_collected(store, "module", err);
 	/* Another host's list is not kept among ours, only where somebody asks for it. */
 	if (rc == 0 && (dir || !cli_has(args, OPT_FROM)))
 		read_boot_id(args, lists.boot_id, sizeof(lists.boot_id));

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "model/store.h"
 #include "sys/sandbox.h"
 
 #define SITE_DEFAULT "/etc/ringfence/site"
@@ -123,4 +124,26 @@ int common_lock_in(const struct cli_args *args, struct rf_err *err)
 	if (missing[0] && !cli_has(args, OPT_QUIET))
 		fprintf(stderr, "ringfence: judging without: %s\n", missing);
 	return 0;
+}
+
+int common_collected(struct fact_store *store, const char *table, struct rf_err *err)
+{
+	static const char sql[] =
+		"SELECT reason FROM collector_run WHERE state IN ('failed', 'timeout', 'crashed') "
+		"AND (?1 IS NULL OR instr(',' || replace(tables, ' ', '') || ',', ',' || ?1 || "
+		"',')) ORDER BY collector LIMIT 1";
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = fact_store_db(store);
+	int rc = 0;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL))
+		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
+	sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *reason = (const char *)sqlite3_column_text(stmt, 0);
+
+		rc = rf_fail(err, RF_E_TIMEOUT, "%s", reason ? reason : "it was not seen whole");
+	}
+	sqlite3_finalize(stmt);
+	return rc;
 }

@@ -47,4 +47,9 @@ int common_open_source(const struct cli_args *args, struct sys **out,
 int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out,
 		     struct rf_err *err) RF_MUST_CHECK;
 
+struct fact_store;
+/* Fails when a collector that fills this table (NULL: any) did not get to its end: what is missing
+ * then is not known to be absent. The error is the collector's reason. */
+int common_collected(struct fact_store *store, const char *table, struct rf_err *err) RF_MUST_CHECK;
+
 #endif

@@ -376,12 +376,19 @@ STATUS_PARTS = {"tpm", "chip", "sha256", "measured_boot", "boot_log", "secure_bo
 UNPROTECTED = "no-secureboot+unsigned-module"
 
 
-@pytest.mark.parametrize("name, bad", [("pending", set())])
+@pytest.mark.parametrize("name, bad", [("pending", set()), ("cmdline", {"baseline"}),
+                                       (UNPROTECTED, {"secure_boot", "lockdown", "modules", "baseline"})])
 def test_status_inside_the_host(lab, name, bad):
     status, told = lab.host_said_json(name, "status")
     assert status == 0 and {p["part"] for p in told["parts"]} == STATUS_PARTS
     assert {p["part"] for p in told["parts"] if p["state"] != "good"} == bad
     assert all(p["next"] for p in told["parts"] if p["state"] != "good")
+
+
+def test_status_without_the_chip(lab):
+    _, told = lab.host_said_json("no-tpm", "status")
+    states = {p["part"]: p["state"] for p in told["parts"]}
+    assert states["tpm"] == "bad" and states["secure_boot"] == states["lockdown"] == "good"
 
 
 def test_the_screens_inside_the_host(lab):
@@ -396,7 +403,7 @@ def test_the_screens_inside_the_host(lab):
     assert re.search(r"^PCR 9 .*as approved, 3 events$", text, re.M)
 
 
-@pytest.mark.parametrize("name, verdict, code", [("pending", "trusted", 0)])
+@pytest.mark.parametrize("name, verdict, code", [("pending", "trusted", 0), ("cmdline", "untrusted", 2), (UNPROTECTED, "untrusted", 2)])
 def test_explain_live_says_what_evidence_says(lab, baseline, name, verdict, code):
     """The host judges itself against what was approved at its first boot, and finds what another machine finds."""
     status, told = lab.host_said_json(name, "explain")
@@ -408,7 +415,13 @@ def test_explain_live_says_what_evidence_says(lab, baseline, name, verdict, code
     assert here == {p["pcr"]: p["value"] for p in elsewhere["pcrs"] if p["pcr"] != 10}
 
 
-@pytest.mark.parametrize("name", ["pending"])
+def test_explain_live_without_the_chip(lab):
+    status, told = lab.host_said_json("no-tpm", "explain")
+    assert (status, told["verdict"], told["quote_proved"]) == (1, "cannot judge", False)
+    assert "no-tpm" in {r["reason"] for r in told["reasons"]}
+
+
+@pytest.mark.parametrize("name", ["pending", UNPROTECTED])
 def test_modules_inside_the_host(lab, name):
     """All that the kernel has loaded; the planted one stands out, and it alone."""
     status, told = lab.host_said_json(name, "modules")
