@@ -4,7 +4,6 @@
  * process. What of a policy is proven is cmd_isolate_verify.c.
  */
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,116 +13,6 @@
 #include "cli/changing.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
-
-void isolate_input_done(struct isolate_input *input)
-{
-	policy_result_done(&input->result);
-	cpu_result_done(&input->cpu);
-	policy_notes_done(&input->notes);
-	policy_host_done(&input->host);
-	disk_input_done(&input->disks);
-	isolate_promises_done(&input->promises);
-	policy_nics_done(&input->nics);
-	memory_result_done(&input->memory_result);
-	memory_input_done(&input->memory);
-	policy_free(input->policy);
-	rf_free(input->live);
-}
-
-/* The matrix as it is, so that rows which the policy no longer names are put back, too. */
-static int live_zones(struct guard_zone *out, struct rf_err *err)
-{
-	const struct guard_options options = {.existing = true};
-	struct guard *guard = NULL;
-	int rc = guard_open(&options, &guard, err);
-
-	for (uint32_t zone = 0; zone < GUARD_ZONES; zone++)
-		out[zone] = isolate_zone_new(zone);
-	for (uint32_t zone = 0; rc == 0 && zone < GUARD_ZONES; zone++)
-		rc = guard_zone_get(guard, zone, &out[zone]);
-	guard_close(guard);
-	return rc == -ENOENT ? 0 : rc;
-}
-
-/* A definition names ports that are there only while the VM runs. Which of them have a limit of
- * ours is asked here, so that one which the policy no longer names is taken away. */
-static void taps_check(struct policy_nics *nics)
-{
-	for (size_t i = 0; i < nics->count; i++) {
-		struct policy_nic *nic = &nics->items[i];
-		uint32_t ifindex = nic->tap[0] ? if_nametoindex(nic->tap) : 0;
-		struct shape_seen seen;
-
-		if (!ifindex)
-			nic->tap = "";
-		else if (shape_see(ifindex, &seen, NULL) == 0)
-			nic->shaped =
-				seen.piece || seen.state.now.to_vm.on || seen.state.now.from_vm.on;
-	}
-}
-
-static int memory_read(struct fact_store *store, struct memory_input *out, struct rf_err *err)
-{
-	struct sys *sys = NULL;
-	int rc = sys_open_live(&sys, err);
-
-	if (!rc)
-		rc = memory_input_load(store, sys, out, err);
-	sys_close(sys);
-	return rc;
-}
-
-/* Everything besides the network. */
-static int limits_resolve(struct isolate_input *in, struct rf_err *err)
-{
-	time_t now = time(NULL);
-	struct tm local = {0};
-
-	localtime_r(&now, &local);
-	return cpu_resolve(in->policy, &in->host, &local, &in->cpu, &in->notes, err);
-}
-
-int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
-		       struct isolate_input *out, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf yaml = {0};
-	FACT_AUTOSTORE struct fact_store *store = NULL;
-	const char *name = file ? file : ISOLATE_POLICY;
-
-	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
-	if (!out->live)
-		return rf_fail(err, -ENOMEM, "no memory");
-	int rc = common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
-
-	if (!rc)
-		rc = live_zones(out->live, err);
-	if (!rc)
-		rc = common_facts(args, &store, err);
-	if (!rc)
-		rc = policy_nics_load(store, &out->nics, err);
-	if (!rc)
-		rc = policy_host_load(store, &out->host, err);
-	if (!rc)
-		rc = disk_input_load(store, &out->disks, err);
-	if (!rc)
-		taps_check(&out->nics);
-	if (!rc)
-		rc = memory_read(store, &out->memory, err);
-	tzset();
-	if (!rc && lock_in)
-		rc = common_lock_in(args, err);
-	if (!rc)
-		rc = policy_parse(rf_buf_slice(&yaml), name, &out->policy, err);
-	/* Whoever locks in makes a plan; promises are for verify alone. */
-	if (!rc && !lock_in)
-		rc = disk_promises_add(out->policy, &out->disks, store, &out->promises, err);
-	if (!rc)
-		rc = policy_resolve(out->policy, out->nics.items, out->nics.count, &out->result,
-				    err);
-	if (!rc)
-		rc = memory_resolve(out->policy, &out->memory, &out->memory_result, err);
-	return rc ? rc : limits_resolve(out, err);
-}
 
 int isolate_limits_want(struct isolate_input *in, struct isolate_wants *wants, struct rf_err *err)
 {
@@ -215,6 +104,11 @@ static int refuse_half(const struct isolate_input *in, const struct changing *c,
 	return 0;
 }
 
+static int lock_in(void *arg, struct rf_err *err)
+{
+	return common_lock_in(arg, err);
+}
+
 static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 {
 	const struct remedy none = {0};
@@ -226,10 +120,17 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 	if (!rc)
 		rc = changing_start(args, &c, err);
 	if (!rc)
-		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL, true, &in,
-					err);
+		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL, lock_in,
+					(void *)(uintptr_t)args, &in, err);
+	const struct isolate_scene scene = {.live = in.live,
+					    .links = &in.links,
+					    .before = in.before ? policy_layer(in.before) : NULL,
+					    .kept = rf_buf_slice(&in.kept),
+					    .keep = rf_buf_slice(&in.keep),
+					    .access = &in.access};
+
 	if (!rc)
-		rc = isolate_wants_make(in.policy, &in.result, in.live, &wants, err);
+		rc = isolate_wants_make(in.policy, &in.result, &scene, &wants, err);
 	if (!rc)
 		rc = isolate_limits_want(&in, &wants, err);
 	if (!rc)

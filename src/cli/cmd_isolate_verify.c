@@ -21,17 +21,6 @@
 
 #define FRAME_MAX_BYTES 65550u
 
-static int guard_here(struct guard **out, struct rf_err *err)
-{
-	const struct guard_options options = {.existing = true};
-	int rc = guard_open(&options, out, err);
-
-	return rc == -ENOENT ? rf_fail(err, rc,
-				       "no guard is loaded on this host: `ringfence "
-				       "isolate apply` loads it")
-			     : rc;
-}
-
 /* ---- verify ---- */
 
 struct verify {
@@ -69,7 +58,7 @@ static void subject_ask(struct verify *v, struct subject *s)
 	struct guard_port live;
 	struct rf_err why = {0};
 
-	s->ifindex = s->ifindex ? s->ifindex : if_nametoindex(s->name);
+	s->ifindex = s->ifindex ? s->ifindex : guard_link_index(s->name);
 	if (!v->guard) {
 		rf_copy(s->problem, sizeof(s->problem),
 			"no guard is loaded (ringfence isolate apply loads it)");
@@ -154,7 +143,7 @@ static int subject_verify(struct verify *v, const struct policy_port *wanted, ui
 	struct subject s = {.wanted = wanted, .ifindex = ifindex};
 
 	/* A link that went away meanwhile is no port any more. */
-	if (!wanted && !if_indextoname(ifindex, name))
+	if (!wanted && !guard_link_named(ifindex, name))
 		return 0;
 	s.name = wanted ? wanted->tap : name;
 	subject_ask(v, &s);
@@ -251,7 +240,7 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
 	struct isolate_input in = {0};
-	int rc = wanted ? isolate_input_read(args, args->words[0], false, &in, err) : -ENOMEM;
+	int rc = wanted ? isolate_input_read(args, args->words[0], NULL, NULL, &in, err) : -ENOMEM;
 
 	if (!rc)
 		rc = policy_zones(in.policy, wanted, err);
@@ -327,7 +316,7 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 
 	if (output && !v.json && strcmp(output, "text") != 0)
 		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
-	int rc = guard_here(&v.guard, err);
+	int rc = isolate_guard_open(&v.guard, err);
 
 	/* A policy may speak of disks alone; a port that it names is told to be unguarded. */
 	if (rc == -ENOENT && args->words_count)
@@ -337,6 +326,9 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 	v.ports = json_array();
 	if (!v.ports)
 		rc = -ENOMEM;
+	if (!rc)
+		rc = args->words_count || cli_has(args, OPT_ACTIVE) ? 0
+								    : isolate_lock_in(args, err);
 	if (!rc)
 		rc = args->words_count ? policy_verify(&v, args, err) : guarded_verify(&v, err);
 	if (!rc)
@@ -400,7 +392,7 @@ int cmd_isolate_trace(const struct cli_args *args, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf frame = {0};
 	struct guard *guard = NULL;
-	uint32_t ifindex = if_nametoindex(args->words[0]);
+	uint32_t ifindex = guard_link_index(args->words[0]);
 	int rc = frame_read(args->words[1], &frame, err);
 
 	if (rc < 0)
@@ -410,7 +402,9 @@ int cmd_isolate_trace(const struct cli_args *args, struct rf_err *err)
 	if (frame.len < 14 || frame.len > FRAME_MAX_BYTES)
 		return rf_fail(err, RF_E_USAGE, "a frame has 14 to %u bytes, not %zu",
 			       FRAME_MAX_BYTES, frame.len);
-	rc = guard_here(&guard, err);
+	rc = isolate_guard_open(&guard, err);
+	if (!rc)
+		rc = isolate_lock_in(args, err);
 	if (!rc)
 		rc = trace_print(guard, ifindex, rf_buf_slice(&frame), err);
 	guard_close(guard);

@@ -131,7 +131,7 @@ static int zone_keep(struct job *job, struct rf_err *err)
 	int rc = 0;
 
 	if (file || access(ISOLATE_POLICY, R_OK) == 0)
-		rc = isolate_input_read(job->args, file, false, &in, err);
+		rc = isolate_input_read(job->args, file, NULL, NULL, &in, err);
 	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++) {
 		struct subject *s = &job->subjects.items[i];
 

@@ -62,6 +62,7 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_CONFIRM, "confirm", 0, "ID", false, "keep a change that waits to be confirmed"},
 	{OPT_ROLLBACK, "rollback", 0, "ID", false, "undo a change, byte for byte"},
 	{OPT_KEY, "key", 0, "FILE", false, "the ledger's public key"},
+	{OPT_ONCE, "once", 0, NULL, false, "look once, and end"},
 	{OPT_KNOWN, "known", 0, "FILE", false, "a checkpoint that was kept elsewhere"},
 	{OPT_VMX_FILE, "vmx", 0, "FILE", false,
 	 "the .vmx file to write; a new one where there is none"},
@@ -324,7 +325,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate verify policy.yaml --active\n"
 	 "ringfence isolate verify policy.yaml -o json",
 	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(ACTIVE),
+		 OPT(ACTIVE) | OPT(STATE_DIR),
 	 0, 1, cmd_isolate_verify},
 	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
 	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPT_ALWAYS | OPT(STATE_DIR), 0, 1,
@@ -375,6 +376,32 @@ const struct cli_command cli_commands[] = {
 		 OPT(STATUS) | OPT(ZONE) | OPT(REASON) | OPT(YES) | OPT(ALLOW) | OPT(HONEYWALL) |
 		 OPT(POLICY) | OPT(RECORD_MAX),
 	 0, 1, cmd_quarantine},
+	{"isolate guard start", "",
+	 "keep the network guard up: new ports from birth, purges healed",
+	 "Starts the guard's service by hand (systemd starts it by ringfence-guard.service). It reads the policy "
+	 "that was applied last. Where that names bridges or ports (network: bridges, ports), a port that "
+	 "appears there is refused everything until the policy says whose it is. What another program takes "
+	 "off (tc, nft, the bridge) is put back. It opens no port and, once started, no file. Its log: "
+	 "/var/lib/ringfence/isolate/guard.log.\n\n"
+	 "Exit status: 0 it runs, 1 it does not.",
+	 "ringfence isolate guard start\n"
+	 "systemctl enable --now ringfence-guard",
+	 OPT_ALWAYS | OPT(STATE_DIR) | OPT(XML), 0, 0, cmd_isolate_guard_start},
+	{"isolate guard stop", "", "end the guard's service; what is guarded stays guarded", "",
+	 "ringfence isolate guard stop", OPT_ALWAYS | OPT(STATE_DIR), 0, 0, cmd_isolate_guard_stop},
+	{"isolate guard status", "", "whether the service runs, and what the guard holds",
+	 "Exit status: 0 it runs, 2 it does not, 1 could not tell.",
+	 "ringfence isolate guard status", OPT_ALWAYS | OPT(STATE_DIR), 0, 0,
+	 cmd_isolate_guard_status},
+	{"isolate watch", "", "ports live: frames, drops by reason, heals, who hits them",
+	 "On a terminal a table, every second; else a line for each event: frames refused (with a sample of "
+	 "one), a guard, fence or rule that somebody took off, a heal. What another program takes off shows "
+	 "within a second of it. Nothing is changed.\n\n"
+	 "Exit status: 0 (with --once: 2 where a guard is off), 1 could not look.",
+	 "ringfence isolate watch\n"
+	 "ringfence isolate watch --once\n"
+	 "ringfence isolate watch -o jsonl | logger -t ringfence",
+	 OPT_ALWAYS | OPT(OUTPUT) | OPT(ONCE), 0, 0, cmd_isolate_watch},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},

@@ -18,6 +18,10 @@ int common_controls(const struct cli_args *args, bool with_tests, struct control
 int common_facts(const struct cli_args *args, struct fact_store **out,
 		 struct rf_err *err) RF_MUST_CHECK;
 
+/* The same by these collectors alone; names ends with NULL. */
+int common_facts_by(const struct cli_args *args, const char *const *names, struct fact_store **out,
+		    struct rf_err *err) RF_MUST_CHECK;
+
 /* The same of VMs alone: libvirt's and those of files that were given. */
 int common_vm_facts(const struct cli_args *args, struct fact_store **out,
 		    struct rf_err *err) RF_MUST_CHECK;

@@ -154,7 +154,7 @@ static size_t collectors_pick(const char *const *names, struct collector *out, s
 }
 
 /* names NULL: by every collector. */
-static int facts_by(const struct cli_args *args, const char *const *names, struct fact_store **out,
+int common_facts_by(const struct cli_args *args, const char *const *names, struct fact_store **out,
 		    struct rf_err *err)
 {
 	struct sys *sys = NULL;
@@ -199,14 +199,14 @@ static int facts_by(const struct cli_args *args, const char *const *names, struc
 
 int common_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
 {
-	return facts_by(args, NULL, out, err);
+	return common_facts_by(args, NULL, out, err);
 }
 
 int common_vm_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
 {
 	static const char *const names[] = {"libvirt", "xml-files", NULL};
 
-	return facts_by(args, names, out, err);
+	return common_facts_by(args, names, out, err);
 }
 
 int common_some_facts(const struct cli_args *args, const char *const *names,

@@ -10,11 +10,13 @@
 #include "isolate/promise.h"
 #include "isolate/verbs.h"
 
-#define ISOLATE_POLICY "/etc/ringfence/isolate.yaml"
+#define ISOLATE_POLICY	   "/etc/ringfence/isolate.yaml"
+#define ISOLATE_GUARD_LOCK "guard.lock" /* held by the guard's service; its process */
 
 /* Zero-initialise; isolate_input_done frees. */
 struct isolate_input {
 	struct policy *policy;
+	struct policy *before; /* the one that is in force; NULL */
 	struct policy_nics nics;
 	struct policy_result result;
 	struct memory_input memory;
@@ -26,13 +28,28 @@ struct isolate_input {
 	/* verify: what is said of disks; needs the facts, which are gone behind. */
 	struct isolate_promises promises;
 	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
+	struct guard_links links;
+	struct ownway access;
+	struct policy_numbers *numbers; /* of zones, when that one was applied */
+	struct rf_buf kept, keep;	/* what is kept of it, and is to be kept of the new one */
+	struct fact_store *facts;	/* vm, vm_nic, link, bridge, bridge_port, address, sysctl */
 };
 
 /* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, and resolves the one over the other.
- * lock_in: locks the program in as soon as everything is read. */
-int isolate_input_read(const struct cli_args *args, const char *file, bool lock_in,
+ * between runs as soon as everything is read, before anything is parsed: to lock the program in;
+ * NULL: not. */
+int isolate_input_read(const struct cli_args *args, const char *file,
+		       int (*between)(void *arg, struct rf_err *err), void *arg,
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);
+/* The folder of STATE that the guard's service and the kept policy share. */
+int isolate_folder(const struct cli_args *args, char *out, size_t size,
+		   struct rf_err *err) RF_MUST_CHECK;
+
+/* Opens the guard that is there, or says how to load one. */
+int isolate_guard_open(struct guard **out, struct rf_err *err) RF_MUST_CHECK;
+/* Locks the program in: it may read the guard, and ask rtnetlink, and no more. */
+int isolate_lock_in(const struct cli_args *args, struct rf_err *err) RF_MUST_CHECK;
 
 /* Appends the wants of processor, memory and disk. */
 int isolate_limits_want(struct isolate_input *input, struct isolate_wants *wants,

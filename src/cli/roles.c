@@ -16,8 +16,9 @@
 #define ROLE_SOCKET 3 /* where a role finds the socket of who started it */
 
 /* A pillar with verbs of its own adds its table here. */
-static const struct verb_table *const tables[] = {&change_verbs,     &isolate_verbs, &tune_verbs,
-						  &quarantine_verbs, &shape_verbs,   NULL};
+static const struct verb_table *const tables[] = {
+	&change_verbs, &isolate_verbs,	     &tune_verbs,	    &quarantine_verbs,
+	&shape_verbs,  &isolate_layer_verbs, &isolate_policy_verbs, NULL};
 const struct verb_set role_verbs = {tables};
 
 static int priv_run(int argc, char **argv)
@@ -64,6 +65,7 @@ static const struct {
 } roles[] = {
 	{"priv", priv_run},
 	{"record", record_run},
+	{"guard", role_guard_run},
 };
 
 int role_run(int argc, char **argv)

@@ -14,4 +14,7 @@ extern const struct verb_set role_verbs;
 /* Runs the role that argv names; the exit status. */
 int role_run(int argc, char **argv);
 
+/* The role "guard" (role_guard.c): keeps the network guard up; the exit status. */
+int role_guard_run(int argc, char **argv);
+
 #endif

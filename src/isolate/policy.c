@@ -19,7 +19,8 @@
 
 struct file {
 	int64_t version;
-	const struct yaml_node *zones, *profiles, *assignments, *others, *addresses, *host;
+	const struct yaml_node *zones, *profiles, *assignments, *others, *addresses, *host,
+		*network;
 };
 
 static const struct yaml_field file_fields[] = {
@@ -30,6 +31,7 @@ static const struct yaml_field file_fields[] = {
 	{"others", YAML_T_MAP, offsetof(struct file, others), false},
 	{"addresses", YAML_T_LIST, offsetof(struct file, addresses), false},
 	{"host", YAML_T_MAP, offsetof(struct file, host), false},
+	{"network", YAML_T_MAP, offsetof(struct file, network), false},
 };
 
 void policy_free(struct policy *policy)
@@ -67,7 +69,7 @@ const struct policy_zone *policy_zone_find(const struct policy *policy, const ch
 const char *policy_zone_name(const struct policy *policy, uint32_t number)
 {
 	for (size_t i = 0; i < policy->zones_count; i++) {
-		if (policy->zones[i].number == number)
+		if (policy->zones[i].number == number && (number != 0 || i == 0))
 			return policy->zones[i].name;
 	}
 	return NULL;
@@ -95,7 +97,7 @@ static const struct yaml_field zone_fields[] = {
 
 static int zone_read(struct policy *p, const struct yaml_node *node, struct rf_err *err)
 {
-	struct zone_map map = {.number = (int64_t)p->zones_count};
+	struct zone_map map = {.number = 0};
 
 	if (!name_ok(node->key) || strcmp(node->key, POLICY_OUTSIDE) == 0)
 		return yaml_fail(&p->doc, node, err, "a zone cannot be called %.60s", node->key);
@@ -105,10 +107,12 @@ static int zone_read(struct policy *p, const struct yaml_node *node, struct rf_e
 
 	if (rc < 0)
 		return rc;
-	if (map.number < 1 || map.number >= (int64_t)GUARD_ZONES)
+	bool given = yaml_get(node, "number") != NULL;
+
+	if (given && (map.number < 1 || map.number >= (int64_t)GUARD_ZONES))
 		return yaml_fail(&p->doc, node, err, "zone %s: number %lld, the guard has 1 to %u",
 				 node->key, (long long)map.number, GUARD_ZONES - 1);
-	if (policy_zone_name(p, (uint32_t)map.number))
+	if (given && policy_zone_name(p, (uint32_t)map.number))
 		return yaml_fail(&p->doc, node, err, "zones %s and %s have the same number %lld",
 				 policy_zone_name(p, (uint32_t)map.number), node->key,
 				 (long long)map.number);
@@ -149,7 +153,8 @@ static int pairs_read(struct policy *p, const struct policy_zone *zone, struct r
 	return rc;
 }
 
-static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_err *err)
+static int zones_read(struct policy *p, const struct yaml_node *map,
+		      const struct policy_numbers *before, struct rf_err *err)
 {
 	size_t count = map ? map->items_count : 0;
 	int rc = 0;
@@ -163,6 +168,8 @@ static int zones_read(struct policy *p, const struct yaml_node *map, struct rf_e
 	p->zones[p->zones_count++] = (struct policy_zone){.name = POLICY_OUTSIDE};
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = zone_read(p, &map->items[i], err);
+	if (rc == 0)
+		policy_zones_number(p, before);
 	for (size_t i = 1; rc == 0 && i < p->zones_count; i++)
 		rc = pairs_read(p, &p->zones[i], err);
 	return rc;
@@ -366,7 +373,7 @@ static int host_read(struct policy *p, const struct yaml_node *map, struct rf_er
 	return rc || !host.memory ? rc : memory_policy_read(&p->doc, host.memory, &p->memory, err);
 }
 
-static int document_read(struct policy *p, struct rf_err *err)
+static int document_read(struct policy *p, const struct policy_numbers *before, struct rf_err *err)
 {
 	struct file file = {0};
 	int rc = p->doc.root && p->doc.root->kind == YAML_MAP
@@ -379,17 +386,26 @@ static int document_read(struct policy *p, struct rf_err *err)
 			       "isolate: %lld, this program knows policies of version 1",
 			       (long long)file.version);
 	if (rc == 0)
-		rc = zones_read(p, file.zones, err);
+		rc = zones_read(p, file.zones, before, err);
 	if (rc == 0)
 		rc = profiles_read(p, file.profiles, err);
 	if (rc == 0)
 		rc = rules_read(p, &file, err);
 	if (rc == 0)
 		rc = host_read(p, file.host, err);
-	return rc ? rc : addresses_read(p, file.addresses, err);
+	if (rc == 0)
+		rc = addresses_read(p, file.addresses, err);
+	return rc || !file.network ? rc : policy_layer_read(&p->doc, file.network, &p->layer, err);
 }
 
 int policy_parse(struct rf_slice yaml, const char *name, struct policy **out, struct rf_err *err)
+{
+	return policy_parse_numbered(yaml, name, NULL, out, err);
+}
+
+int policy_parse_numbered(struct rf_slice yaml, const char *name,
+			  const struct policy_numbers *before, struct policy **out,
+			  struct rf_err *err)
 {
 	POLICY_AUTO struct policy *policy = rf_alloc(1, sizeof(*policy));
 
@@ -398,7 +414,7 @@ int policy_parse(struct rf_slice yaml, const char *name, struct policy **out, st
 	int rc = yaml_parse_large(yaml, name, POLICY_MAX_BYTES, MAX_NODES, &policy->doc, err);
 
 	if (!rc)
-		rc = document_read(policy, err);
+		rc = document_read(policy, before, err);
 	if (rc < 0)
 		return rc;
 	*out = rf_take(policy);

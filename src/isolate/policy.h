@@ -19,10 +19,47 @@
 
 struct policy;
 
+#define POLICY_NAME_BYTES 49
+/* Which number each zone had when a policy was last applied, also zones that are in it no more:
+ * ports carry the numbers. */
+struct policy_numbers {
+	size_t count;
+	struct policy_number {
+		char name[POLICY_NAME_BYTES];
+		uint16_t number;
+	} items[GUARD_ZONES];
+};
+
+#define POLICY_LAYER_NAMES 32
+struct policy_names {
+	const char *items[POLICY_LAYER_NAMES];
+	size_t count;
+};
+enum policy_second { POLICY_SECOND_NONE, POLICY_SECOND_BRIDGE, POLICY_SECOND_NFT };
+/* What a policy says of the network as a whole: "network". Names are globs. */
+struct policy_layer {
+	unsigned second;	     /* bits 1 << enum policy_second */
+	bool strict;		     /* frames that no guard marked are refused at each port */
+	struct policy_names bridges; /* each tap or veth on them is guarded from birth */
+	struct policy_names ports;   /* each link of these names is */
+	struct policy_names uplinks; /* ports of these bridges that are no VM's */
+};
+
 /* Reads a policy. Unknown keys, zones and profiles, values out of range and more zones than the
  * guard has are refused with name, line and column. Free with policy_free. */
 int policy_parse(struct rf_slice yaml, const char *name, struct policy **out,
 		 struct rf_err *err) RF_MUST_CHECK;
+/* The same where zones have numbers from when a policy was last applied: they keep them. */
+int policy_parse_numbered(struct rf_slice yaml, const char *name,
+			  const struct policy_numbers *before, struct policy **out,
+			  struct rf_err *err) RF_MUST_CHECK;
+/* Borrowed from policy. */
+const struct policy_layer *policy_layer(const struct policy *policy);
+/* Whether a name matches one of them. */
+bool policy_names_match(const struct policy_names *names, const char *name);
+/* The numbers of the policy's zones, and of those in before that it does not name. */
+void policy_numbers_make(const struct policy *policy, const struct policy_numbers *before,
+			 struct policy_numbers *out);
 void policy_free(struct policy *policy);
 static inline void policy_free_p(struct policy **policy)
 {

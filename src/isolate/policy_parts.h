@@ -66,6 +66,7 @@ struct policy {
 	struct memory_policy memory; /* of the host */
 	struct guard_pair *pairs;
 	size_t pairs_count, pairs_capacity;
+	struct policy_layer layer;
 };
 
 extern const struct policy_profile policy_builtin[];
@@ -89,5 +90,11 @@ void policy_profile_port(const struct policy_profile *profile, const uint8_t mac
 /* A port's shaping by this profile. RF_E_LIMIT with the reason. */
 int policy_profile_shape(const struct policy_profile *profile, struct shape *out,
 			 struct rf_err *err) RF_MUST_CHECK;
+/* Gives each zone without a number one: what it had before, else its place, else a free one that
+ * no zone had before. */
+void policy_zones_number(struct policy *policy, const struct policy_numbers *before);
+/* Reads "network". */
+int policy_layer_read(const struct yaml_doc *doc, const struct yaml_node *map,
+		      struct policy_layer *out, struct rf_err *err) RF_MUST_CHECK;
 
 #endif

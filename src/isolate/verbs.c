@@ -1,96 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verbs of the guard. See verbs.h. A link may be guarded when it is a tap or a veth and a port
- * of a bridge: the ports of VMs, never the host's own way out. Source: rtnetlink(7),
- * linux/if_link.h.
+ * The verbs of the guard: ports and zones. See verbs.h. A link may be a VM's port when it is a tap
+ * or a veth and a port of a bridge; uplinks and the bridges themselves have a verb of their own,
+ * which judges zones and marks and no addresses. The second layer is verbs_layer.c.
  */
 #include "isolate/verbs.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "isolate/guard/internal.h"
+#include "isolate/verbs_parts.h"
 
-/* ---- links ---- */
-
-struct link {
-	uint32_t ifindex;
-	bool vm_like, bridged;
-};
-
-static int info_take(const struct nlattr *attr, void *arg)
+/* The link that a target names, if it is one that this kind may change. */
+static int link_find(const char *name, bool vm, uint32_t *out, struct rf_err *err)
 {
-	struct link *link = arg;
-	const char *text = mnl_attr_get_str(attr);
+	struct guard_link link;
+	int rc = guard_link_read(name, &link, err);
 
-	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
-	    mnl_attr_validate(attr, MNL_TYPE_STRING) >= 0)
-		link->vm_like = strncmp(text, "tun", 4) == 0 || strncmp(text, "veth", 5) == 0;
-	if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND &&
-	    mnl_attr_validate(attr, MNL_TYPE_STRING) >= 0)
-		link->bridged =
-			strncmp(text, "bridge", 7) == 0 || strncmp(text, "openvswitch", 12) == 0;
-	return MNL_CB_OK;
-}
-
-static int attr_take(const struct nlattr *attr, void *arg)
-{
-	if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
-		return mnl_attr_parse_nested(attr, info_take, arg);
-	return MNL_CB_OK;
-}
-
-static int link_take(const struct nlmsghdr *answer, void *arg)
-{
-	struct link *link = arg;
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(answer);
-
-	if (answer->nlmsg_type != RTM_NEWLINK)
-		return MNL_CB_OK;
-	link->ifindex = (uint32_t)info->ifi_index;
-	mnl_attr_parse(answer, sizeof(*info), attr_take, link);
-	return MNL_CB_OK;
-}
-
-/* The link that a target names, if it is one that may be guarded. */
-int isolate_link_find(const char *name, uint32_t *out, struct rf_err *err)
-{
-	char buffer[256] = {0};
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct link link = {0};
-
-	request->nlmsg_type = RTM_GETLINK;
-	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(request, IFLA_IFNAME, name);
-	int rc = guard_nl_talk(request, link_take, &link);
-
-	if (rc == -ENODEV || (rc == 0 && !link.ifindex))
-		return rf_fail(err, RF_E_MISSING,
-			       "there is no link %s: the VM is off, or its port "
-			       "was renamed",
-			       name);
 	if (rc < 0)
-		return rf_fail(err, rc, "%s: %s", name, rf_code_text(rc));
-	if (!link.vm_like)
+		return rc;
+	if (vm && !guard_link_is_vm(&link))
 		return rf_fail(err, RF_E_DENIED,
-			       "%s is no tap and no veth: only ports of VMs are "
-			       "guarded so",
-			       name);
-	if (!link.bridged)
-		return rf_fail(err, RF_E_DENIED, "%s is no port of a bridge", name);
+			       "%s is no tap and no veth: only ports of VMs are guarded so", name);
+	if (!guard_link_is_port(&link) && (vm || !guard_link_is_bridge(&link)))
+		return rf_fail(err, RF_E_DENIED, "%s is no port of a bridge%s", name,
+			       vm ? "" : ", and none itself");
 	*out = link.ifindex;
 	return 0;
 }
 
-/* Opens the guard that is there, or loads one; *out NULL where there is none to open. */
-static int guard_get(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
+int isolate_link_find(const char *name, uint32_t *out, struct rf_err *err)
+{
+	return link_find(name, true, out, err);
+}
+
+int verbs_guard_get(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
 {
 	const struct guard_options options = {.existing = !load};
 
@@ -138,20 +86,20 @@ static int port_of_state(struct rf_slice state, struct guard_port *out, bool *ou
 }
 
 /* A port whose programs somebody took away is not guarded, whatever the maps still hold. */
-static int port_read(const struct verb_env *env, const char *target, struct rf_buf *out,
-		     struct rf_err *err)
+static int guarded_read(const struct verb_env *env, const char *target, bool vm, struct rf_buf *out,
+			struct rf_err *err)
 {
 	struct guard_state state = {0};
 	struct guard_port port = {0};
 	struct guard *guard = NULL;
 	uint32_t ifindex = 0;
-	int rc = isolate_link_find(target, &ifindex, err);
+	int rc = link_find(target, vm, &ifindex, err);
 
 	/* A VM that was switched off took its port and all its rules with it. */
 	if (rc == RF_E_MISSING)
 		return port_state(NULL, out);
 	if (!rc)
-		rc = guard_get(env, false, &guard, err);
+		rc = verbs_guard_get(env, false, &guard, err);
 	if (rc < 0)
 		return rc;
 	if (guard)
@@ -167,8 +115,8 @@ static int port_read(const struct verb_env *env, const char *target, struct rf_b
 	return port_state(guarded ? &port : NULL, out);
 }
 
-static int port_put(const struct verb_env *env, const char *target, struct rf_slice state,
-		    struct rf_err *err)
+static int guarded_put(const struct verb_env *env, const char *target, bool vm,
+		       struct rf_slice state, struct rf_err *err)
 {
 	struct guard_port port;
 	struct guard *guard = NULL;
@@ -178,11 +126,11 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: this is no state of a port", target);
-	rc = isolate_link_find(target, &ifindex, err);
+	rc = link_find(target, vm, &ifindex, err);
 	if (rc == RF_E_MISSING && !guarded)
 		return 0;
 	if (!rc)
-		rc = guard_get(env, guarded, &guard, err);
+		rc = verbs_guard_get(env, guarded, &guard, err);
 	if (rc < 0 || !guard)
 		return rc;
 	/* Denied between the two: no frame passes by no policy. */
@@ -195,6 +143,40 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 	guard_close(guard);
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }
+
+static int port_read(const struct verb_env *env, const char *target, struct rf_buf *out,
+		     struct rf_err *err)
+{
+	return guarded_read(env, target, true, out, err);
+}
+
+static int port_put(const struct verb_env *env, const char *target, struct rf_slice state,
+		    struct rf_err *err)
+{
+	return guarded_put(env, target, true, state, err);
+}
+
+static int uplink_read(const struct verb_env *env, const char *target, struct rf_buf *out,
+		       struct rf_err *err)
+{
+	return guarded_read(env, target, false, out, err);
+}
+
+static int uplink_put(const struct verb_env *env, const char *target, struct rf_slice state,
+		      struct rf_err *err)
+{
+	return guarded_put(env, target, false, state, err);
+}
+
+/* An uplink, or the bridge itself: the host's own end of it. */
+static const struct verb_kind kind_uplink = {
+	.name = "guard-uplink",
+	.rank = 75,
+	.check = isolate_port_name_check,
+	.read = uplink_read,
+	.put = uplink_put,
+	.partial = true,
+};
 
 static const struct verb_kind kind_port = {
 	.name = "guard-port",
@@ -228,6 +210,39 @@ static int port_check(const struct verb_env *env, const struct change_spec *spec
 	int rc = guard_port_check(&port, err);
 
 	return rc ? rf_wrap(err, rc, "%s", spec->target) : 0;
+}
+
+static int uplink_check(const struct verb_env *env, const struct change_spec *spec,
+			struct rf_err *err)
+{
+	struct guard_port port;
+
+	(void)env;
+	payload_port(spec, &port);
+	if (port.ifindex || port.slot || port.redirect_ifindex)
+		return rf_fail(err, RF_E_SYNTAX, "%s: link and slot are the guard's to write",
+			       spec->target);
+	if (port.role == GUARD_ROLE_VM || port.mode != GUARD_MODE_ENFORCE)
+		return rf_fail(err, RF_E_DENIED, "%s: an uplink or a bridge, enforced",
+			       spec->target);
+	int rc = guard_port_check(&port, err);
+
+	return rc ? rf_wrap(err, rc, "%s", spec->target) : 0;
+}
+
+static int off_check(const struct verb_env *env, const struct change_spec *spec, struct rf_err *err)
+{
+	(void)env;
+	return spec->value_bytes == 0 ? 0 : rf_fail(err, RF_E_SYNTAX, "%s: no value", spec->target);
+}
+
+static int off_predict(const struct change_spec *spec, struct rf_slice before, struct rf_buf *out,
+		       struct rf_err *err)
+{
+	(void)spec;
+	(void)before;
+	(void)err;
+	return port_state(NULL, out);
 }
 
 static int port_predict(const struct change_spec *spec, struct rf_slice before, struct rf_buf *out,
@@ -282,8 +297,14 @@ static const struct {
 void isolate_port_words(const struct guard_port *port, struct rf_buf *out)
 {
 	static const char *const modes[] = {"deny", "enforce", "observe"};
+	static const char *const roles[] = {"", "uplink", "the host's own end"};
 	const uint8_t *m = port->mac;
 
+	if (port->role != GUARD_ROLE_VM) {
+		rf_buf_printf(out, "%s, zone %u",
+			      port->role < RF_COUNT(roles) ? roles[port->role] : "?", port->zone);
+		return;
+	}
 	rf_buf_printf(out, "%s %02x:%02x:%02x:%02x:%02x:%02x zone %u",
 		      port->mode < RF_COUNT(modes) ? modes[port->mode] : "?", m[0], m[1], m[2],
 		      m[3], m[4], m[5], port->zone);
@@ -370,7 +391,7 @@ static int zone_read(const struct verb_env *env, const char *target, struct rf_b
 	struct guard_zone row = isolate_zone_new(zone);
 
 	if (!rc)
-		rc = guard_get(env, false, &guard, err);
+		rc = verbs_guard_get(env, false, &guard, err);
 	if (!rc && guard)
 		rc = guard_zone_get(guard, zone, &row);
 	guard_close(guard);
@@ -388,7 +409,7 @@ static int zone_put(const struct verb_env *env, const char *target, struct rf_sl
 	if (rc < 0 || state.len != sizeof(row))
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a zone", target);
 	memcpy(&row, state.data, sizeof(row));
-	rc = guard_get(env, true, &guard, err);
+	rc = verbs_guard_get(env, true, &guard, err);
 	if (!rc)
 		rc = guard_zone_set(guard, zone, &row);
 	guard_close(guard);
@@ -465,6 +486,11 @@ static const struct verb rows[] = {
 	 zone_payload_show},
 	{"guard-port", "guard a VM's port", &kind_port, sizeof(struct guard_port), NEEDS_LIVE,
 	 RISK_MEDIUM, port_check, port_predict, port_show, port_payload_show},
+	{"guard-uplink", "guard an uplink, or the host's end of a bridge", &kind_uplink,
+	 sizeof(struct guard_port), NEEDS_LIVE, RISK_HIGH, uplink_check, port_predict, port_show,
+	 port_payload_show},
+	{"guard-uplink-off", "take the guard off an uplink", &kind_uplink, 0, NEEDS_LIVE, RISK_HIGH,
+	 off_check, off_predict, port_show, NULL},
 };
 
 const struct verb_table isolate_verbs = {rows, RF_COUNT(rows)};

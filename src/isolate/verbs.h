@@ -7,10 +7,26 @@
 #define RF_ISOLATE_VERBS_H
 
 #include "change/plan.h"
+#include "isolate/ownway.h"
 #include "isolate/policy.h"
 #include "isolate/tune.h"
 
-extern const struct verb_table isolate_verbs;
+extern const struct verb_table isolate_verbs;	     /* ports, zones, uplinks */
+extern const struct verb_table isolate_layer_verbs;  /* the second layer, strict */
+extern const struct verb_table isolate_policy_verbs; /* the policy that is kept (applied.h) */
+
+/* Payload of "guard-fence": flags locked, learning, flood, isolated: 0, 1, or as it is; the static
+ * addresses of the port. */
+#define ISOLATE_FENCE_FLAGS	 4
+#define ISOLATE_FENCE_MACS	 16
+#define ISOLATE_FENCE_LEAVE	 2
+#define ISOLATE_FENCE_LEAVE_MACS 0xff
+struct isolate_fence {
+	uint8_t flags[ISOLATE_FENCE_FLAGS];
+	uint8_t count;
+	uint8_t macs[ISOLATE_FENCE_MACS][6];
+};
+#define ISOLATE_RULES_TARGET "bridge ringfence_guard" /* of "guard-rules" */
 
 /* State of a "port": 1 or 0 (guarded or not), then struct guard_port from its mode on: what lies
  * before that the guard itself writes. */
@@ -33,10 +49,20 @@ struct isolate_wants {
 	size_t count, capacity;
 	struct rf_arena texts;
 };
+
+/* What else a plan depends on. */
+struct isolate_scene {
+	const struct guard_zone *live;	   /* GUARD_ZONES rows as they are */
+	const struct guard_links *links;   /* of this host */
+	const struct policy_layer *before; /* of the policy that is in force; NULL */
+	struct rf_slice kept, keep;	   /* bytes that are kept now, and that are to be */
+	const struct ownway *access;	   /* what the administrator's own way goes over; NULL */
+};
+
 /* What has to be so for a policy: the rows of its zones and of those that live has and the policy
- * has not, and each port. live: GUARD_ZONES rows as they are. Free with isolate_wants_done. */
+ * has not, each port, the second layer, and that it is kept. Free with isolate_wants_done. */
 int isolate_wants_make(const struct policy *policy, const struct policy_result *result,
-		       const struct guard_zone *live, struct isolate_wants *out,
+		       const struct isolate_scene *scene, struct isolate_wants *out,
 		       struct rf_err *err) RF_MUST_CHECK;
 /* A setting of a VM that should be so. */
 struct tune_want {
@@ -50,6 +76,21 @@ struct tune_want {
 int isolate_wants_tune(struct isolate_wants *wants, const struct tune_want *what,
 		       struct rf_err *err) RF_MUST_CHECK;
 void isolate_wants_done(struct isolate_wants *wants);
+
+/* Adds to result, as conflicts, ports of bridges that strict or nft would cut off: neither a VM's
+ * nor an uplink by the policy. Pure. -ENOMEM. */
+int isolate_layer_check(const struct policy *policy, const struct guard_links *links,
+			struct policy_result *result) RF_MUST_CHECK;
+/* The rules of nft for a policy. */
+void isolate_layer_rules(const struct policy_layer *layer, struct guard_rules *out);
+/* The fence of a port with this policy, and of an uplink. */
+void isolate_fence_port(const struct guard_port *port, struct isolate_fence *out);
+/* An uplink's or a bridge's own configuration. */
+void isolate_uplink_port(enum guard_role role, struct guard_port *out);
+/* Whether ports of that bridge meet the second layer: it is named, or one of the policy's ports is
+ * on it. */
+bool isolate_layer_has(const struct policy_layer *layer, const struct policy_result *result,
+		       const struct guard_links *links, const struct guard_link *bridge);
 
 /* The row of a zone that a new guard has. */
 struct guard_zone isolate_zone_new(uint32_t zone);

@@ -5,7 +5,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "isolate/verbs.h"
+#include "isolate/applied.h"
+#include "isolate/wants_parts.h"
 
 void isolate_wants_done(struct isolate_wants *wants)
 {
@@ -14,8 +15,8 @@ void isolate_wants_done(struct isolate_wants *wants)
 	memset(wants, 0, sizeof(*wants));
 }
 
-static int want_add(struct isolate_wants *w, const char *verb, const char *target,
-		    struct rf_slice payload, const char *explanation)
+int wants_add(struct isolate_wants *w, const char *verb, const char *target,
+	      struct rf_slice payload, const char *explanation)
 {
 	struct change_spec spec;
 
@@ -58,10 +59,10 @@ static int zone_want(struct isolate_wants *w, const struct policy *policy, uint3
 	char target[32];
 
 	rf_format(target, sizeof(target), "zone %u", zone);
-	return want_add(w, "guard-zone", target,
-			(struct rf_slice){(const uint8_t *)row, sizeof(*row)},
-			name ? rf_arena_printf(&w->texts, "zone %s", name)
-			     : rf_arena_copy(&w->texts, "the policy has no such zone any more"));
+	return wants_add(w, "guard-zone", target,
+			 (struct rf_slice){(const uint8_t *)row, sizeof(*row)},
+			 name ? rf_arena_printf(&w->texts, "zone %s", name)
+			      : rf_arena_copy(&w->texts, "the policy has no such zone any more"));
 }
 
 static int zones_want(struct isolate_wants *w, const struct policy *policy,
@@ -83,7 +84,7 @@ static int zones_want(struct isolate_wants *w, const struct policy *policy,
 
 static int port_want(struct isolate_wants *w, const struct policy_port *port)
 {
-	return want_add(
+	return wants_add(
 		w, "guard-port", port->tap,
 		(struct rf_slice){(const uint8_t *)&port->port, sizeof(port->port)},
 		rf_arena_printf(&w->texts, "%s %s: profile %s, zone %s%s", port->vm, port->nic,
@@ -99,17 +100,55 @@ static int shape_want(struct isolate_wants *w, const struct policy_port *port)
 {
 	if (!port->shaped && !port->shape.to_vm.on && !port->shape.from_vm.on)
 		return 0;
-	return want_add(w, "port-shape", port->tap,
-			(struct rf_slice){(const uint8_t *)&port->shape, sizeof(port->shape)},
-			rf_arena_printf(&w->texts, "%s %s: profile %s", port->vm, port->nic,
-					port->profile));
+	return wants_add(w, "port-shape", port->tap,
+			 (struct rf_slice){(const uint8_t *)&port->shape, sizeof(port->shape)},
+			 rf_arena_printf(&w->texts, "%s %s: profile %s", port->vm, port->nic,
+					 port->profile));
+}
+
+/* The kept policy, in parts that fit a change. The same bytes are no want: only the first part
+ * could see that nothing is to be done. */
+static int policy_want(struct isolate_wants *w, const struct isolate_scene *scene)
+{
+	struct applied_chunk chunk = {.total_bytes = (uint32_t)scene->keep.len};
+	int rc = 0;
+
+	if (!scene->keep.len || rf_slice_equal(scene->kept, scene->keep))
+		return 0;
+	for (size_t at = 0; rc == 0 && at < scene->keep.len; at += APPLIED_CHUNK) {
+		size_t left = scene->keep.len - at;
+
+		chunk.at = (uint32_t)at;
+		memset(chunk.bytes, 0, sizeof(chunk.bytes));
+		memcpy(chunk.bytes, scene->keep.data + at,
+		       left < APPLIED_CHUNK ? left : APPLIED_CHUNK);
+		rc = wants_add(w, "guard-policy", "policy",
+			       (struct rf_slice){(const uint8_t *)&chunk, sizeof(chunk)},
+			       rf_arena_copy(&w->texts, "the policy is kept for the next start"));
+	}
+	return rc;
+}
+
+/* A change of a link that the administrator's own way goes over may end it. */
+static void access_mark(struct isolate_wants *w, const struct ownway *access)
+{
+	for (size_t i = 0; access && i < w->count; i++) {
+		const char *verb = w->items[i].spec.verb;
+		bool everywhere =
+			strcmp(verb, "guard-strict") == 0 || strcmp(verb, "guard-rules") == 0;
+
+		w->items[i].could_cut_access =
+			everywhere ? access->by_bridge
+				   : ownway_has(access, w->items[i].spec.target);
+	}
 }
 
 int isolate_wants_make(const struct policy *policy, const struct policy_result *result,
-		       const struct guard_zone *live, struct isolate_wants *out, struct rf_err *err)
+		       const struct isolate_scene *scene, struct isolate_wants *out,
+		       struct rf_err *err)
 {
 	struct isolate_wants wants = {0};
-	int rc = zones_want(&wants, policy, live, err);
+	int rc = zones_want(&wants, policy, scene->live, err);
 
 	for (size_t i = 0; rc == 0 && i < result->ports_count; i++) {
 		rc = port_want(&wants, &result->ports[i]);
@@ -118,10 +157,15 @@ int isolate_wants_make(const struct policy *policy, const struct policy_result *
 		if (rc == RF_E_LIMIT)
 			rc = rf_fail(err, rc, "%.60s is no name of a link", result->ports[i].tap);
 	}
+	if (!rc && scene->links)
+		rc = wants_layer(&wants, policy_layer(policy), result, scene);
+	if (!rc)
+		rc = policy_want(&wants, scene);
 	if (rc < 0) {
 		isolate_wants_done(&wants);
 		return rf_wrap(err, rc, "wants of the policy");
 	}
+	access_mark(&wants, scene->access);
 	*out = wants;
 	return 0;
 }

@@ -52,6 +52,8 @@ enum need {
 	NEED_TPM = 64,	    /* open the TPM's device */
 	NEED_CHANGE = 128,  /* change modes, owners and links; lock children in further */
 	NEED_GUARD = 256,   /* load, pin and configure the network guard's BPF programs */
+	NEED_PORTS = 512,   /* hang them on links, and configure them */
+	NEED_ASK = 1024,    /* ask them */
 };
 
 static const struct profile {
@@ -79,6 +81,9 @@ static const struct profile {
 			    {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_SETFCAP,
 			     CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RAWIO, -1}},
 	[SANDBOX_RECORD] = {0, {-1}},
+	[SANDBOX_GUARD_ASK] = {NEED_NETLINK | NEED_ASK, {CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
+	[SANDBOX_GUARD] = {NEED_NETLINK | NEED_ASK | NEED_PORTS,
+			   {CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
 };
 
 /* Never allowed. */
@@ -347,24 +352,36 @@ static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
 	return rc;
 }
 
-/* Of bpf(2) only the commands that ask are left to the profile that needs them, and to the one that
- * changes those by which the guard lives. */
+/* Of bpf(2) each profile has the commands that its work was seen to need. The guard hangs by clsact
+ * or as a tcx program, never by a link, so that no command for links is among them. */
 static int deny_bpf(scmp_filter_ctx ctx, unsigned needs)
 {
-	static const uint64_t asks =
-		1u << BPF_PROG_GET_FD_BY_ID | 1u << BPF_OBJ_GET_INFO_BY_FD | 1u << BPF_PROG_QUERY;
-	static const uint64_t guards =
-		1ULL << BPF_MAP_CREATE | 1ULL << BPF_MAP_LOOKUP_ELEM | 1ULL << BPF_MAP_UPDATE_ELEM |
-		1ULL << BPF_MAP_DELETE_ELEM | 1ULL << BPF_MAP_GET_NEXT_KEY | 1ULL << BPF_PROG_LOAD |
-		1ULL << BPF_OBJ_PIN | 1ULL << BPF_OBJ_GET | 1ULL << BPF_PROG_ATTACH |
-		1ULL << BPF_PROG_DETACH | 1ULL << BPF_MAP_GET_FD_BY_ID | 1ULL << BPF_BTF_LOAD |
-		1ULL << BPF_BTF_GET_FD_BY_ID | 1ULL << BPF_MAP_FREEZE | 1ULL << BPF_PROG_BIND_MAP |
-		1ULL << BPF_LINK_CREATE | 1ULL << BPF_LINK_UPDATE | 1ULL << BPF_LINK_GET_FD_BY_ID |
-		1ULL << BPF_LINK_DETACH;
-	const uint64_t kept = asks | (needs & NEED_GUARD ? guards : 0);
+	static const struct {
+		unsigned need;
+		uint64_t commands;
+	} sets[] = {
+		{NEED_BPF | NEED_GUARD | NEED_ASK, 1ULL << BPF_PROG_GET_FD_BY_ID |
+							   1ULL << BPF_OBJ_GET_INFO_BY_FD |
+							   1ULL << BPF_PROG_QUERY},
+		{NEED_GUARD | NEED_ASK, 1ULL << BPF_MAP_LOOKUP_ELEM},
+		{NEED_ASK, 1ULL << BPF_PROG_TEST_RUN},
+		/* A port's owner of an address, and a tcx program. */
+		{NEED_GUARD | NEED_PORTS,
+		 1ULL << BPF_MAP_UPDATE_ELEM | 1ULL << BPF_MAP_DELETE_ELEM |
+			 1ULL << BPF_PROG_ATTACH | 1ULL << BPF_PROG_DETACH},
+		/* Loading: libbpf probes what the kernel has; a found guard's maps by their number.
+		 */
+		{NEED_GUARD, 1ULL << BPF_MAP_CREATE | 1ULL << BPF_PROG_LOAD | 1ULL << BPF_OBJ_PIN |
+				     1ULL << BPF_OBJ_GET | 1ULL << BPF_MAP_GET_FD_BY_ID |
+				     1ULL << BPF_BTF_LOAD | 1ULL << BPF_MAP_FREEZE |
+				     1ULL << BPF_PROG_BIND_MAP},
+	};
+	uint64_t kept = 0;
 	int rc = 0;
 
-	if (!(needs & (NEED_BPF | NEED_GUARD)))
+	for (size_t i = 0; i < RF_COUNT(sets); i++)
+		kept |= needs & sets[i].need ? sets[i].commands : 0;
+	if (!kept)
 		return seccomp_rule_add(ctx, DENY, SCMP_SYS(bpf), 0);
 	for (uint32_t c = 0; c <= LAST_BPF && rc == 0; c++) {
 		if (c < LAST_BPF && (kept & (1ULL << c)))

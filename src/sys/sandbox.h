@@ -42,6 +42,12 @@ enum sandbox_profile {
 	/* The recorder of a VM in quarantine: no right at all, what sockets it has it opened
 	 * before, writes to its folder only. */
 	SANDBOX_RECORD,
+	/* Asks a network guard that is open already: rtnetlink, test runs and reading of its maps.
+	 * Opens no file, changes nothing. */
+	SANDBOX_GUARD_ASK,
+	/* The guard's service, with its guard open: hangs its programs on links, writes its maps,
+	 * configures ports of bridges and the rules of nft. Opens no file, loads no program. */
+	SANDBOX_GUARD,
 };
 
 #define SANDBOX_MISSING_BYTES 256

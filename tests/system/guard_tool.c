@@ -330,18 +330,29 @@ static int do_bridge(char **args)
 	return rc;
 }
 
+/* LINK, bridge:NAME or except:NAME each. */
 static int do_rule(char **args)
 {
-	size_t count = 0;
-	int rc;
+	struct guard_rules rules = {.count = 0};
+	int rc = 0;
 
-	while (args[count])
-		count++;
-	rc = guard_rule_set(guard, (const char *const *)args, count, &err);
+	for (; rc == 0 && *args; args++) {
+		bool bridge = rf_starts(*args, "bridge:"), except = rf_starts(*args, "except:");
+
+		rc = guard_rules_add(&rules,
+				     bridge   ? GUARD_RULE_BRIDGE
+				     : except ? GUARD_RULE_EXCEPT
+					      : GUARD_RULE_LINK,
+				     *args + (bridge || except ? 7 : 0), &err);
+	}
 	if (rc == 0)
-		rc = guard_rule_get(guard, &count, &err);
+		rc = guard_rules_set(guard, &rules, &err);
 	if (rc == 0)
-		printf("rules %zu\n", count);
+		rc = guard_rules_get(guard, &rules, &err);
+	if (rc == 0)
+		printf("rules %u\n", rules.count);
+	for (size_t i = 0; rc == 0 && i < rules.count; i++)
+		printf("rule %u %s\n", rules.items[i].kind, rules.items[i].name);
 	return rc;
 }
 
@@ -366,8 +377,10 @@ static void print_notice(void *arg, const struct guard_notice *n)
 	static const char *const DEEDS[] = {"attached", "healed", "gone", "failed"};
 
 	(void)arg;
-	printf("%s %s %u %s %.0f\n", DEEDS[n->deed], n->name, n->ifindex, rf_err_text(&n->err),
-	       now_us());
+	if (n->deed >= RF_COUNT(DEEDS))
+		return;
+	printf("%s %s %u %s %.0f\n", DEEDS[n->deed], n->link.name, n->link.ifindex,
+	       rf_err_text(&n->err), now_us());
 	fflush(stdout);
 }
 

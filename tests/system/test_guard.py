@@ -413,7 +413,7 @@ def test_the_rule_stops_unguarded_ports(lab):
     if not guard_lab.shutil.which("nft"):
         pytest.skip("not on this machine: nft")
     lab.guard()
-    assert lab.tool("rule", "vnet*").strip() == "rules 1"
+    assert lab.tool("rule", "vnet*").split("\n")[:2] == ["rules 1", "rule 0 vnet*"]
     a.send(BROADCAST + a.mac + udp(a.ip, b.ip, data="600d14"))
     assert len(only(b.received(), "600d14")) == 1
     lab.tool("detach", "vnet0")

@@ -170,7 +170,7 @@ def test_a_kept_plan_goes_the_way_of_every_plan(host, tmp_path):
     plan = tmp_path / "plan.json"
     assert host.isolate("plan", "--save", plan).returncode == 2
     changes = json.loads(plan.read_text())["changes"]
-    assert [c["verb"] for c in changes] == ["guard-zone"] * 2 + ["guard-port"] * 3
+    assert [c["verb"] for c in changes] == ["guard-zone"] * 2 + ["guard-port"] * 3 + ["guard-policy"]
     p = host.run("fix", "--plan", plan, "--apply", "--state-dir", tmp_path / "state")
     assert p.returncode == 0, p.stderr
     assert host.isolate("verify").returncode == 0

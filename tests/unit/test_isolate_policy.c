@@ -46,7 +46,8 @@ static void refused(void **state)
 		{"isolate: 1\nzones: {a: {}, a: {}}\nassignments: []\n", "p:2"},
 		{"isolate: 1\nzones: {a: {number: 1024}}\nassignments: []\n", "1 to 1023"},
 		{"isolate: 1\nzones: {a: {number: 0}}\nassignments: []\n", "1 to 1023"},
-		{"isolate: 1\nzones: {a: {number: 2}, b: {}}\nassignments: []\n", "same number"},
+		{"isolate: 1\nzones: {a: {number: 2}, b: {number: 2}}\nassignments: []\n",
+		 "same number"},
 		{"isolate: 1\nzones: {a: []}\nassignments: []\n", "map"},
 		{"isolate: 1\nassignments: []\nprofiles: {standard: {based-on: risky, network: "
 		 "{}}}\n",
@@ -337,7 +338,9 @@ static void wants_of_a_policy(void **state)
 		live[i] = isolate_zone_new(i);
 	live[9].to[0] = 1; /* of a policy that was */
 	resolve(WHO("{vm: '*', profile: standard, zone: web}"), &WEB, 1, &policy, &result);
-	assert_int_equal(isolate_wants_make(policy, &result, live, &wants, NULL), 0);
+	assert_int_equal(isolate_wants_make(policy, &result, &(struct isolate_scene){.live = live},
+					    &wants, NULL),
+			 0);
 	assert_int_equal(wants.count, 5);
 	for (size_t i = 0; i < wants.count; i++)
 		gone |= strcmp(wants.items[i].spec.target, "zone 9") == 0;

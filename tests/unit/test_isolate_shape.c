@@ -354,7 +354,9 @@ static void wanted(void **state)
 		live[z] = isolate_zone_new(z);
 	assert_int_equal(policy_parse(rf_slice_text(text), "p", &policy, NULL), 0);
 	assert_int_equal(policy_resolve(policy, nics, 3, &result, NULL), 0);
-	assert_int_equal(isolate_wants_make(policy, &result, live, &wants, NULL), 0);
+	assert_int_equal(isolate_wants_make(policy, &result, &(struct isolate_scene){.live = live},
+					    &wants, NULL),
+			 0);
 	for (size_t i = 0; i < wants.count; i++) {
 		const struct change_spec *spec = &wants.items[i].spec;
 		struct shape shape;

@@ -167,11 +167,11 @@ static bool port_has(const struct guard_port *port, const uint8_t mac[6])
 	return false;
 }
 
-/* Static entries of a port that its policy does not have (any more). */
-struct strangers {
-	const struct guard_port *port;
-	uint8_t macs[STRANGERS_MAX][6];
-	size_t count;
+/* Static entries of a port. */
+struct entries {
+	uint32_t ifindex;
+	uint8_t (*macs)[6];
+	size_t count, max;
 };
 
 static int mac_take(const struct nlattr *attr, void *arg)
@@ -184,37 +184,53 @@ static int mac_take(const struct nlattr *attr, void *arg)
 static int entry_take(const struct nlmsghdr *answer, void *arg)
 {
 	const struct ndmsg *entry = mnl_nlmsg_get_payload(answer);
-	struct strangers *s = arg;
+	struct entries *e = arg;
 	uint8_t mac[6] = {0};
 
 	if (answer->nlmsg_type != RTM_NEWNEIGH ||
 	    mnl_nlmsg_get_payload_len(answer) < sizeof(*entry) ||
-	    entry->ndm_ifindex != (int)s->port->ifindex || entry->ndm_state != NUD_NOARP)
+	    entry->ndm_ifindex != (int)e->ifindex || entry->ndm_state != NUD_NOARP)
 		return MNL_CB_OK;
 	(void)mnl_attr_parse(answer, sizeof(*entry), mac_take, mac);
-	if (!port_has(s->port, mac) && s->count < STRANGERS_MAX)
-		memcpy(s->macs[s->count++], mac, 6);
+	/* The kernel tells of an address once for each VLAN. */
+	for (size_t i = 0; i < e->count && i < e->max; i++)
+		if (memcmp(e->macs[i], mac, 6) == 0)
+			return MNL_CB_OK;
+	if (e->count < e->max)
+		memcpy(e->macs[e->count], mac, 6);
+	e->count++;
 	return MNL_CB_OK;
 }
 
-/* Flushing leaves static entries, and one of an older policy would pass the lock. */
-static int strangers_remove(const struct guard_port *port, struct rf_err *err)
+int guard_bridge_macs(uint32_t ifindex, uint8_t (*out)[6], size_t max, size_t *out_count,
+		      struct rf_err *err)
 {
 	char buffer[256] = {0};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 	struct ndmsg *entry = mnl_nlmsg_put_extra_header(request, sizeof(*entry));
-	struct strangers s = {.port = port};
+	struct entries e = {.ifindex = ifindex, .macs = out, .max = max};
 	int rc;
 
 	request->nlmsg_type = RTM_GETNEIGH;
 	request->nlmsg_flags = NLM_F_DUMP;
 	entry->ndm_family = AF_BRIDGE;
-	rc = guard_nl_talk(request, entry_take, &s);
+	rc = guard_nl_talk(request, entry_take, &e);
 	if (rc)
-		return rf_fail(err, rc, "link %u: address table: %s", port->ifindex,
-			       rf_code_text(rc));
-	for (size_t i = 0; rc == 0 && i < s.count; i++)
-		rc = guard_bridge_address(port->ifindex, s.macs[i], false, err);
+		return rf_fail(err, rc, "link %u: address table: %s", ifindex, rf_code_text(rc));
+	*out_count = e.count;
+	return 0;
+}
+
+/* Flushing leaves static entries, and one of an older policy would pass the lock. */
+static int strangers_remove(const struct guard_port *port, struct rf_err *err)
+{
+	uint8_t macs[STRANGERS_MAX][6];
+	size_t count = 0;
+	int rc = guard_bridge_macs(port->ifindex, macs, STRANGERS_MAX, &count, err);
+
+	for (size_t i = 0; rc == 0 && i < count && i < STRANGERS_MAX; i++)
+		if (!port_has(port, macs[i]))
+			rc = guard_bridge_address(port->ifindex, macs[i], false, err);
 	return rc;
 }
 

@@ -158,20 +158,18 @@ static __always_inline int zone_judge(struct __sk_buff *skb, const struct judged
 /* The zone of the local port that owns an address; -1: nobody here does. */
 static __always_inline int owner_zone(__u64 key)
 {
-	__u32 place = NEAR_PLACE(key), full = 0;
+	__u32 place = NEAR_PLACE(key);
 
 	for (__u32 i = 0; i < 4; i++) {
 		__u32 at = place + i;
 		const __u64 *word = bpf_map_lookup_elem(&g_near, &at);
 
+		/* Words are taken in order and never become 0 again: nobody is behind it. */
 		if (!word || !*word)
-			continue;
+			return -1;
 		if (*word >> 16 == key)
 			return (int)(*word & (GUARD_ZONES - 1));
-		full++;
 	}
-	if (full < 4)
-		return -1;
 
 	const struct guard_owner *owner = bpf_map_lookup_elem(&g_owners, &key);
 
@@ -383,10 +381,12 @@ static __always_inline void sample(struct __sk_buff *skb, const struct judged *j
 	__u32 slot = j->slot, n = skb->len;
 	struct guard_traffic *traffic = bpf_map_lookup_elem(&g_traffic, &slot);
 	struct guard_event *event;
-	__u64 now;
+	__u64 now, tick = bpf_jiffies64();
 
-	if (!traffic)
+	/* In a flood the clock is read once a tick: it is half the price of a refusal. */
+	if (!traffic || traffic->event_tick == tick)
 		return;
+	traffic->event_tick = tick;
 	now = bpf_ktime_get_ns();
 	if (now - traffic->event_ns < j->settings->event_ns)
 		return;
@@ -540,6 +540,24 @@ static __always_inline bool quarantine_out(struct __sk_buff *skb, const struct j
 	return true;
 }
 
+/* The end of both programs: what became of a frame that was not refused. */
+static __always_inline int let_pass(struct __sk_buff *skb, const struct judged *j, __u32 direction,
+				    int verdict, __u32 vlan)
+{
+	bool spoiled = verdict == GUARD_INTERNAL;
+
+	if (j->probe)
+		tell(skb, j, verdict, vlan);
+	else if (spoiled)
+		refuse(skb, j, direction, verdict);
+	else
+		count(skb, j, direction);
+	/* What the VM sends was copied before it was judged. */
+	if (direction == GUARD_TO_VM && j->port->mirror_ifindex && !j->probe && !spoiled)
+		guard_divert(skb, j->slot, j->port->mirror_ifindex);
+	return spoiled ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
 SEC("tc")
 int guard_in(struct __sk_buff *skb)
 {
@@ -576,16 +594,7 @@ int guard_in(struct __sk_buff *skb)
 		if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), (__u16)vlan))
 			verdict = GUARD_INTERNAL;
 	}
-	if (j.probe) {
-		tell(skb, &j, verdict, vlan);
-		return verdict == GUARD_INTERNAL ? TC_ACT_SHOT : TC_ACT_UNSPEC;
-	}
-	if (verdict == GUARD_INTERNAL) {
-		refuse(skb, &j, GUARD_FROM_VM, verdict);
-		return TC_ACT_SHOT;
-	}
-	count(skb, &j, GUARD_FROM_VM);
-	return TC_ACT_UNSPEC;
+	return let_pass(skb, &j, GUARD_FROM_VM, verdict, vlan);
 }
 
 SEC("tc")
@@ -618,16 +627,5 @@ int guard_out(struct __sk_buff *skb)
 		if (bpf_skb_vlan_pop(skb))
 			verdict = GUARD_INTERNAL;
 	}
-	if (j.probe) {
-		tell(skb, &j, verdict, vlan);
-		return verdict == GUARD_INTERNAL ? TC_ACT_SHOT : TC_ACT_UNSPEC;
-	}
-	if (verdict == GUARD_INTERNAL) {
-		refuse(skb, &j, GUARD_TO_VM, verdict);
-		return TC_ACT_SHOT;
-	}
-	count(skb, &j, GUARD_TO_VM);
-	if (j.port->mirror_ifindex)
-		guard_divert(skb, j.slot, j.port->mirror_ifindex);
-	return TC_ACT_UNSPEC;
+	return let_pass(skb, &j, GUARD_TO_VM, verdict, vlan);
 }

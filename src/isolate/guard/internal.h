@@ -127,6 +127,9 @@ int guard_slot_switch(struct guard *guard, uint32_t slot, uint32_t ifindex,
 		      const struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;
 void guard_slot_release(struct guard *guard, uint32_t slot);
 
+/* port.c: puts back what is missing on a guarded link, and counts it. -ENOENT where it is none. */
+int guard_mend(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_MUST_CHECK;
+
 /* One change at a time, also between processes. */
 void guard_lock(struct guard *guard);
 void guard_unlock(struct guard *guard);

@@ -153,8 +153,8 @@ struct guard_refused {
 
 /* Per port and CPU. */
 struct guard_traffic {
-	__u64 frames[2], bytes[2]; /* by enum guard_direction */
-	__u64 event_ns;
+	__u64 frames[2], bytes[2];  /* by enum guard_direction */
+	__u64 event_ns, event_tick; /* of the last sample; when one was last thought of */
 };
 
 struct guard_event {

@@ -58,6 +58,22 @@ int guard_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	return rc;
 }
 
+int guard_mend(struct guard *guard, uint32_t ifindex, struct rf_err *err)
+{
+	int rc = -ENOENT;
+
+	guard_lock(guard);
+
+	uint32_t slot = guard_slot_find(guard, ifindex);
+
+	if (slot)
+		rc = guard_hook_attach(guard, ifindex, err);
+	if (slot && rc == 0)
+		__atomic_fetch_add(&guard->refused[slot].heals, 1, __ATOMIC_RELAXED);
+	guard_unlock(guard);
+	return rc;
+}
+
 int guard_detach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 {
 	int rc = 0;

@@ -28,25 +28,19 @@ struct guard_watch {
 	char *buffer;
 };
 
-struct link {
-	uint32_t ifindex, master;
-	char name[IFNAMSIZ];
-};
-
-static void tell(struct guard_watch *w, enum guard_deed deed, const struct link *link,
+static void tell(struct guard_watch *w, enum guard_deed deed, const struct guard_link *link,
 		 const struct rf_err *err)
 {
-	struct guard_notice notice = {.deed = deed, .ifindex = link->ifindex};
+	struct guard_notice notice = {.deed = deed, .link = *link};
 
 	if (!w->told)
 		return;
-	(void)rf_copy(notice.name, sizeof(notice.name), link->name);
 	if (err)
 		notice.err = *err;
 	w->told(w->arg, &notice);
 }
 
-static bool in_scope(const struct guard_watch *w, const struct link *link)
+static bool in_scope(const struct guard_watch *w, const struct guard_link *link)
 {
 	for (size_t i = 0; i < w->scope.name_count; i++)
 		if (rf_glob(w->scope.names[i], link->name))
@@ -54,23 +48,26 @@ static bool in_scope(const struct guard_watch *w, const struct link *link)
 	for (size_t i = 0; link->master && i < w->scope.bridge_count; i++)
 		if (w->scope.bridges[i] == link->master)
 			return true;
-	return false;
+	return w->scope.wants && w->scope.wants(w->arg, link);
 }
 
-/* Attaching is the cure for everything: it makes what is missing and leaves policies alone. */
-static void cure(struct guard_watch *w, const struct link *link, bool known)
+/* Attaching is the cure for everything: it makes what is missing and leaves policies alone. A port
+ * that somebody took off on purpose meanwhile is not taken back. */
+static void cure(struct guard_watch *w, const struct guard_link *link, bool known)
 {
 	struct rf_err err = {0};
-	int rc = guard_attach(w->guard, link->ifindex, &err);
+	int rc;
 
-	/* It went away again meanwhile. */
-	if (rc == -ENODEV)
+	if (w->scope.look_only) {
+		if (known)
+			tell(w, GUARD_LOOSE, link, NULL);
 		return;
-	if (rc == 0 && known) {
-		uint32_t slot = guard_slot_find(w->guard, link->ifindex);
-
-		__atomic_fetch_add(&w->guard->refused[slot].heals, 1, __ATOMIC_RELAXED);
 	}
+	rc = known ? guard_mend(w->guard, link->ifindex, &err)
+		   : guard_attach(w->guard, link->ifindex, &err);
+	/* It went away again meanwhile. */
+	if (rc == -ENODEV || rc == -ENOENT)
+		return;
 	tell(w, rc ? GUARD_FAILED : known ? GUARD_HEALED : GUARD_ATTACHED, link, rc ? &err : NULL);
 }
 
@@ -87,59 +84,44 @@ static bool intact(const struct guard_watch *w, uint32_t ifindex)
 	return true;
 }
 
-static int attribute_take(const struct nlattr *attr, void *arg)
+static void name_fill(struct guard_link *link)
 {
-	struct link *link = arg;
-
-	if (mnl_attr_get_type(attr) == IFLA_MASTER && mnl_attr_get_payload_len(attr) == 4)
-		link->master = mnl_attr_get_u32(attr);
-	if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
-	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
-		(void)rf_copy(link->name, sizeof(link->name), mnl_attr_get_str(attr));
-	return MNL_CB_OK;
-}
-
-static bool link_parse(const struct nlmsghdr *message, struct link *out)
-{
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*info))
-		return false;
-	/* The bridge tells of its ports in a family of its own; the link itself is told too. */
-	if (info->ifi_family != AF_UNSPEC)
-		return false;
-	*out = (struct link){.ifindex = (uint32_t)info->ifi_index};
-	(void)mnl_attr_parse(message, sizeof(*info), attribute_take, out);
-	return true;
+	if (!guard_link_named(link->ifindex, link->name))
+		link->name[0] = '\0';
 }
 
 static void link_told(struct guard_watch *w, const struct nlmsghdr *message)
 {
-	struct link link;
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	struct guard_link link;
 
-	if (!link_parse(message, &link))
+	/* Of a port of a bridge: its flags there. */
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(*info) && info->ifi_family == AF_BRIDGE) {
+		link = (struct guard_link){.ifindex = (uint32_t)info->ifi_index};
+		name_fill(&link);
+		if (link.name[0] && guard_slot_find(w->guard, link.ifindex))
+			tell(w, GUARD_CHANGED, &link, NULL);
+		return;
+	}
+	if (!guard_link_parse(message, &link))
 		return;
 	if (message->nlmsg_type == RTM_DELLINK) {
 		if (guard_slot_find(w->guard, link.ifindex) == 0)
 			return;
-		if (guard_detach(w->guard, link.ifindex, NULL) == 0)
+		if (w->scope.look_only || guard_detach(w->guard, link.ifindex, NULL) == 0)
 			tell(w, GUARD_GONE, &link, NULL);
 		return;
 	}
-	if (guard_slot_find(w->guard, link.ifindex) == 0 && in_scope(w, &link))
+	if (guard_slot_find(w->guard, link.ifindex))
+		tell(w, GUARD_CHANGED, &link, NULL);
+	else if (in_scope(w, &link))
 		cure(w, &link, false);
-}
-
-static void name_fill(struct link *link)
-{
-	if (!if_indextoname(link->ifindex, link->name))
-		link->name[0] = '\0';
 }
 
 static void qdisc_told(struct guard_watch *w, const struct nlmsghdr *message)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
-	struct link link = {.ifindex = 0};
+	struct guard_link link = {.ifindex = 0};
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc) || tc->tcm_parent != TC_H_CLSACT)
 		return;
@@ -156,7 +138,7 @@ static void qdisc_told(struct guard_watch *w, const struct nlmsghdr *message)
 static void filter_told(struct guard_watch *w, const struct nlmsghdr *message)
 {
 	struct filter f;
-	struct link link = {.ifindex = 0};
+	struct guard_link link = {.ifindex = 0};
 
 	if (w->guard->settings->hook != GUARD_HOOK_CLSACT || !guard_filter_parse(message, &f) ||
 	    guard_slot_find(w->guard, f.ifindex) == 0)
@@ -199,9 +181,9 @@ static int message_take(const struct nlmsghdr *message, void *arg)
 static int sweep_take(const struct nlmsghdr *message, void *arg)
 {
 	struct guard_watch *w = arg;
-	struct link link;
+	struct guard_link link;
 
-	if (message->nlmsg_type != RTM_NEWLINK || !link_parse(message, &link))
+	if (message->nlmsg_type != RTM_NEWLINK || !guard_link_parse(message, &link))
 		return MNL_CB_OK;
 	if (guard_slot_find(w->guard, link.ifindex) == 0) {
 		if (in_scope(w, &link))
@@ -216,10 +198,10 @@ static int sweep_take(const struct nlmsghdr *message, void *arg)
 static void sweep_gone(struct guard_watch *w)
 {
 	uint32_t ports[GUARD_SLOTS];
-	size_t count = guard_ports(w->guard, ports, RF_COUNT(ports));
+	size_t count = w->scope.look_only ? 0 : guard_ports(w->guard, ports, RF_COUNT(ports));
 
 	for (size_t i = 0; i < count && i < RF_COUNT(ports); i++) {
-		struct link link = {.ifindex = ports[i]};
+		struct guard_link link = {.ifindex = ports[i]};
 
 		name_fill(&link);
 		if (!link.name[0] && guard_detach(w->guard, link.ifindex, NULL) == 0)

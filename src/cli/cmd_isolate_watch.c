@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ringfence isolate watch: the guard live. Counters are read once a second, notices of rtnetlink
+ * and nf_tables and samples of refused frames as they come. Looks only; healing is the service's.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/isolate.h"
+
+#define TICK_MS	    1000
+#define SAMPLES_MAX 512
+#define ETH_BYTES   14
+
+enum style { STYLE_TABLE, STYLE_LINES, STYLE_JSON };
+
+/* A port, and what was last told of it. */
+struct row {
+	uint32_t ifindex;
+	char name[16];
+	struct guard_port port;
+	struct guard_state state;
+	struct guard_counts counts, before;
+	bool fenced, was_fenced, was_off, fresh;
+	uint32_t top;	   /* verdict that was met most often */
+	uint8_t source[6]; /* of the last sample */
+	bool has_source;
+};
+
+struct sample {
+	uint32_t ifindex;
+	struct guard_event event;
+};
+
+struct watch {
+	struct guard *guard;
+	struct guard_watch *links;
+	int rules_fd;
+	size_t rules_count;
+	enum style style;
+	bool once;
+	struct row *rows;
+	size_t count, capacity;
+	struct sample samples[SAMPLES_MAX]; /* the newest of a port and verdict */
+	size_t samples_count;
+	bool look; /* something was told: look at once */
+};
+
+/* ---- samples ---- */
+
+static struct sample *sample_find(struct watch *w, uint32_t ifindex, uint32_t verdict)
+{
+	for (size_t i = 0; i < w->samples_count; i++) {
+		if (w->samples[i].ifindex == ifindex && w->samples[i].event.verdict == verdict)
+			return &w->samples[i];
+	}
+	return NULL;
+}
+
+static void sample_take(void *arg, const struct guard_event *event)
+{
+	struct watch *w = arg;
+	struct sample *s = sample_find(w, event->ifindex, event->verdict);
+
+	if (!s && w->samples_count < SAMPLES_MAX)
+		s = &w->samples[w->samples_count++];
+	if (s)
+		*s = (struct sample){event->ifindex, *event};
+}
+
+static void mac_text(const uint8_t mac[6], char out[18])
+{
+	rf_format(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		  mac[5]);
+}
+
+/* ---- events ---- */
+
+static void line_time(char out[32])
+{
+	int64_t ms = common_now_ms();
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&s, &tm);
+	size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	rf_format(out + n, 32 - n, ".%03dZ", (int)(ms % 1000));
+}
+
+/* kind, port and a text; with what a program would want beside it. */
+static void event_print(struct watch *w, const char *kind, const char *port, const char *text,
+			json_t *more)
+{
+	char when[32];
+
+	line_time(when);
+	if (w->style == STYLE_LINES && !w->once)
+		printf("%s %s %s%s%s\n", when, kind, port, text[0] ? ": " : "", text);
+	if (w->style == STYLE_JSON) {
+		json_t *line = json_pack("{s:s,s:s,s:s,s:s}", "time", when, "event", kind, "port",
+					 port, "text", text);
+
+		if (line && more)
+			json_object_update(line, more);
+		if (line && json_dumpf(line, stdout, JSON_COMPACT) == 0)
+			printf("\n");
+		json_decref(line);
+	}
+	json_decref(more);
+	fflush(stdout);
+}
+
+static void refused_print(struct watch *w, const struct row *row, uint32_t verdict, uint64_t count)
+{
+	const struct sample *s = sample_find(w, row->ifindex, verdict);
+	char text[200], from[18] = "", to[18] = "";
+
+	if (s && s->event.captured >= ETH_BYTES) {
+		mac_text(s->event.head, to);
+		mac_text(s->event.head + 6, from);
+	}
+	rf_format(text, sizeof(text), "%llu frames, %s%s%s%s%s", (unsigned long long)count,
+		  guard_verdict_word(verdict), from[0] ? ", from " : "", from, to[0] ? " to " : "",
+		  to);
+	event_print(w, "refused", row->name, text,
+		    json_pack("{s:I,s:s,s:s,s:s}", "frames", (json_int_t)count, "reason",
+			      guard_verdict_word(verdict), "source", from, "destination", to));
+}
+
+static bool is_off(const struct row *row)
+{
+	return !row->state.in || !row->state.out || !row->state.first_in || !row->state.first_out;
+}
+
+static void row_tell(struct watch *w, struct row *row)
+{
+	for (uint32_t v = 1; v < GUARD_VERDICTS; v++) {
+		uint64_t n = row->counts.refused[v] - row->before.refused[v];
+
+		if (n && !row->fresh && row->counts.refused[v] > row->before.refused[v])
+			refused_print(w, row, v, n);
+	}
+	if (is_off(row) && !row->was_off)
+		event_print(w, "guard-off", row->name,
+			    "its programs do not hang on the link, or not first", NULL);
+	if (!is_off(row) && row->was_off)
+		event_print(w, "guard-on", row->name, "its programs hang on the link again", NULL);
+	if (!row->fresh && row->counts.heals > row->before.heals)
+		event_print(w, "healed", row->name, "somebody took the guard off; it was put back",
+			    json_pack("{s:I}", "heals", (json_int_t)row->counts.heals));
+	if (!row->fresh && row->was_fenced && !row->fenced)
+		event_print(w, "fence-open", row->name, "the bridge lets other addresses pass",
+			    NULL);
+	if (!row->fresh && !row->was_fenced && row->fenced)
+		event_print(w, "fence-closed", row->name, "the bridge holds it to its addresses",
+			    NULL);
+}
+
+/* ---- looking ---- */
+
+static struct row *row_of(struct watch *w, uint32_t ifindex)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->rows[i].ifindex == ifindex)
+			return &w->rows[i];
+	}
+	if (rf_grow((void **)&w->rows, &w->capacity, w->count + 1, sizeof(*w->rows)) < 0)
+		return NULL;
+	w->rows[w->count] = (struct row){.ifindex = ifindex, .fresh = true};
+	return &w->rows[w->count++];
+}
+
+/* False: the port went away meanwhile. */
+static bool row_look(struct watch *w, struct row *row)
+{
+	struct guard_bridge_port bridge = {.locked = false};
+	struct guard_state state;
+
+	row->before = row->counts;
+	row->was_fenced = row->fenced;
+	row->was_off = !row->fresh && is_off(row);
+	if (!guard_link_named(row->ifindex, row->name) ||
+	    guard_port_get(w->guard, row->ifindex, &row->port) < 0 ||
+	    guard_counts(w->guard, row->ifindex, &row->counts) < 0 ||
+	    guard_state(w->guard, row->ifindex, &state, NULL) < 0)
+		return false;
+	row->state = state;
+	row->fenced = guard_bridge_get(row->ifindex, &bridge, NULL) == 0 && bridge.locked;
+	row->top = 0;
+	for (uint32_t v = 1; v < GUARD_VERDICTS; v++) {
+		const struct sample *s = sample_find(w, row->ifindex, v);
+
+		if (row->counts.refused[v] > row->counts.refused[row->top] || !row->top)
+			row->top = row->counts.refused[v] ? v : row->top;
+		if (s && s->event.captured >= ETH_BYTES) {
+			memcpy(row->source, s->event.head + 6, 6);
+			row->has_source = true;
+		}
+	}
+	return true;
+}
+
+static int look(struct watch *w, struct rf_err *err)
+{
+	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
+	size_t count = ports ? guard_ports(w->guard, ports, GUARD_SLOTS) : 0;
+	size_t kept = 0;
+
+	if (!ports || guard_events(w->guard, sample_take, w) == -ENOMEM)
+		return rf_fail(err, -ENOMEM, "no memory");
+	for (size_t i = 0; i < count && i < GUARD_SLOTS; i++) {
+		if (!row_of(w, ports[i]))
+			return rf_fail(err, -ENOMEM, "no memory");
+	}
+	for (size_t i = 0; i < w->count; i++) {
+		struct row *row = &w->rows[i];
+
+		if (!row_look(w, row)) {
+			if (!row->fresh)
+				event_print(w, "gone", row->name, "", NULL);
+			continue;
+		}
+		row_tell(w, row);
+		row->fresh = false;
+		w->rows[kept++] = *row;
+	}
+	w->count = kept;
+	return 0;
+}
+
+static void rules_look(struct watch *w, bool tell)
+{
+	struct guard_rules rules = {.count = 0};
+	char text[80];
+
+	if (guard_rules_get(w->guard, &rules, NULL) < 0 || rules.count == w->rules_count)
+		return;
+	rf_format(text, sizeof(text), "%u rules as made, before %zu", rules.count, w->rules_count);
+	w->rules_count = rules.count;
+	if (tell)
+		event_print(w, "rules", "nft", text, json_pack("{s:i}", "rules", (int)rules.count));
+}
+
+static void told(void *arg, const struct guard_notice *notice)
+{
+	struct watch *w = arg;
+
+	(void)notice;
+	w->look = true;
+}
+
+/* ---- the table ---- */
+
+static const char *row_state(const struct row *row)
+{
+	static const char *const modes[] = {"deny", "ok", "observe"};
+
+	if (is_off(row))
+		return "OFF";
+	if (row->port.quarantine)
+		return "quarantine";
+	if (row->state.blocked)
+		return "blocked";
+	return row->port.mode < RF_COUNT(modes) ? modes[row->port.mode] : "?";
+}
+
+static uint64_t refused_total(const struct guard_counts *counts)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t v = 1; v < GUARD_VERDICTS; v++)
+		sum += counts->refused[v];
+	return sum;
+}
+
+static void row_print(const struct row *row)
+{
+	char limit[32] = "-", from[18] = "-";
+
+	if (row->port.pps)
+		rf_format(limit, sizeof(limit), "%u/s", row->port.pps);
+	if (row->has_source && row->top)
+		mac_text(row->source, from);
+	printf("%-15s %-10s %5u %-6s %12llu %12llu %10llu %-13s %-17s %5llu %s\n", row->name,
+	       row_state(row), row->port.zone, row->fenced ? "yes" : "-",
+	       (unsigned long long)row->counts.frames[GUARD_FROM_VM],
+	       (unsigned long long)row->counts.frames[GUARD_TO_VM],
+	       (unsigned long long)refused_total(&row->counts),
+	       row->top ? guard_verdict_word(row->top) : "-", from,
+	       (unsigned long long)row->counts.heals, limit);
+}
+
+static void table_print(const struct watch *w)
+{
+	struct winsize size = {.ws_row = 0};
+	size_t room = w->count;
+
+	if (!w->once) {
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 5)
+			room = size.ws_row - 4u;
+		printf("\033[H\033[J");
+	}
+	printf("%-15s %-10s %5s %-6s %12s %12s %10s %-13s %-17s %5s %s\n", "PORT", "STATE", "ZONE",
+	       "FENCE", "SENT", "RECEIVED", "REFUSED", "MOST FOR", "LAST FROM", "HEALS", "LIMIT");
+	for (size_t i = 0; i < w->count && i < room; i++)
+		row_print(&w->rows[i]);
+	if (room < w->count)
+		printf("... and %zu more\n", w->count - room);
+	printf("strict %s, %zu rules of nft\n", guard_strict_get(w->guard) ? "on" : "off",
+	       w->rules_count);
+	fflush(stdout);
+}
+
+static void ports_json(struct watch *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		const struct row *row = &w->rows[i];
+		json_t *reasons = json_object();
+
+		for (uint32_t v = 1; v < GUARD_VERDICTS; v++) {
+			if (row->counts.refused[v])
+				json_object_set_new(
+					reasons, guard_verdict_word(v),
+					json_integer((json_int_t)row->counts.refused[v]));
+		}
+		event_print(w, "port", row->name, row_state(row),
+			    json_pack("{s:i,s:b,s:I,s:I,s:o,s:I,s:i}", "zone", row->port.zone,
+				      "fence", row->fenced, "sent",
+				      (json_int_t)row->counts.frames[GUARD_FROM_VM], "received",
+				      (json_int_t)row->counts.frames[GUARD_TO_VM], "refused",
+				      reasons, "heals", (json_int_t)row->counts.heals, "limit",
+				      (int)row->port.pps));
+	}
+}
+
+static int once(struct watch *w, struct rf_err *err)
+{
+	int rc = look(w, err);
+
+	if (rc < 0)
+		return rc;
+	if (w->style == STYLE_JSON)
+		ports_json(w);
+	else
+		table_print(w);
+	for (size_t i = 0; i < w->count; i++)
+		rc = is_off(&w->rows[i]) ? CLI_FINDINGS : rc;
+	return rc;
+}
+
+static int loop(struct watch *w, struct rf_err *err)
+{
+	int64_t next = 0;
+	int rc = 0;
+
+	while (rc == 0 && !ferror(stdout)) {
+		struct pollfd fds[] = {{.fd = guard_watch_fd(w->links), .events = POLLIN},
+				       {.fd = w->rules_fd, .events = POLLIN}};
+		int64_t left = next - common_now_ms();
+
+		left = left < 0 ? 0 : left > TICK_MS ? TICK_MS : left;
+		if (poll(fds, RF_COUNT(fds), (int)left) < 0 && errno != EINTR)
+			return rf_fail(err, -errno, "poll");
+		if (fds[0].revents)
+			rc = guard_watch_step(w->links, err);
+		if (fds[1].revents && guard_rules_touched(w->rules_fd))
+			rules_look(w, true);
+		if (!rc && (w->look || common_now_ms() >= next)) {
+			w->look = false;
+			next = common_now_ms() + TICK_MS;
+			rc = look(w, err);
+			if (!rc && w->style == STYLE_TABLE)
+				table_print(w);
+		}
+	}
+	return rc;
+}
+
+static int style_choose(const struct cli_args *args, struct watch *w, struct rf_err *err)
+{
+	const char *output = cli_value(args, OPT_OUTPUT);
+
+	w->once = cli_has(args, OPT_ONCE);
+	w->style = isatty(STDOUT_FILENO) ? STYLE_TABLE : STYLE_LINES;
+	if (rf_equal(output, "jsonl"))
+		w->style = STYLE_JSON;
+	else if (output && strcmp(output, "text") != 0)
+		return rf_fail(err, RF_E_USAGE, "-o: text or jsonl, not %s", output);
+	return 0;
+}
+
+int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
+{
+	const struct guard_scope scope = {.look_only = true};
+	RF_AUTOFREE struct watch *w = rf_alloc(1, sizeof(*w));
+
+	if (!w)
+		return rf_fail(err, -ENOMEM, "no memory");
+	int rc = style_choose(args, w, err);
+
+	if (!rc)
+		rc = isolate_guard_open(&w->guard, err);
+	/* The ring of samples is mapped before nothing can be opened any more. */
+	if (!rc && guard_events_fd(w->guard) < 0)
+		rc = rf_fail(err, -errno, "samples of frames: %s", rf_code_text(-errno));
+	if (!rc)
+		rc = isolate_lock_in(args, err);
+	if (rc < 0) {
+		guard_close(w->guard);
+		return rc;
+	}
+	w->rules_fd = guard_rules_watch();
+	rules_look(w, false);
+	rc = guard_watch_open(w->guard, &scope, told, w, &w->links, err);
+	if (!rc)
+		rc = w->once ? once(w, err) : loop(w, err);
+	guard_watch_close(w->links);
+	if (w->rules_fd >= 0)
+		close(w->rules_fd);
+	rf_free(w->rows);
+	guard_close(w->guard);
+	return rc;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands of `isolate` read: the policy, the one that is in force, VMs, links, and the
+ * administrator's own way. Everything is read first and parsed after, locked in.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/isolate.h"
+#include "isolate/applied.h"
+#include "sys/sandbox.h"
+#include "sys/state.h"
+
+#define PROC_MAX_BYTES (4u << 20)
+#define ENV_MAX_BYTES  (256u << 10)
+#define PARENTS_MAX    16
+
+void isolate_input_done(struct isolate_input *input)
+{
+	policy_result_done(&input->result);
+	cpu_result_done(&input->cpu);
+	policy_notes_done(&input->notes);
+	policy_host_done(&input->host);
+	disk_input_done(&input->disks);
+	isolate_promises_done(&input->promises);
+	policy_nics_done(&input->nics);
+	memory_result_done(&input->memory_result);
+	memory_input_done(&input->memory);
+	policy_free(input->policy);
+	policy_free(input->before);
+	guard_links_done(&input->links);
+	rf_free(input->live);
+	rf_free(input->numbers);
+	rf_buf_done(&input->kept);
+	rf_buf_done(&input->keep);
+	fact_store_close(input->facts);
+}
+
+int isolate_folder(const struct cli_args *args, char *out, size_t size, struct rf_err *err)
+{
+	const char *state = cli_value(args, OPT_STATE_DIR);
+
+	return rf_format(out, size, "%s/" APPLIED_FOLDER, state ? state : STATE_DIR)
+		       ? 0
+		       : rf_fail(err, -ENAMETOOLONG, "--state-dir: the path is too long");
+}
+
+int isolate_guard_open(struct guard **out, struct rf_err *err)
+{
+	const struct guard_options options = {.existing = true};
+	int rc = guard_open(&options, out, err);
+
+	return rc == -ENOENT ? rf_fail(err, rc,
+				       "no guard is loaded on this host: `ringfence "
+				       "isolate apply` loads it")
+			     : rc;
+}
+
+int isolate_lock_in(const struct cli_args *args, struct rf_err *err)
+{
+	char missing[SANDBOX_MISSING_BYTES];
+	int rc = sandbox_enter(SANDBOX_GUARD_ASK, NULL, 0, missing, err);
+
+	if (rc == 0 && missing[0] && !cli_has(args, OPT_QUIET))
+		fprintf(stderr, "ringfence: without: %s\n", missing);
+	return rc;
+}
+
+/* The matrix as it is, so that rows which the policy no longer names are put back, too. */
+static int live_zones(struct guard_zone *out, struct rf_err *err)
+{
+	const struct guard_options options = {.existing = true};
+	struct guard *guard = NULL;
+	int rc = guard_open(&options, &guard, err);
+
+	for (uint32_t zone = 0; zone < GUARD_ZONES; zone++)
+		out[zone] = isolate_zone_new(zone);
+	for (uint32_t zone = 0; rc == 0 && zone < GUARD_ZONES; zone++)
+		rc = guard_zone_get(guard, zone, &out[zone]);
+	guard_close(guard);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* A definition names ports that are there only while the VM runs. Which of them have a limit of
+ * ours is asked here, so that one which the policy no longer names is taken away. */
+static void taps_check(struct policy_nics *nics)
+{
+	for (size_t i = 0; i < nics->count; i++) {
+		struct policy_nic *nic = &nics->items[i];
+		uint32_t ifindex = nic->tap[0] ? guard_link_index(nic->tap) : 0;
+		struct shape_seen seen;
+
+		if (!ifindex)
+			nic->tap = "";
+		else if (shape_see(ifindex, &seen, NULL) == 0)
+			nic->shaped =
+				seen.piece || seen.state.now.to_vm.on || seen.state.now.from_vm.on;
+	}
+}
+
+/* ---- the administrator's own way ---- */
+
+/* sudo takes SSH_CONNECTION away from us, not from the shell that it was called in. */
+static void ssh_connection(char *out, size_t size)
+{
+	static const char key[] = "SSH_CONNECTION=";
+	int64_t pid = getpid();
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < PARENTS_MAX && pid > 1 && !out[0]; i++) {
+		RF_AUTOBUF struct rf_buf env = {0}, stat = {0};
+		char path[64];
+
+		rf_format(path, sizeof(path), "/proc/%lld/environ", (long long)pid);
+		if (common_read_file(path, ENV_MAX_BYTES, &env, NULL) == 0) {
+			for (size_t at = 0; at < env.len;
+			     at += strlen((const char *)env.data + at) + 1) {
+				const char *item = (const char *)env.data + at;
+
+				if (rf_starts(item, key))
+					rf_copy(out, size, item + sizeof(key) - 1);
+			}
+		}
+		rf_format(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+		pid = 0;
+		if (common_read_file(path, 4096, &stat, NULL) == 0) {
+			/* "PID (any name) S PPID ...": the name may hold brackets itself. */
+			const char *end = strrchr(rf_buf_text(&stat), ')');
+			char number[24] = "";
+
+			if (end && strlen(end) > 4)
+				rf_format(number, sizeof(number), "%.*s",
+					  (int)strcspn(end + 4, " "), end + 4);
+			if (rf_num(number, 10, 0, INT32_MAX, &pid) < 0)
+				pid = 0;
+		}
+	}
+}
+
+static void access_read(const struct guard_links *links, struct ownway *out)
+{
+	RF_AUTOBUF struct rf_buf tcp = {0}, tcp6 = {0}, routes = {0}, routes6 = {0}, arp = {0};
+	const struct {
+		const char *path;
+		struct rf_buf *to;
+	} files[] = {{"/proc/net/tcp", &tcp},
+		     {"/proc/net/tcp6", &tcp6},
+		     {"/proc/net/route", &routes},
+		     {"/proc/net/ipv6_route", &routes6},
+		     {"/proc/net/arp", &arp}};
+	char ssh[256];
+
+	ssh_connection(ssh, sizeof(ssh));
+	/* What cannot be read adds no link: without IPv6 some of them are not there. */
+	for (size_t i = 0; i < RF_COUNT(files); i++) {
+		if (common_read_file(files[i].path, PROC_MAX_BYTES, files[i].to, NULL) < 0)
+			rf_buf_reset(files[i].to);
+	}
+	const struct ownway_facts facts = {.ssh_connection = ssh,
+					   .tcp = rf_buf_slice(&tcp),
+					   .tcp6 = rf_buf_slice(&tcp6),
+					   .routes = rf_buf_slice(&routes),
+					   .routes6 = rf_buf_slice(&routes6),
+					   .neighbours = rf_buf_slice(&arp)};
+
+	ownway_find(&facts, links, out);
+}
+
+/* ---- all of it ---- */
+
+static int kept_read(const struct cli_args *args, struct isolate_input *in, struct rf_err *err)
+{
+	char folder[RF_MAX_PATH_BYTES];
+	int rc = isolate_folder(args, folder, sizeof(folder), err);
+
+	if (!rc)
+		rc = state_read(folder, APPLIED_NAME, APPLIED_MAX_BYTES, &in->kept, err);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int memory_read(struct fact_store *store, struct memory_input *out, struct rf_err *err)
+{
+	struct sys *sys = NULL;
+	int rc = sys_open_live(&sys, err);
+
+	if (!rc)
+		rc = memory_input_load(store, sys, out, err);
+	sys_close(sys);
+	return rc;
+}
+
+static int host_read(const struct cli_args *args, struct isolate_input *in, struct rf_err *err)
+{
+	int rc = live_zones(in->live, err);
+
+	if (!rc)
+		rc = guard_links_read(&in->links, err);
+	if (rc < 0)
+		return rc;
+	access_read(&in->links, &in->access);
+	rc = common_facts(args, &in->facts, err);
+	if (!rc)
+		rc = policy_nics_load(in->facts, &in->nics, err);
+	if (!rc)
+		rc = policy_host_load(in->facts, &in->host, err);
+	if (!rc)
+		rc = disk_input_load(in->facts, &in->disks, err);
+	if (!rc)
+		taps_check(&in->nics);
+	return rc ? rc : memory_read(in->facts, &in->memory, err);
+}
+
+/* Everything besides the network. */
+static int limits_resolve(struct isolate_input *in, struct rf_err *err)
+{
+	time_t now = time(NULL);
+	struct tm local = {0};
+
+	localtime_r(&now, &local);
+	return cpu_resolve(in->policy, &in->host, &local, &in->cpu, &in->notes, err);
+}
+
+/* Locked in by now. */
+static int parse(struct isolate_input *in, const char *name, struct rf_slice yaml,
+		 struct rf_err *err)
+{
+	struct rf_slice old = {NULL, 0};
+	RF_AUTOFREE struct policy_numbers *numbers = rf_alloc(1, sizeof(*numbers));
+	int rc = numbers ? applied_decode(rf_buf_slice(&in->kept), in->numbers, &old, err)
+			 : rf_fail(err, -ENOMEM, "no memory");
+
+	if (!rc && old.len)
+		rc = policy_parse_numbered(old, "the kept policy", in->numbers, &in->before, err);
+	if (!rc)
+		rc = policy_parse_numbered(yaml, name, in->numbers, &in->policy, err);
+	if (!rc)
+		rc = policy_resolve(in->policy, in->nics.items, in->nics.count, &in->result, err);
+	if (!rc)
+		rc = memory_resolve(in->policy, &in->memory, &in->memory_result, err);
+	if (!rc)
+		rc = limits_resolve(in, err);
+	if (!rc && isolate_layer_check(in->policy, &in->links, &in->result) < 0)
+		rc = rf_fail(err, -ENOMEM, "no memory");
+	if (rc < 0)
+		return rc;
+	policy_numbers_make(in->policy, in->numbers, numbers);
+	return applied_encode(numbers, yaml, &in->keep);
+}
+
+int isolate_input_read(const struct cli_args *args, const char *file,
+		       int (*between)(void *arg, struct rf_err *err), void *arg,
+		       struct isolate_input *out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf yaml = {0};
+	const char *name = file ? file : ISOLATE_POLICY;
+
+	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
+	out->numbers = rf_alloc(1, sizeof(*out->numbers));
+	if (!out->live || !out->numbers)
+		return rf_fail(err, -ENOMEM, "no memory");
+	int rc = common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
+
+	if (!rc)
+		rc = kept_read(args, out, err);
+	if (!rc)
+		rc = host_read(args, out, err);
+	/* The time zone is read while files can be. */
+	tzset();
+	if (!rc && between)
+		rc = between(arg, err);
+	if (!rc)
+		rc = parse(out, name, rf_buf_slice(&yaml), err);
+	/* Whoever locks in makes a plan; promises are for verify alone. */
+	return rc || between ? rc
+			     : disk_promises_add(out->policy, &out->disks, out->facts,
+						 &out->promises, err);
+}
