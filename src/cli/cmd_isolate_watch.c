@@ -360,8 +360,13 @@ static int once(struct watch *w, struct rf_err *err)
 
 static int loop(struct watch *w, struct rf_err *err)
 {
-	int64_t next = 0;
-	int rc = 0;
+	int64_t next = common_now_ms() + TICK_MS;
+	int rc = look(w, err);
+
+	/* What comes from here on is told. */
+	if (!rc)
+		event_print(w, "watching", "", "",
+			    json_pack("{s:I}", "ports", (json_int_t)w->count));
 
 	while (rc == 0 && !ferror(stdout)) {
 		struct pollfd fds[] = {{.fd = guard_watch_fd(w->links), .events = POLLIN},

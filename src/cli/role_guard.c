@@ -156,7 +156,9 @@ static void reader_serve(int socket, const struct reader *r)
 	}
 }
 
-static int reader_start(const struct reader *r, int *out_socket, struct rf_err *err)
+/* log: where the reader's standard error goes, so that it keeps nobody waiting; -1: it stays. */
+static int reader_start(const struct reader *r, int log, int ready, int *out_socket,
+			struct rf_err *err)
 {
 	int pair[2];
 
@@ -166,6 +168,10 @@ static int reader_start(const struct reader *r, int *out_socket, struct rf_err *
 
 	if (pid == 0) {
 		close(pair[0]);
+		if (ready >= 0)
+			close(ready);
+		if (log >= 0)
+			(void)dup2(log, STDERR_FILENO);
 		signal(SIGPIPE, SIG_IGN);
 		reader_serve(pair[1], r);
 		_exit(0);
@@ -181,7 +187,7 @@ struct role {
 	const char *state, *log;
 	int ready; /* a pipe that somebody waits at, or -1 */
 	char folder[RF_MAX_PATH_BYTES];
-	int lock, notify;
+	int lock, notify, log_fd;
 	struct service_options service;
 };
 
@@ -257,8 +263,10 @@ static void notify_open(struct role *role)
 }
 
 /* Whoever started us may go on; from now on what is said goes to the log. */
-static void ready_say(struct role *role, int log)
+static void ready_say(struct role *role)
 {
+	int log = role->log_fd;
+
 	if (role->notify >= 0)
 		(void)send(role->notify, "READY=1", 7, MSG_NOSIGNAL);
 	if (role->ready >= 0) {
@@ -273,20 +281,10 @@ static void ready_say(struct role *role, int log)
 	}
 }
 
-static int log_open(const struct role *role)
-{
-	char path[RF_MAX_PATH_BYTES + 16];
-
-	if (!role->log || !rf_format(path, sizeof(path), "%s/%s", role->folder, role->log))
-		return -1;
-	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-}
-
 static int loop(struct role *role, struct rf_err *err)
 {
 	struct service *service = NULL;
 	bool told = false;
-	int log = log_open(role);
 	char missing[SANDBOX_MISSING_BYTES];
 	int rc = sandbox_enter(SANDBOX_GUARD, NULL, 0, missing, err);
 
@@ -298,12 +296,21 @@ static int loop(struct role *role, struct rf_err *err)
 		rc = service_step(service, STEP_MS, err);
 		rc = rc == -EINTR ? 0 : rc;
 		if (rc == 0 && !told && service_ready(service)) {
-			ready_say(role, log);
+			ready_say(role);
 			told = true;
 		}
 	}
 	service_close(service);
 	return rc;
+}
+
+static int log_open(const struct role *role)
+{
+	char path[RF_MAX_PATH_BYTES + 16];
+
+	if (!role->log || !rf_format(path, sizeof(path), "%s/%s", role->folder, role->log))
+		return -1;
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 static int role_start(struct role *role, const struct cli_args *args, struct rf_err *err)
@@ -313,9 +320,10 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 	int rc = folders_open(role, err);
 
 	reader.folder = role->folder;
+	role->log_fd = rc ? -1 : log_open(role);
 	/* Before the guard is open: the reader has nothing of it. */
 	if (!rc)
-		rc = reader_start(&reader, &role->service.records, err);
+		rc = reader_start(&reader, role->log_fd, role->ready, &role->service.records, err);
 	if (!rc)
 		rc = guard_open(NULL, &role->service.guard, err);
 	if (rc < 0)

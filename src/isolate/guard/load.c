@@ -313,6 +313,8 @@ int guard_open(const struct guard_options *options, struct guard **out, struct r
 		guard->programs[i].fd = -1;
 	guard->lock_fd = -1;
 	libbpf_set_print(silent);
+	/* It reads a file, once: a process that locks itself in behind this could not. */
+	(void)libbpf_num_possible_cpus();
 
 	int rc = guard_begin(guard, options, err);
 
