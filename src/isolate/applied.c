@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "change/files.h"
 #include "isolate/verbs.h"
 
 #define HEAD "ringfence-isolate 1"
@@ -106,47 +107,19 @@ static int folder_open(const struct verb_env *env, bool make)
 static int policy_read(const struct verb_env *env, const char *target, struct rf_buf *out,
 		       struct rf_err *err)
 {
-	int folder = folder_open(env, false), fd = -1, rc = 0;
-	ssize_t n = 1;
+	int folder = folder_open(env, false), rc = folder < 0 ? folder : 0;
 
 	(void)target;
-	if (folder >= 0)
-		fd = openat(folder, APPLIED_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (folder < 0 || fd < 0)
-		rc = folder < 0 ? folder : -errno;
-	if (folder >= 0)
+	if (folder >= 0) {
+		rc = files_read(folder, APPLIED_NAME, APPLIED_MAX_BYTES, out, err);
 		close(folder);
-	while (rc == 0 && n > 0) {
-		uint8_t *at = rf_buf_reserve(out, 65536);
-
-		n = at ? read(fd, at, 65536) : -1;
-		rc = n < 0 ? (at ? -errno : -ENOMEM) : 0;
-		out->len += n > 0 ? (size_t)n : 0;
-		if (out->len > APPLIED_MAX_BYTES)
-			rc = RF_E_LIMIT;
 	}
-	if (fd >= 0)
-		close(fd);
 	/* Nothing was applied yet: no bytes. */
-	return rc && rc != -ENOENT ? rf_fail(err, rc, "the kept policy: %s", rf_code_text(rc)) : 0;
-}
-
-static int whole_write(int folder, const char *name, struct rf_slice bytes)
-{
-	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int rc = fd < 0 ? -errno : 0;
-
-	for (size_t at = 0; rc == 0 && at < bytes.len;) {
-		ssize_t n = write(fd, bytes.data + at, bytes.len - at);
-
-		rc = n < 0 ? -errno : 0;
-		at += n > 0 ? (size_t)n : 0;
+	if (rc == -ENOENT) {
+		rf_err_clear(err);
+		return 0;
 	}
-	if (rc == 0 && fsync(fd) < 0)
-		rc = -errno;
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	return rc ? rf_fail(err, rc, "the kept policy: %s", rf_code_text(rc)) : 0;
 }
 
 static int policy_put(const struct verb_env *env, const char *target, struct rf_slice state,
@@ -159,7 +132,7 @@ static int policy_put(const struct verb_env *env, const char *target, struct rf_
 	rf_format(fresh, sizeof(fresh), ".%s", env->scratch);
 	if (rc == 0 && state.len) {
 		(void)unlinkat(folder, fresh, 0);
-		rc = whole_write(folder, fresh, state);
+		rc = files_make(folder, fresh, 0600, state, err);
 		if (rc == 0 && renameat(folder, fresh, folder, APPLIED_NAME) < 0)
 			rc = -errno;
 	} else if (rc == 0 && unlinkat(folder, APPLIED_NAME, 0) < 0 && errno != ENOENT) {
