@@ -299,22 +299,12 @@ static int judge(struct own *o, struct attest_hasher *hasher, int64_t now_ms, st
 	return 0;
 }
 
-static int64_t now_ms(struct sys *sys)
-{
-	RF_AUTOBUF struct rf_buf clock = {0};
-	int64_t now = 0;
-
-	if (sys_probe(sys, "clock", "", &clock, NULL) < 0 || !clock.len ||
-	    rf_num(rf_trim((char *)clock.data), 10, 0, INT64_MAX, &now) < 0)
-		return 0;
-	return now;
-}
-
 int collect_attest_verdict(struct sys *sys, const struct collect_request *req,
 			   struct fact_sink *out, struct rf_err *err)
 {
 	struct own o = {.sys = sys, .out = out};
 	struct attest_hasher *hasher = NULL;
+	int64_t now;
 	int rc = 0;
 
 	(void)req;
@@ -331,7 +321,7 @@ int collect_attest_verdict(struct sys *sys, const struct collect_request *req,
 		if (rc == 0)
 			rc = attest_hasher_new(&hasher, err);
 		if (rc == 0)
-			rc = judge(&o, hasher, now_ms(sys), err);
+			rc = judge(&o, hasher, util_clock_ms(sys, &now, NULL) < 0 ? 0 : now, err);
 	}
 	attest_hasher_free(hasher);
 	verdict_done(&o.verdict);

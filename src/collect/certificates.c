@@ -17,6 +17,7 @@
 #include "collect/collect.h"
 #include "collect/conf.h"
 #include "collect/netlink.h"
+#include "collect/util.h"
 
 #define CERTS_MAX_IN_FILE 1024
 #define DAY_MS		  86400000LL
@@ -359,13 +360,9 @@ static void read_conf(struct certs *c)
 
 static void read_clock(struct certs *c)
 {
-	RF_AUTOBUF struct rf_buf answer = {0};
 	struct rf_err err = {0};
-	int rc = sys_probe(c->sys, "clock", "", &answer, &err);
 
-	if (rc == 0 && answer.len)
-		rc = rf_num(rf_trim((char *)answer.data), 10, 0, INT64_MAX, &c->now_ms);
-	c->clock_known = rc == 0 && answer.len;
+	c->clock_known = util_clock_ms(c->sys, &c->now_ms, &err) == 0;
 	if (c->clock_known)
 		return;
 	fact_gap(c->out, FACT_T_CERTIFICATE, "", "days_left", "clock",

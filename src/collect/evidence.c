@@ -21,6 +21,7 @@
 #include "collect/evidence.h"
 #include "collect/ima_list.h"
 #include "collect/tpm_text.h"
+#include "collect/util.h"
 #include "sys/state.h"
 
 #define MIN_NONCE   8
@@ -336,7 +337,7 @@ static int add_ima(struct builder *b)
 
 static void fill_meta(struct builder *b)
 {
-	RF_AUTOBUF struct rf_buf clock = {0}, uname = {0};
+	RF_AUTOBUF struct rf_buf uname = {0};
 	struct tpm_info info;
 	int64_t now = 0;
 
@@ -347,8 +348,7 @@ static void fill_meta(struct builder *b)
 		json_object_set_new(
 			b->meta, "boot",
 			json_string(sys_exists(b->sys, "/sys/firmware/efi") ? "uefi" : "bios"));
-	if (sys_probe(b->sys, "clock", "", &clock, NULL) == 0 && clock.len &&
-	    rf_num(rf_trim((char *)clock.data), 10, 0, INT64_MAX, &now) == 0)
+	if (util_clock_ms(b->sys, &now, NULL) == 0)
 		json_object_set_new(b->meta, "time_ms", json_integer(now));
 	if (sys_probe(b->sys, "uname", "", &uname, NULL) == 0 && uname.len) {
 		char *cursor = (char *)uname.data;

@@ -299,7 +299,6 @@ static void fill_init(struct sys *sys, struct fact_sink *out, struct host_row *h
 static void fill_identity(struct sys *sys, struct fact_sink *out, struct host_row *h)
 {
 	RF_AUTOBUF struct rf_buf identity = {0};
-	RF_AUTOBUF struct rf_buf clock = {0};
 	int64_t now;
 
 	if (sys_probe(sys, "identity", "", &identity, NULL) == 0)
@@ -307,8 +306,7 @@ static void fill_identity(struct sys *sys, struct fact_sink *out, struct host_ro
 					   strstr(rf_buf_text(&identity), "has_caps 1"));
 	else
 		gap(out, "as_root", "identity", "The rights of the collector are not recorded.");
-	if (sys_probe(sys, "clock", "", &clock, NULL) == 0 && clock.len > 0 &&
-	    rf_num(rf_trim((char *)clock.data), 10, 0, INT64_MAX, &now) == 0)
+	if (util_clock_ms(sys, &now, NULL) == 0)
 		h->row.clock_ms = FACT_INT(now);
 	else
 		gap(out, "clock_ms", "clock", "The host's clock is not recorded.");

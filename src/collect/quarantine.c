@@ -130,17 +130,6 @@ int quarantine_record_write(const struct quarantine_record *record, struct rf_bu
 
 /* ---- facts ---- */
 
-static int64_t now_ms(struct sys *sys)
-{
-	RF_AUTOBUF struct rf_buf clock = {0};
-	int64_t now = 0;
-
-	if (sys_probe(sys, "clock", "", &clock, NULL) < 0 || !clock.len ||
-	    rf_num(rf_trim((char *)clock.data), 10, 0, INT64_MAX, &now) < 0)
-		return 0;
-	return now;
-}
-
 static void put(struct fact_sink *out, const char *path, const struct quarantine_record *r,
 		int64_t now)
 {
@@ -168,13 +157,15 @@ int collect_quarantine(struct sys *sys, const struct collect_request *req, struc
 {
 	SYS_AUTONAMES struct sys_names names = {0};
 	int rc = sys_list(sys, FOLDER, &names, err);
-	int64_t now = now_ms(sys);
+	int64_t now = 0;
 
 	(void)req;
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
 		return rc;
+	if (util_clock_ms(sys, &now, NULL) < 0)
+		now = 0;
 	for (size_t i = 0; i < names.count && i < MAX_RECORDS; i++) {
 		RF_AUTOBUF struct rf_buf text = {0};
 		RF_AUTOFREE char *path = rf_asprintf(FOLDER "/%s", names.names[i]);

@@ -19,6 +19,18 @@ const char *util_where(char *out, const char *path, unsigned int line)
 	return out;
 }
 
+int util_clock_ms(struct sys *sys, int64_t *out_ms, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf answer = {0};
+	int rc = sys_probe(sys, "clock", "", &answer, err);
+
+	if (rc < 0)
+		return rc;
+	if (!answer.len || rf_num(rf_trim((char *)answer.data), 10, 0, INT64_MAX, out_ms) < 0)
+		return rf_fail(err, RF_E_MISSING, "it is not recorded");
+	return 0;
+}
+
 void util_gap(struct fact_sink *out, enum fact_table_id table, const char *key, const char *path,
 	      int rc)
 {

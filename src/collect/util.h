@@ -29,6 +29,10 @@ int util_read(struct sys *sys, struct fact_sink *out, enum fact_table_id table, 
 void util_gap(struct fact_sink *out, enum fact_table_id table, const char *key, const char *path,
 	      int rc);
 
+/* The host's clock in milliseconds since 1970: as it was, where the host is a recording.
+ * RF_E_MISSING when it is not known. */
+int util_clock_ms(struct sys *sys, int64_t *out_ms, struct rf_err *err) RF_MUST_CHECK;
+
 /* One setting of a file of `key = value`, `key value` or `[section] key=value` lines. */
 struct util_setting {
 	const char *path;

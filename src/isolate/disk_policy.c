@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/disk.h"
+#include "isolate/host.h"
 #include "isolate/policy_parts.h"
 #include "isolate/tune.h"
 #include "isolate/units.h"
@@ -127,27 +128,13 @@ int disk_profile_read(const struct yaml_doc *doc, const struct yaml_node *map,
 
 /* ---- which VM has which ---- */
 
-static bool rule_matches(const struct policy_rule *rule, const char *vm, const char *class)
-{
-	return rule->vm ? rf_glob(rule->vm, vm) : class[0] && rf_glob(rule->class, class);
-}
-
 const struct disk_profile *disk_profile_of(const struct policy *policy, const char *vm,
 					   const char *class, const char **out_name)
 {
-	const struct policy_profile *found = NULL;
+	const struct policy_vm who = {.name = vm, .class = class};
+	bool twice;
+	const struct policy_profile *found = policy_vm_profile(policy, &who, &twice);
 
-	for (size_t i = 0; i < policy->rules_count; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-
-		if (!rule_matches(rule, vm, class))
-			continue;
-		if (found && found != rule->profile)
-			return NULL;
-		found = rule->profile;
-	}
-	if (!found && policy->has_others)
-		found = policy->others.profile;
 	if (found)
 		*out_name = found->name;
 	return found ? &found->disk : NULL;

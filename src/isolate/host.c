@@ -164,8 +164,7 @@ const struct policy_profile *policy_vm_profile(const struct policy *policy,
 	for (size_t i = 0; i < policy->rules_count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 
-		if (rule->vm ? !rf_glob(rule->vm, vm->name)
-			     : !vm->class[0] || !rf_glob(rule->class, vm->class))
+		if (!policy_rule_names(rule, vm->name, vm->class))
 			continue;
 		*out_twice = *out_twice || (found && found->profile != rule->profile);
 		found = rule;

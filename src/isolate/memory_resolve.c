@@ -51,8 +51,7 @@ static const struct policy_profile *profile_of(const struct policy *policy,
 
 	for (size_t i = 0; i < policy->rules_count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
-		bool matches = rule->vm ? rf_glob(rule->vm, vm->vm)
-					: vm->class[0] && rf_glob(rule->class, vm->class);
+		bool matches = policy_rule_names(rule, vm->vm, vm->class);
 
 		if (matches && found && found->profile != rule->profile) {
 			*rc = NOTE(out, vm->vm, true,

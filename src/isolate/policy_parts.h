@@ -69,6 +69,9 @@ struct policy {
 	struct policy_layer layer;
 };
 
+/* Whether an assignment names this VM; class is its tag, "" without one. */
+bool policy_rule_names(const struct policy_rule *rule, const char *vm, const char *class);
+
 extern const struct policy_profile policy_builtin[];
 extern const size_t policy_builtin_count;
 

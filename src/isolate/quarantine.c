@@ -100,7 +100,7 @@ static int port_want(struct quarantine_wants *w, const struct quarantine_vm *vm,
 		return rf_fail(err, RF_E_USAGE, "%.40s is no name of a link", order->honeypot);
 	if (order->record && (!wall || order->honeypot[0]))
 		rf_copy(payload.mirror, IFNAMSIZ, segment);
-	if (order->level == QUARANTINE_RESTRICT) {
+	if (order->level == QUARANTINE_RESTRICT && order->services_count) {
 		payload.n_services = (uint8_t)order->services_count;
 		memcpy(payload.services, order->services,
 		       order->services_count * sizeof(*order->services));

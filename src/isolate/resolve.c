@@ -44,10 +44,9 @@ static int leave(struct resolver *r, bool conflict, const char *fmt, ...)
 	return 0;
 }
 
-static bool rule_matches(const struct policy_rule *rule, const struct policy_nic *nic)
+bool policy_rule_names(const struct policy_rule *rule, const char *vm, const char *class)
 {
-	return rule->vm ? rf_glob(rule->vm, nic->vm)
-			: nic->class[0] && rf_glob(rule->class, nic->class);
+	return rule->vm ? rf_glob(rule->vm, vm) : class[0] && rf_glob(rule->class, class);
 }
 
 /* The rule of a VM: 1 found, 0 none, or it was left with a reason and *rc is what that gave. */
@@ -58,7 +57,7 @@ static const struct policy_rule *rule_find(struct resolver *r, bool *left, int *
 	for (size_t i = 0; i < r->policy->rules_count; i++) {
 		const struct policy_rule *rule = &r->policy->rules[i];
 
-		if (!rule_matches(rule, r->nic))
+		if (!policy_rule_names(rule, r->nic->vm, r->nic->class))
 			continue;
 		if (found && (found->zone != rule->zone || found->profile != rule->profile)) {
 			*left = true;

@@ -218,8 +218,10 @@ static void shims_lists_come_with_it(void **state)
 	assert_true(rf_slice_equal(variable.contents, rf_slice_text("forbidden")));
 	assert_int_equal(evidence_variable_next(evidence.sections[EVIDENCE_SHIM], &at, &variable),
 			 0);
-	assert_string_equal(json_string_value(json_object_get(section_json(EVIDENCE_META), "boot")),
-			    "uefi");
+	json_t *meta = section_json(EVIDENCE_META);
+
+	assert_string_equal(json_string_value(json_object_get(meta, "boot")), "uefi");
+	json_decref(meta);
 }
 
 int main(void)
