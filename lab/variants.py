@@ -85,7 +85,7 @@ VARIANTS = [
     variant("no-tpm", "the chip is missing", tpm="", tasks=("look",)),
     variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
             tpm="other-tpm", keeps_state=False),
-    variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one: no evidence", tpm="other-tpm"),
+    variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one", reasons="other-tpm", tpm="other-tpm"),
     variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9), f"{KERNEL} {GRUB} ima-file-changed",
             newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
 ]

@@ -51,6 +51,8 @@ class Lab:
         if name in self.skipped:
             pytest.skip(f"{name}: {self.skipped[name]}")
         path = self.folder / f"{file_name(name)}.json"
+        if not path.exists() and "/" in MODE:
+            pytest.skip(f"{name} is not in {MODE}")
         if not path.exists():
             pytest.fail(f"{name} was not booted:\n{self.said[-2000:]}")
         return json.loads(path.read_text())
@@ -81,7 +83,7 @@ def file_name(name):
 
 def with_tpm(names):
     """Those that have a quote."""
-    return [n for n in names if "no-tpm" not in n and "swapped-tpm" not in n]
+    return [n for n in names if "no-tpm" not in n]
 
 
 def with_log(names):
@@ -249,7 +251,7 @@ def test_the_verdict(lab, baseline, name):
     assert "ek-not-verified" not in {r["reason"] for r in told["reasons"]}, "the authority was given"
 
 
-@pytest.mark.parametrize("name, reason", [("no-tpm", "no-tpm"), ("swapped-tpm", "evidence-missing"), ("no-log", "log-missing")])
+@pytest.mark.parametrize("name, reason", [("no-tpm", "no-tpm"), ("no-log", "log-missing")])
 def test_what_cannot_be_judged_is_never_trusted(lab, baseline, name, reason):
     told = verify(lab, baseline, name, 1)
     assert reason in {r["reason"] for r in told["reasons"]}, told["reasons"]
@@ -320,7 +322,7 @@ def test_the_host_stays_the_same_one(lab):
     first = lab.evidence("base")
     for name in with_tpm(NAMES):
         now = lab.evidence(name)
-        assert (now[EK_PUBLIC] == first[EK_PUBLIC]) == (name != "other-tpm"), name
+        assert (now[EK_PUBLIC] == first[EK_PUBLIC]) == (name not in ("other-tpm", "swapped-tpm")), name
         for part, kind in (("cert", EK_CERT), ("ek", EK_PUBLIC)):
             (lab.folder / part).write_bytes(now[kind][0])
         done = subprocess.run([TOOL, "ekcert", pem, lab.folder / "cert", lab.folder / "ek", str(int(time.time()))],
