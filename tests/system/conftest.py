@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
 import pytest
@@ -45,18 +44,6 @@ def need(*programs):
         pytest.skip("not on this machine: " + ", ".join(missing))
 
 
-# libvirt asks QEMU anew, for half a minute, at every single call where /dev/kvm is there and QEMU's account may not use it. So
-# its daemons see no /dev/kvm: a device that nobody may open lies over it, in a mount namespace of their own.
-WITHOUT_KVM = 'mknod -m 0 "$0" c 1 3 && mount --bind "$0" /dev/kvm; rm -f "$0"; exec "$@"'
-
-
-def start_daemon(name):
-    if os.path.exists("/dev/kvm") and shutil.which("unshare"):
-        place = tempfile.mktemp(prefix="ringfence-no-kvm-", dir="/dev")
-        return subprocess.run(["unshare", "-m", "sh", "-c", WITHOUT_KVM, place, name, "-d"], check=False, capture_output=True)
-    return subprocess.run([name, "-d"], check=False, capture_output=True)
-
-
 @pytest.fixture(scope="session")
 def libvirtd():
     """qemu:///system, started here unless it runs already; what was started is stopped."""
@@ -68,7 +55,7 @@ def libvirtd():
     started = []
     if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=30).returncode:
         for daemon in ("virtlogd", "virtlockd", "libvirtd"):
-            start_daemon(daemon)
+            subprocess.run([daemon, "-d"], check=False, capture_output=True)
             started.append(daemon)
     for _ in range(100):
         if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=30).returncode == 0:

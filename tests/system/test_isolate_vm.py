@@ -228,7 +228,8 @@ class Scene:
 
     def isolate(self, verb, *args):
         state = ["--state-dir", self.folder / "state"] if verb in ("apply", "rollback") else []
-        facts = ["--connect", URI, "--no-host"] if args else []
+        # Pages that are not shared are proven of the VM's process: a fact of the host.
+        facts = ["--connect", URI, "--host" if verb == "verify" else "--no-host"] if args else []
         return self.host(EXE, "isolate", verb, *args, *facts, *state, "-q", check=False)
 
     def apply(self, **keys):
