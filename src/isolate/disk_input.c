@@ -20,8 +20,9 @@ void disk_input_done(struct disk_input *input)
 	memset(input, 0, sizeof(*input));
 }
 
-static int row_take(struct disk_input *input, sqlite3_stmt *stmt)
+static int row_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct disk_input *input = arg;
 	const char *texts[4];
 
 	if (rf_grow((void **)&input->items, &input->capacity, input->count + 1,
@@ -47,16 +48,8 @@ static int row_take(struct disk_input *input, sqlite3_stmt *stmt)
 int disk_input_load(struct fact_store *store, struct disk_input *out, struct rf_err *err)
 {
 	struct disk_input input = {0};
-	sqlite3_stmt *stmt = NULL;
-	int rc = 0, step = SQLITE_ERROR;
+	int rc = fact_store_each(store, question, row_take, &input);
 
-	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
-		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-			rc = row_take(&input, stmt);
-	}
-	sqlite3_finalize(stmt);
-	if (rc == 0 && step != SQLITE_DONE)
-		rc = RF_E_DATABASE;
 	if (rc < 0) {
 		disk_input_done(&input);
 		return rf_fail(err, rc, "the facts about disks cannot be read");

@@ -115,6 +115,7 @@ struct asking {
 	const struct disk_profile *profile;
 	const struct disk_input *input;
 	struct isolate_promises *out;
+	bool listed; /* every disk that it shares is one that may be */
 };
 
 static enum promise_answer answer(sqlite3_stmt *stmt, int column)
@@ -168,7 +169,7 @@ static void bind(sqlite3_stmt *stmt, const char *name, int value)
 		sqlite3_bind_int(stmt, at, value);
 }
 
-/* Whether every disk that is shared is one that may be; asked once, since images are few. */
+/* Whether every disk that is shared is one that may be. */
 static bool shared_are_listed(const struct asking *a)
 {
 	bool any = false;
@@ -194,7 +195,7 @@ static int question_ask(const struct asking *a, const struct row *row, sqlite3 *
 		int at = sqlite3_bind_parameter_index(stmt, ":vm");
 
 		sqlite3_bind_text(stmt, at, a->vm, -1, SQLITE_STATIC);
-		bind(stmt, ":listed", shared_are_listed(a));
+		bind(stmt, ":listed", a->listed);
 		bind(stmt, ":locking", a->profile->locking);
 		bind(stmt, ":encryption", a->profile->encryption);
 		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
@@ -239,6 +240,7 @@ int disk_promises_add(const struct policy *policy, const struct disk_input *inpu
 		a.profile = disk_profile_of(policy, item->vm, item->class, &name);
 		if (!a.profile || !a.profile->said)
 			continue;
+		a.listed = shared_are_listed(&a);
 		for (size_t k = 0; rc == 0 && k < RF_COUNT(rows); k++)
 			rc = question_ask(&a, &rows[k], fact_store_db(store));
 		if (rc == 0)

@@ -40,8 +40,10 @@ static const char *text_of(struct policy_host *host, sqlite3_stmt *stmt, int col
 	return rf_arena_copy(&host->texts, text ? text : "");
 }
 
-static int vm_take(struct policy_host *host, sqlite3_stmt *stmt)
+static int vm_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct policy_host *host = arg;
+
 	if (rf_grow((void **)&host->vms, &host->vms_capacity, host->vms_count + 1,
 		    sizeof(*host->vms)) < 0)
 		return -ENOMEM;
@@ -61,8 +63,9 @@ static int vm_take(struct policy_host *host, sqlite3_stmt *stmt)
 }
 
 /* A core is made at the first of its threads, and holds those that are online. */
-static int cpu_take(struct policy_host *host, sqlite3_stmt *stmt)
+static int cpu_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct policy_host *host = arg;
 	const char *text = (const char *)sqlite3_column_text(stmt, 1);
 	unsigned cpu = (unsigned)sqlite3_column_int(stmt, 0);
 	struct rf_cpus siblings;
@@ -91,8 +94,9 @@ static int cpu_take(struct policy_host *host, sqlite3_stmt *stmt)
 }
 
 /* Hybrid: the cpu controller is v1's there. */
-static int host_take(struct policy_host *host, sqlite3_stmt *stmt)
+static int host_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct policy_host *host = arg;
 	const char *mode = (const char *)sqlite3_column_text(stmt, 0);
 
 	host->cgroup_version = !mode ? 0 : strcmp(mode, "v2") == 0 ? 2 : 1;
@@ -101,29 +105,15 @@ static int host_take(struct policy_host *host, sqlite3_stmt *stmt)
 	return 0;
 }
 
-static int each_row(struct fact_store *store, struct policy_host *host, const char *question,
-		    int (*take)(struct policy_host *host, sqlite3_stmt *stmt))
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = 0, step = SQLITE_ERROR;
-
-	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
-		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-			rc = take(host, stmt);
-	}
-	sqlite3_finalize(stmt);
-	return rc == 0 && step != SQLITE_DONE ? RF_E_DATABASE : rc;
-}
-
 int policy_host_load(struct fact_store *store, struct policy_host *out, struct rf_err *err)
 {
 	struct policy_host host = {0};
-	int rc = each_row(store, &host, host_question, host_take);
+	int rc = fact_store_each(store, host_question, host_take, &host);
 
 	if (!rc)
-		rc = each_row(store, &host, cpus_question, cpu_take);
+		rc = fact_store_each(store, cpus_question, cpu_take, &host);
 	if (!rc)
-		rc = each_row(store, &host, vms_question, vm_take);
+		rc = fact_store_each(store, vms_question, vm_take, &host);
 	if (rc < 0) {
 		policy_host_done(&host);
 		return rf_fail(err, rc, "the facts about VMs and CPUs cannot be read");

@@ -40,8 +40,10 @@ static const char *column(struct memory_input *in, sqlite3_stmt *stmt, int i)
 	return rf_arena_copy(&in->texts, text ? text : "");
 }
 
-static int vm_take(struct memory_input *in, sqlite3_stmt *stmt)
+static int vm_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct memory_input *in = arg;
+
 	if (rf_grow((void **)&in->vms, &in->capacity, in->count + 1, sizeof(*in->vms)) < 0)
 		return -ENOMEM;
 	in->vms[in->count++] = (struct memory_vm){.vm = column(in, stmt, 0),
@@ -55,19 +57,6 @@ static int vm_take(struct memory_input *in, sqlite3_stmt *stmt)
 						  .pid = sqlite3_column_int64(stmt, 8),
 						  .group = ""};
 	return in->texts.failed ? -ENOMEM : 0;
-}
-
-static int vms_load(struct fact_store *store, struct memory_input *in)
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = 0, step = SQLITE_ERROR;
-
-	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
-		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-			rc = vm_take(in, stmt);
-	}
-	sqlite3_finalize(stmt);
-	return rc == 0 && step != SQLITE_DONE ? RF_E_DATABASE : rc;
 }
 
 static int host_load(struct fact_store *store, struct memory_input *in)
@@ -219,7 +208,7 @@ int memory_input_load(struct fact_store *store, struct sys *sys, struct memory_i
 
 	if (rc < 0)
 		return rc;
-	rc = vms_load(store, &in);
+	rc = fact_store_each(store, question, vm_take, &in);
 	if (!rc)
 		rc = host_load(store, &in);
 	ksm_load(sys, &in.ksm);

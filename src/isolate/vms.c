@@ -21,8 +21,9 @@ void policy_nics_done(struct policy_nics *nics)
 	memset(nics, 0, sizeof(*nics));
 }
 
-static int row_take(struct policy_nics *nics, sqlite3_stmt *stmt)
+static int row_take(void *arg, sqlite3_stmt *stmt)
 {
+	struct policy_nics *nics = arg;
 	const char *texts[7];
 
 	if (rf_grow((void **)&nics->items, &nics->capacity, nics->count + 1, sizeof(*nics->items)) <
@@ -46,16 +47,8 @@ static int row_take(struct policy_nics *nics, sqlite3_stmt *stmt)
 int policy_nics_load(struct fact_store *store, struct policy_nics *out, struct rf_err *err)
 {
 	struct policy_nics nics = {0};
-	sqlite3_stmt *stmt = NULL;
-	int rc = 0, step = SQLITE_ERROR;
+	int rc = fact_store_each(store, question, row_take, &nics);
 
-	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
-		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-			rc = row_take(&nics, stmt);
-	}
-	sqlite3_finalize(stmt);
-	if (rc == 0 && step != SQLITE_DONE)
-		rc = RF_E_DATABASE;
 	if (rc < 0) {
 		policy_nics_done(&nics);
 		return rf_fail(err, rc, "the facts about VMs cannot be read");

@@ -164,6 +164,20 @@ sqlite3 *fact_store_db(struct fact_store *store)
 	return store->db;
 }
 
+int fact_store_each(struct fact_store *store, const char *question,
+		    int (*take)(void *arg, sqlite3_stmt *row), void *arg)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = 0, step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(fact_store_db(store), question, -1, &stmt, NULL) == SQLITE_OK) {
+		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+			rc = take(arg, stmt);
+	}
+	sqlite3_finalize(stmt);
+	return rc == 0 && step != SQLITE_DONE ? RF_E_DATABASE : rc;
+}
+
 uint64_t fact_store_rows(const struct fact_store *store)
 {
 	return store->rows_count;

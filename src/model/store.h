@@ -40,6 +40,11 @@ int fact_store_finish(struct fact_store *store, struct rf_err *err) RF_MUST_CHEC
 /* The database, for the judge, with every row that was inserted. */
 sqlite3 *fact_store_db(struct fact_store *store);
 
+/* Calls take for each row that a question of our own has, in order. take's error ends it; else
+ * RF_E_DATABASE where the question cannot be asked to its end. */
+int fact_store_each(struct fact_store *store, const char *question,
+		    int (*take)(void *arg, sqlite3_stmt *row), void *arg) RF_MUST_CHECK;
+
 /* Rows inserted so far. */
 uint64_t fact_store_rows(const struct fact_store *store);
 
