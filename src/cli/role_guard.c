@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -77,20 +78,6 @@ static int records_make(const struct reader *r, struct rf_buf *out, struct rf_er
 	return rc;
 }
 
-static bool all_write(int fd, struct rf_slice bytes)
-{
-	for (size_t at = 0; at < bytes.len;) {
-		ssize_t n = write(fd, bytes.data + at, bytes.len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += (size_t)n;
-	}
-	return true;
-}
-
 static void worker(const struct reader *r, int to)
 {
 	RF_AUTOBUF struct rf_buf out = {0};
@@ -104,7 +91,7 @@ static void worker(const struct reader *r, int to)
 		if (table_empty(problem, &out) < 0)
 			_exit(1);
 	}
-	_exit(all_write(to, rf_buf_slice(&out)) ? 0 : 1);
+	_exit(rf_write_all(to, rf_buf_slice(&out)) < 0);
 }
 
 /* What the worker wrote, if it came to its end. */
@@ -151,13 +138,17 @@ static void reader_serve(int socket, const struct reader *r)
 			if (table_empty("the process that reads the policy failed", &out) < 0)
 				return;
 		}
-		if (!all_write(socket, rf_buf_slice(&out)))
+		if (rf_write_all(socket, rf_buf_slice(&out)) < 0)
 			return;
 	}
 }
 
-/* log: where the reader's standard error goes, so that it keeps nobody waiting; -1: it stays. */
-static int reader_start(const struct reader *r, int log, int ready, int *out_socket,
+#define ROLE_OWN 4
+
+/* log: where the reader's standard error goes, so that it keeps nobody waiting; -1: it stays.
+ * own: descriptors (or -1) that only the service may have. A lock in a second process would outlive
+ * the service, and somebody waits at the other end of ready. */
+static int reader_start(const struct reader *r, int log, const int own[ROLE_OWN], int *out_socket,
 			struct rf_err *err)
 {
 	int pair[2];
@@ -168,8 +159,9 @@ static int reader_start(const struct reader *r, int log, int ready, int *out_soc
 
 	if (pid == 0) {
 		close(pair[0]);
-		if (ready >= 0)
-			close(ready);
+		for (size_t i = 0; i < ROLE_OWN; i++)
+			if (own[i] >= 0)
+				close(own[i]);
 		if (log >= 0)
 			(void)dup2(log, STDERR_FILENO);
 		signal(SIGPIPE, SIG_IGN);
@@ -322,8 +314,11 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 	reader.folder = role->folder;
 	role->log_fd = rc ? -1 : log_open(role);
 	/* Before the guard is open: the reader has nothing of it. */
+	const int own[ROLE_OWN] = {role->ready, role->lock, role->service.lock_fd,
+				   role->service.policy_fd};
+
 	if (!rc)
-		rc = reader_start(&reader, role->log_fd, role->ready, &role->service.records, err);
+		rc = reader_start(&reader, role->log_fd, own, &role->service.records, err);
 	if (!rc)
 		rc = guard_open(NULL, &role->service.guard, err);
 	if (rc < 0)
