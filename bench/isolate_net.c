@@ -219,7 +219,11 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Deletes clsact and waits until somebody has put both filters back. */
+/*
+ * Deletes clsact and waits until somebody has put both filters back. It looks every 20 us and
+ * sleeps between: one that spins at a real-time priority keeps the kernel's own worker for
+ * expedited grace periods, which the new filter waits for, from its processor for up to 950 ms.
+ */
 static int purge(char **args)
 {
 	uint32_t ifindex = if_nametoindex(args[0]), count = number(args[1]);
@@ -235,9 +239,11 @@ static int purge(char **args)
 
 		double begin = now_ns(CLOCK_MONOTONIC);
 
-		while (!guarded(ifindex))
+		while (!guarded(ifindex)) {
 			if (now_ns(CLOCK_MONOTONIC) - begin > 5e9)
 				return failed("not healed");
+			usleep(20);
+		}
 		took[i] = (now_ns(CLOCK_MONOTONIC) - begin) / 1e3;
 		usleep(2000);
 	}
