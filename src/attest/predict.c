@@ -88,6 +88,34 @@ static int find_kernel(struct prediction *p, struct rf_err *err)
 	return 0;
 }
 
+/* The kernel of the entry that starts, where that is known. 0 or RF_E_MISSING. */
+static int chosen_kernel(struct prediction *p, struct rf_err *err)
+{
+	const struct predict_choice *choice = p->input->choice;
+	char path[512];
+	const char *found = choice ? predict_way_kernel(choice, path, sizeof(path)) : "";
+
+	if (!found)
+		return rf_fail(err, RF_E_MISSING,
+			       "\"%s\" starts no Linux: what it measures cannot be predicted",
+			       choice->title);
+	if (!found[0]) {
+		if (choice)
+			predict_note(
+				p->notes,
+				"which kernel \"%.80s\" starts cannot be told: taken to be the "
+				"newest one",
+				choice->title);
+		return 0;
+	}
+	p->kernel_file = predict_find_file(p->input, found);
+	if (!p->kernel_file)
+		return rf_fail(err, RF_E_MISSING,
+			       "\"%s\" starts %s, which is not among the files on disk",
+			       choice->title, found);
+	return 0;
+}
+
 static int choose_kernel(struct prediction *p, struct rf_err *err)
 {
 	const char *path = diff_path(p->kernel->text);
@@ -95,7 +123,13 @@ static int choose_kernel(struct prediction *p, struct rf_err *err)
 
 	p->old_kernel_file = predict_find_file(p->input, path);
 	rf_copy(p->from, sizeof(p->from), diff_version(p->kernel->name));
-	if (!p->from[0]) {
+	int rc = chosen_kernel(p, err);
+
+	if (rc < 0)
+		return rc;
+	if (p->kernel_file) {
+		path = p->kernel_file->path;
+	} else if (!p->from[0]) {
 		p->kernel_file = p->old_kernel_file;
 	} else if (p->input->version) {
 		rf_format(wanted, sizeof(wanted), "%.*s%s",
@@ -136,10 +170,24 @@ int predict_rename(struct prediction *p, struct boot_item *item)
 	return 0;
 }
 
+/* The item is of the file at that path now, on the same disk. */
+static int move_file(struct prediction *p, struct boot_item *item, const char *path)
+{
+	const char *old = diff_path(item->text), *slash = strrchr(path, '/');
+	char *text = rf_arena_printf(p->arena, "%.*s%s", (int)(old - item->text), item->text, path);
+
+	if (!text)
+		return -ENOMEM;
+	rf_copy(item->text, sizeof(item->text), text);
+	rf_copy(item->name, sizeof(item->name), slash ? slash + 1 : path);
+	return 0;
+}
+
 /* A file that grub read: by its path, with the new version where it has one. */
 static int predict_loader_file(struct prediction *p, struct boot_item *item)
 {
-	int rc = predict_rename(p, item);
+	const char *other = predict_way_path(p, diff_path(item->text));
+	int rc = other ? move_file(p, item, other) : predict_rename(p, item);
 	const char *path = diff_path(item->text);
 	const struct predict_file *file = predict_find_file(p->input, path);
 
@@ -269,6 +317,10 @@ static bool is_loader_file(const struct boot_item *item)
 
 static int predict_item(struct prediction *p, size_t i)
 {
+	int done = predict_way_item(p, i);
+
+	if (done != 0)
+		return done < 0 ? done : 0;
 	int entered = predict_menu_enter(p, &p->last->items[i]);
 	struct boot_item *item = entered < 0 ? NULL : boot_add(p->out);
 
@@ -361,6 +413,8 @@ static int predict_all(struct prediction *p, struct rf_err *err)
 
 	if (rc == 0)
 		rc = choose_kernel(p, err);
+	if (rc == 0 && predict_way_open(p) < 0)
+		rc = rf_fail(err, -ENOMEM, "no memory");
 	for (size_t i = 0; rc == 0 && i < p->last->count; i++) {
 		rc = predict_item(p, i);
 		if (rc < 0)

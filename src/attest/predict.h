@@ -7,10 +7,15 @@
 #define RF_ATTEST_PREDICT_H
 
 #include "attest/boot.h"
+#include "attest/grubenv.h"
 #include "base/arena.h"
 
-#define PREDICT_MAX_FILES 4096u
-#define PREDICT_MAX_NOTES 32u
+#define PREDICT_MAX_FILES   4096u
+#define PREDICT_MAX_NOTES   32u
+#define PREDICT_MAX_CHOICES 8u
+#define PREDICT_MAX_DEPTH   4u /* of submenus */
+#define PREDICT_MAX_TITLE   256u
+#define PREDICT_MAX_WORDS   64u
 
 /* A section of a unified kernel image, as systemd-stub measures it (PCR 11). */
 struct predict_section {
@@ -33,19 +38,55 @@ struct predict_file {
 	size_t kernel_count;
 };
 
+/* An entry of a menu: "menuentry 'Debian' --id x " and "{ ... }". Borrows. */
+struct predict_entry {
+	struct rf_slice head, body;
+	bool submenu;
+};
+
+/* An entry that the boot loader may start. */
+struct predict_choice {
+	struct predict_entry levels[PREDICT_MAX_DEPTH]; /* submenus, and the entry itself last */
+	size_t depth;
+	char title[PREDICT_MAX_TITLE];	       /* "Advanced options>Debian, with Linux 6.1" */
+	char chosen[PREDICT_MAX_TITLE];	       /* as GRUB remembers it: the ids */
+	char default_value[GRUBENV_MAX_VALUE]; /* of `default` that names it; "" for none */
+	bool once;			       /* asked for by next_entry, for one boot */
+	bool saves_nothing; /* `savedefault` leaves the saved entry alone in that boot */
+};
+
+struct predict_notes {
+	char lines[PREDICT_MAX_NOTES][256];
+	size_t count, dropped;
+};
+
+/* What the configuration and the environment block say of the entry that starts. */
+struct predict_choices {
+	struct predict_choice items[PREDICT_MAX_CHOICES]; /* the likeliest first */
+	size_t count, dropped;
+	bool certain; /* there is one, and GRUB starts it when nobody touches a key */
+	struct predict_notes notes;
+};
+
+/*
+ * Which entry will start: GRUB_DEFAULT and GRUB_SAVEDEFAULT as they stand in grub.cfg, the saved
+ * entry and the one asked for the next boot in the environment block (NULL: nobody could read it).
+ * Whatever cannot be worked out is a choice more and a note. None at all when the configuration has
+ * no menu. 0 or -ENOMEM.
+ */
+int predict_choose(struct rf_slice config, const struct grubenv *env,
+		   struct predict_choices *out) RF_MUST_CHECK;
+
 struct predict_input {
 	const struct predict_file *files;
 	size_t files_count;
 	/* Contents of the boot loader's configuration (grub.cfg) that will be read; empty when
 	 * nobody could read it. */
 	struct rf_slice config;
+	/* The entry that starts; NULL: not known, and then the version decides. */
+	const struct predict_choice *choice;
 	/* "6.1.0-56-amd64"; NULL: the newest kernel on disk of the old one's kind. */
 	const char *version;
-};
-
-struct predict_notes {
-	char lines[PREDICT_MAX_NOTES][256];
-	size_t count, dropped;
 };
 
 /* Zero it before; predict_done frees. */

@@ -14,14 +14,18 @@
 
 /* ---- what stands in the configuration ---- */
 
-/* The title: the first argument. */
-static bool title_is(const char *text, struct rf_slice title)
+/* The title is the first argument, and has blanks: options or the block come behind it. */
+bool predict_title_is(struct rf_slice text, struct rf_slice title)
 {
-	const char *blank = strchr(text, ' ');
+	const uint8_t *blank = text.len ? memchr(text.data, ' ', text.len) : NULL;
+	size_t left = blank ? text.len - (size_t)(blank - text.data) - 1 : 0;
 
-	return blank && strlen(blank + 1) >= title.len &&
-	       memcmp(blank + 1, title.data, title.len) == 0 &&
-	       (blank[1 + title.len] == ' ' || blank[1 + title.len] == '\0');
+	if (!blank || left < title.len || memcmp(blank + 1, title.data, title.len) != 0)
+		return false;
+	const uint8_t *behind = blank + 1 + title.len;
+
+	return left == title.len || (left >= title.len + 2 && behind[0] == ' ' &&
+				     (behind[1] == '-' || behind[1] == '{'));
 }
 
 /* The body of the submenu of that title in the menu; empty when there is none. */
@@ -33,7 +37,7 @@ static struct rf_slice find_submenu(struct rf_slice menu, struct rf_slice title)
 		RF_AUTOBUF struct rf_buf text = {0};
 
 		if (entry.submenu && predict_entry_head(&entry, &text) &&
-		    title_is(rf_buf_text(&text), title))
+		    predict_title_is(rf_buf_slice(&text), title))
 			/* Without its braces. */
 			return (struct rf_slice){entry.body.data + 1, entry.body.len - 2};
 	}
@@ -116,7 +120,9 @@ int predict_menu_enter(struct prediction *p, const struct boot_item *item)
 	struct rf_slice title = diff_text(item);
 	int rc = 0;
 
-	if (item->pcr != 8 || strcmp(item->name, "setparams") != 0 || title.len < sizeof(command))
+	/* Where the entry is known, its way says all (predict_entry.c). */
+	if (p->way || item->pcr != 8 || strcmp(item->name, "setparams") != 0 ||
+	    title.len < sizeof(command))
 		return 0;
 	for (size_t i = 0; i < p->out->count; i++)
 		like = predict_is_entry(&p->out->items[i]) ? &p->out->items[i] : like;

@@ -24,6 +24,7 @@ struct prediction {
 	struct rf_slice menu; /* the menu whose entries are measured now; empty: not known */
 	size_t menu_next;     /* its next entry */
 	unsigned int menu_depth;
+	struct predict_way *way; /* to the entry that will start; NULL: not known */
 };
 
 /* Adds a line to the notes. */
@@ -52,16 +53,46 @@ int predict_menu_entry(struct prediction *p, struct boot_item *item) RF_MUST_CHE
  * submenu, and ends the one before. 0 or negative. */
 int predict_menu_enter(struct prediction *p, const struct boot_item *item) RF_MUST_CHECK;
 
-/* An entry of a menu: "menuentry 'Debian' --id x " and "{ ... }". */
-struct predict_entry {
-	struct rf_slice head, body;
-	bool submenu;
+/* Moves over one quoted text; i stands on the quote. */
+size_t predict_skip_quoted(struct rf_slice text, size_t i);
+/* Moves from a brace behind the one that closes it; text.len when none does. */
+size_t predict_skip_block(struct rf_slice text, size_t i);
+
+/* A command of a script, its words as they stand there, with quotes. A block is one word. */
+struct predict_command {
+	struct rf_slice words[PREDICT_MAX_WORDS];
+	size_t count;
+	struct rf_slice whole; /* also the words that have no place */
 };
+/* The next command at *at; false at the end. */
+bool predict_command_next(struct rf_slice script, size_t *at, struct predict_command *out);
+/* Is the word that text? */
+bool predict_word_is(struct rf_slice word, const char *text);
+/* Is this `linux`, or one of its other names? */
+bool predict_starts_linux(const struct predict_command *command);
+
+/* Title and id of an entry, without quotes. False when one holds a variable or does not fit, and
+ * for an entry with more arguments. */
+bool predict_entry_name(const struct predict_entry *entry, char title[PREDICT_MAX_TITLE],
+			char id[PREDICT_MAX_TITLE]);
+
 /* The index-th entry that stands in no other one; false when there is none. */
 bool predict_config_entry(struct rf_slice config, size_t index, struct predict_entry *out);
 /* Its head as grub measures it: without quotes, single blanks. False when it holds a variable that
  * is not known, or memory is short. */
 bool predict_entry_head(const struct predict_entry *entry, struct rf_buf *out);
+
+/* Does the text of an entry, as grub measures it, begin with that title? */
+bool predict_title_is(struct rf_slice text, struct rf_slice title);
+
+/* Works out what the input's choice changes in the commands; nothing without one. 0 or -ENOMEM. */
+int predict_way_open(struct prediction *p) RF_MUST_CHECK;
+/* To be called with each item of the last boot. 1: it is done, 0: it is not the way's, negative. */
+int predict_way_item(struct prediction *p, size_t i) RF_MUST_CHECK;
+/* Path of the kernel that the entry starts; "" when it cannot be told, NULL when it starts none. */
+const char *predict_way_kernel(const struct predict_choice *choice, char *out, size_t size);
+/* The file that takes the place of that one; NULL when none does. */
+const char *predict_way_path(const struct prediction *p, const char *path);
 
 /* Was the last boot of a unified kernel image (systemd-stub measured sections into PCR 11)? */
 bool predict_is_unified(const struct boot *last);

@@ -128,8 +128,7 @@ bool predict_config_has(const char *flat, struct rf_slice command)
 	return !line.failed && strstr(flat, rf_buf_text(&line)) != NULL;
 }
 
-/* Moves over one quoted text; i stands on the quote. */
-static size_t skip_quoted(struct rf_slice text, size_t i)
+size_t predict_skip_quoted(struct rf_slice text, size_t i)
 {
 	uint8_t quote = text.data[i++];
 
@@ -152,8 +151,7 @@ static bool begins_entry(struct rf_slice text, size_t i)
 	return false;
 }
 
-/* Moves from a brace behind the one that closes it; text.len when none does. */
-static size_t skip_block(struct rf_slice text, size_t i)
+size_t predict_skip_block(struct rf_slice text, size_t i)
 {
 	size_t depth = 0;
 
@@ -161,7 +159,7 @@ static size_t skip_block(struct rf_slice text, size_t i)
 		uint8_t c = text.data[i];
 
 		if (c == '\'' || c == '"')
-			i = skip_quoted(text, i);
+			i = predict_skip_quoted(text, i);
 		else if (c == '{')
 			depth++;
 		else if (c == '}' && --depth == 0)
@@ -177,11 +175,11 @@ static bool read_entry(struct rf_slice config, size_t i, struct predict_entry *o
 
 	while (brace < config.len && config.data[brace] != '{' && config.data[brace] != '\n')
 		brace = config.data[brace] == '\'' || config.data[brace] == '"'
-				? skip_quoted(config, brace) + 1
+				? predict_skip_quoted(config, brace) + 1
 				: brace + 1;
 	if (brace >= config.len || config.data[brace] != '{')
 		return false;
-	size_t end = skip_block(config, brace);
+	size_t end = predict_skip_block(config, brace);
 
 	out->head = (struct rf_slice){config.data + i, brace - i};
 	out->body = (struct rf_slice){config.data + brace, end - brace};
@@ -205,9 +203,9 @@ bool predict_config_entry(struct rf_slice config, size_t index, struct predict_e
 		if (start && begins_entry(config, i) && found++ == index)
 			return read_entry(config, i, out);
 		if (c == '\'' || c == '"')
-			i = skip_quoted(config, i);
+			i = predict_skip_quoted(config, i);
 		else if (c == '{' && !(i > 0 && config.data[i - 1] == '$'))
-			i = skip_block(config, i) - 1;
+			i = predict_skip_block(config, i) - 1;
 		if (c == '\n' || c == ';')
 			start = true;
 		else if (c != ' ' && c != '\t')

@@ -38,12 +38,14 @@ struct job {
 	size_t files_count;
 	int64_t bytes;
 	struct rf_buf config;
-	struct predict_result result;
+	struct grubenv *env; /* NULL: it is there and could not be read */
+	struct predict_choices *choices;
 };
 
 static void job_done(struct job *job)
 {
-	predict_done(&job->result);
+	rf_free(job->env);
+	rf_free(job->choices);
 	rf_buf_done(&job->config);
 	for (size_t i = 0; i < job->files_count; i++)
 		rf_free((void *)(uintptr_t)job->files[i].sections);
@@ -207,9 +209,28 @@ static int walk(struct job *job, const char *dir, unsigned depth, struct rf_err 
 	return rc;
 }
 
-/* The text of every configuration that the boot loader read the last time. */
+/* The environment block beside a configuration. One that is not there is empty, for GRUB too. */
+static int read_env(struct job *job, const struct predict_file *config, struct rf_err *why)
+{
+	RF_AUTOBUF struct rf_buf block = {0};
+	const char *slash = strrchr(config->path, '/');
+	char path[640];
+
+	if (!slash || !rf_format(path, sizeof(path), "%.*s/grubenv", (int)(slash - config->path),
+				 config->path))
+		return 0;
+	int rc = sys_read(job->sys, path, GRUBENV_MAX_BYTES, &block, why);
+
+	if (rc == -ENOENT || rc == RF_E_MISSING)
+		return 0;
+	return rc < 0 ? rc : grubenv_parse(rf_buf_slice(&block), job->env, why);
+}
+
+/* The text of every configuration that the boot loader read the last time, and what it remembers
+ * between boots. */
 static void read_config(struct job *job)
 {
+	struct rf_err why = {0};
 	const struct predict_input input = {.files = job->files, .files_count = job->files_count};
 
 	for (size_t i = 0; i < job->last->count; i++) {
@@ -222,13 +243,20 @@ static void read_config(struct job *job)
 		if (!file || sys_read(job->sys, file->path, CONFIG_MAX, &job->config, NULL) < 0)
 			continue;
 		rf_buf_add_byte(&job->config, '\n');
+		if (job->env && job->env->count == 0 && read_env(job, file, &why) < 0) {
+			rf_free(job->env);
+			job->env = NULL;
+			fprintf(stderr, "ringfence: grubenv: %s\n", rf_err_text(&why));
+		}
 	}
 }
 
 static int read_files(struct job *job, struct rf_err *err)
 {
 	job->files = rf_alloc(PREDICT_MAX_FILES, sizeof(*job->files));
-	if (!job->files)
+	job->env = rf_alloc(1, sizeof(*job->env));
+	job->choices = rf_alloc(1, sizeof(*job->choices));
+	if (!job->files || !job->env || !job->choices)
 		return rf_fail(err, -ENOMEM, "no memory");
 	int rc = walk(job, "/boot", 0, err);
 
@@ -284,15 +312,15 @@ static uint16_t shown_alg(const struct boot *boot)
 	return ATTEST_SHA256;
 }
 
-static int print_values(struct job *job, struct rf_err *err)
+static int print_values(struct job *job, const struct boot *next, struct rf_err *err)
 {
 	static uint8_t was[ATTEST_PCRS][ATTEST_MAX_DIGEST], now[ATTEST_PCRS][ATTEST_MAX_DIGEST];
-	uint16_t alg = shown_alg(&job->result.boot);
+	uint16_t alg = shown_alg(next);
 	char name[16];
 	int rc = boot_replay(job->hasher, job->last, alg, was, err);
 
 	if (rc == 0)
-		rc = boot_replay(job->hasher, &job->result.boot, alg, now, err);
+		rc = boot_replay(job->hasher, next, alg, now, err);
 	if (rc < 0)
 		return rc;
 	printf("\nRegisters of the TPM (PCRs) that will have another value (%s):\n",
@@ -308,23 +336,32 @@ static int print_values(struct job *job, struct rf_err *err)
 	return 0;
 }
 
-static int print(struct job *job, struct rf_err *err)
+static void print_notes(const struct predict_notes *notes)
+{
+	for (size_t i = 0; i < notes->count; i++)
+		story_print_wrapped(stdout, "note: ", 6, notes->lines[i]);
+	if (notes->dropped)
+		printf("note: and %zu notes more\n", notes->dropped);
+}
+
+static int print(struct job *job, const struct predict_choice *choice,
+		 const struct predict_result *result, struct rf_err *err)
 {
 	struct reasons list = {0};
 	char sentence[2048];
-	int rc = boot_diff(job->last, &job->result.boot, &list);
+	int rc = boot_diff(job->last, &result->boot, &list);
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%s", rf_code_text(rc));
 	printf("Next boot, compared with \"%s\":\n", job->last_name);
+	if (choice)
+		printf("  GRUB starts \"%s\"%s\n", choice->title,
+		       choice->once ? ", for one boot, as was asked for (next_entry)" : "");
 	story_print_wrapped(stdout, "  ", 2, diff_words(&list, sentence, sizeof(sentence)));
 	reasons_done(&list);
-	rc = print_values(job, err);
+	rc = print_values(job, &result->boot, err);
 	fputc('\n', stdout);
-	for (size_t i = 0; i < job->result.notes.count; i++)
-		story_print_wrapped(stdout, "note: ", 6, job->result.notes.lines[i]);
-	if (job->result.notes.dropped)
-		printf("note: and %zu notes more\n", job->result.notes.dropped);
+	print_notes(&result->notes);
 	return rc;
 }
 
@@ -343,30 +380,78 @@ static int read_all(const struct cli_args *args, struct job *job, struct rf_err 
 	return rc == 0 ? read_files(job, err) : rc;
 }
 
-static int predict(const struct cli_args *args, struct job *job, struct rf_err *err)
+/* Keeps a predicted boot for approval. The second and later ones have a number behind the name. */
+static int keep(const struct cli_args *args, struct job *job, const struct boot *next,
+		size_t number, struct rf_err *err)
 {
 	const char *name = cli_value(args, OPT_NAME), *path = args->words[0];
-	const struct predict_input input = {.files = job->files,
-					    .files_count = job->files_count,
-					    .config = rf_buf_slice(&job->config)};
-	int rc = predict_boot(job->hasher, job->last, &input, &job->result, err);
+	char numbered[256];
 
-	if (rc < 0)
-		return rc;
-	bool changed = rc > 0;
-
-	rc = print(job, err);
-	if (rc < 0 || !changed)
-		return rc;
 	name = name ? name : "next";
-	rc = baseline_add_boot(job->baseline, name, true, &job->result.boot, err);
+	rf_format(numbered, sizeof(numbered), number > 1 ? "%s (%zu)" : "%s", name, number);
+	int rc = baseline_add_boot(job->baseline, numbered, true, next, err);
+
 	if (rc == 0)
 		rc = baseline_file_write(job->baseline, path, err);
 	if (rc == 0)
 		printf("\nAdded to %s as \"%s\". It counts once somebody answers for it:\n"
 		       "  ringfence attest baseline approve %s \"%s\" --by \"YOUR NAME\"\n",
-		       path, name, path, name);
+		       path, numbered, path, numbered);
 	return rc;
+}
+
+/* One entry of the boot loader's menu; NULL where nobody knows which. */
+static int predict_one(const struct cli_args *args, struct job *job,
+		       const struct predict_choice *choice, size_t number, struct rf_err *err)
+{
+	const struct predict_input input = {.files = job->files,
+					    .files_count = job->files_count,
+					    .config = rf_buf_slice(&job->config),
+					    .choice = choice};
+	struct predict_result result = {0};
+	int rc = predict_boot(job->hasher, job->last, &input, &result, err);
+	bool changed = rc > 0;
+
+	if (rc >= 0)
+		rc = print(job, choice, &result, err);
+	if (rc == 0 && changed)
+		rc = keep(args, job, &result.boot, number, err);
+	predict_done(&result);
+	return rc;
+}
+
+/* Each entry that may start. One that starts no Linux keeps the others from nothing. */
+static int predict(const struct cli_args *args, struct job *job, struct rf_err *err)
+{
+	struct predict_choices *choices = job->choices;
+	size_t done = 0;
+	int rc = predict_choose(rf_buf_slice(&job->config), job->env, choices);
+
+	if (rc < 0)
+		return rf_fail(err, rc, "%s", rf_code_text(rc));
+	if (choices->count > 1)
+		printf("Which entry of its menu GRUB starts is not certain: %zu are predicted.\n\n",
+		       choices->count);
+	for (size_t i = 0; i < choices->count; i++) {
+		rc = predict_one(args, job, &choices->items[i], done + 1, err);
+		if (rc == RF_E_MISSING && choices->count > 1)
+			printf("note: %s\n", rf_err_text(err));
+		else if (rc < 0)
+			return rc;
+		done += rc == 0;
+		if (i + 1 < choices->count)
+			fputc('\n', stdout);
+	}
+	if (choices->count == 0)
+		rc = predict_one(args, job, NULL, 1, err);
+	if (rc == 0 || done) {
+		print_notes(&choices->notes);
+		if (choices->dropped)
+			printf("note: %zu more entries of the menu may start and are not "
+			       "predicted\n",
+			       choices->dropped);
+	}
+	return done ? 0 : rc;
 }
 
 int cmd_attest_baseline_predict(const struct cli_args *args, struct rf_err *err)

@@ -197,7 +197,9 @@ const struct cli_command cli_commands[] = {
 	{"attest baseline predict", "BASELINE [EVIDENCE]",
 	 "what the next boot will measure, after an update",
 	 "Takes the last boot (EVIDENCE, or the newest approved one of the baseline) and puts in the boot files "
-	 "that lie on disk now: shim, grub, grub.cfg, the newest kernel and its initrd. Says what will "
+	 "that lie on disk now: shim, grub, grub.cfg, and the kernel and initrd of the entry that GRUB will "
+	 "start (its default in grub.cfg, saved or asked for by grub-reboot). Where that is not certain each "
+	 "entry that it may be is predicted. Says what will "
 	 "change, what the TPM's registers will be, what was assumed and what cannot be predicted. The "
 	 "predicted boot is added to the baseline and counts once it is approved. Run it as root on the "
 	 "host after the update and before the restart.",
