@@ -104,11 +104,6 @@ static int refuse_half(const struct isolate_input *in, const struct changing *c,
 	return 0;
 }
 
-static int lock_in(void *arg, struct rf_err *err)
-{
-	return common_lock_in(arg, err);
-}
-
 static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 {
 	const struct remedy none = {0};
@@ -120,8 +115,8 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 	if (!rc)
 		rc = changing_start(args, &c, err);
 	if (!rc)
-		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL, lock_in,
-					(void *)(uintptr_t)args, &in, err);
+		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL,
+					ISOLATE_PLAN, &in, err);
 	const struct isolate_scene scene = {.live = in.live,
 					    .links = &in.links,
 					    .before = in.before ? policy_layer(in.before) : NULL,

@@ -5,7 +5,6 @@
  * asked, by real frames through a bucket of the same numbers in a network namespace of its own.
  */
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,14 +23,14 @@ static enum promise_answer yes(bool truth)
 
 /* More than 1 % above is a bucket that does not hold; below it, one that keeps too much, unless it
  * was never full: then this machine was too busy to fill it, and only the bound is proven. */
-static void way_try(const struct shape_way *way, struct isolate_promise *p)
+static void way_try(struct prover *prover, const struct shape_way *way, struct isolate_promise *p)
 {
 	struct shape_trial trial = {0};
 	struct rf_err why = {0};
 	char evidence[sizeof(p->evidence)];
 
 	rf_copy(evidence, sizeof(evidence), p->evidence);
-	if (shape_try(way, TRIAL_MS, &trial, &why) < 0) {
+	if (prover_try(prover, way, TRIAL_MS, &trial, &why) < 0) {
 		rf_format(p->evidence, sizeof(p->evidence), "%.120s; not tried: %.160s", evidence,
 			  rf_err_text(&why));
 		return;
@@ -54,7 +53,7 @@ struct direction {
 };
 
 static int way_promise(const struct isolate_promise *subject, const struct direction *d,
-		       bool active, struct isolate_promises *out)
+		       struct prover *tries, struct isolate_promises *out)
 {
 	struct isolate_promise p = *subject;
 	RF_AUTOBUF struct rf_buf rate = {0};
@@ -77,23 +76,22 @@ static int way_promise(const struct isolate_promise *subject, const struct direc
 	else
 		rf_format(p.evidence, sizeof(p.evidence), "no token bucket of ours%s%s",
 			  d->foreign[0] ? "; another's stands there: " : "", d->foreign);
-	if (active && d->now->on)
-		way_try(d->now, &p);
+	if (tries && d->now->on)
+		way_try(tries, d->now, &p);
 	return isolate_promise_add(out, &p);
 }
 
-int isolate_shape_promises(const char *link, const struct policy_port *wanted, bool active,
+int isolate_shape_promises(struct prover *prover, const char *link,
+			   const struct policy_port *wanted, bool active,
 			   struct isolate_promises *out, struct rf_err *err)
 {
 	struct isolate_promise subject = {0};
 	struct shape_seen seen;
-	uint32_t ifindex = if_nametoindex(link);
+	int rc = prover_shape(prover, link, &seen, err);
 
 	/* A link that is gone is told of where the guard is. */
-	if (!ifindex)
+	if (rc == RF_E_MISSING)
 		return 0;
-	int rc = shape_see(ifindex, &seen, err);
-
 	if (rc < 0)
 		return rc;
 	rf_format(subject.subject, sizeof(subject.subject), "%.60s%s%.40s%s%s",
@@ -107,9 +105,11 @@ int isolate_shape_promises(const char *link, const struct policy_port *wanted, b
 		&seen.state.now.from_vm, &seen.from_vm,
 		seen.state.ingress,	 seen.filter_before};
 
-	rc = way_promise(&subject, &in, active, out);
+	struct prover *tries = active ? prover : NULL;
+
+	rc = way_promise(&subject, &in, tries, out);
 	if (!rc)
-		rc = way_promise(&subject, &from, active, out);
+		rc = way_promise(&subject, &from, tries, out);
 	return rc ? rf_fail(err, rc, "no memory") : 0;
 }
 

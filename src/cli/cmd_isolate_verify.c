@@ -5,9 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +22,8 @@
 /* ---- verify ---- */
 
 struct verify {
-	struct guard *guard;
+	struct prover *prover;
+	bool guarded; /* a guard is loaded */
 	bool all, json, active;
 	json_t *ports; /* with -o json */
 	size_t ports_count, failed_count;
@@ -35,14 +34,13 @@ struct verify {
 struct subject {
 	const char *name; /* of the link */
 	const struct policy_port *wanted;
-	uint32_t ifindex;
 	bool guarded, configured;
-	size_t count, failed;
-	struct guard_proof proofs[GUARD_PROBES];
-	char problem[240];
+	size_t failed;
+	const char *problem; /* "" */
+	struct prover_port port;
 };
 
-static bool proof_fails(const struct guard_proof *proof)
+static bool proof_fails(const struct prover_proof *proof)
 {
 	return !proof->enforced || !proof->proven;
 }
@@ -53,35 +51,28 @@ static bool port_as_wanted(const struct guard_port *live, const struct guard_por
 		      sizeof(*live) - PORT_SKIP) == 0;
 }
 
-static void subject_ask(struct verify *v, struct subject *s)
+static int subject_ask(struct verify *v, struct subject *s, struct rf_err *err)
 {
-	struct guard_port live;
-	struct rf_err why = {0};
+	int rc = prover_port(v->prover, s->name, &s->port, err);
 
-	s->ifindex = s->ifindex ? s->ifindex : guard_link_index(s->name);
-	if (!v->guard) {
-		rf_copy(s->problem, sizeof(s->problem),
-			"no guard is loaded (ringfence isolate apply loads it)");
-		return;
-	}
-	if (!s->ifindex || guard_port_get(v->guard, s->ifindex, &live) < 0) {
-		rf_copy(s->problem, sizeof(s->problem),
-			s->ifindex ? "no guard hangs on it" : "there is no such link");
-		return;
-	}
-	s->guarded = true;
-	s->configured = !s->wanted || port_as_wanted(&live, &s->wanted->port);
-	if (!s->configured)
-		rf_copy(s->problem, sizeof(s->problem),
-			"what is configured is not what the policy wants (ringfence isolate plan)");
-	if (guard_probe(v->guard, s->ifindex, s->proofs, &why) < 0) {
-		rf_format(s->problem, sizeof(s->problem), "it cannot be proven: %.180s",
-			  rf_err_text(&why));
-		return;
-	}
-	s->count = GUARD_PROBES;
-	for (size_t i = 0; i < s->count; i++)
-		s->failed += proof_fails(&s->proofs[i]);
+	if (rc < 0)
+		return rc;
+	s->guarded = s->port.guarded;
+	s->configured =
+		s->guarded && (!s->wanted || port_as_wanted(&s->port.live, &s->wanted->port));
+	s->problem = s->port.problem;
+	if (!v->guarded)
+		s->problem = "no guard is loaded (ringfence isolate apply loads it)";
+	else if (!s->port.ifindex)
+		s->problem = "there is no such link";
+	else if (!s->guarded)
+		s->problem = "no guard hangs on it";
+	else if (!s->configured && !s->problem[0])
+		s->problem =
+			"what is configured is not what the policy wants (ringfence isolate plan)";
+	for (size_t i = 0; i < s->port.count; i++)
+		s->failed += proof_fails(&s->port.proofs[i]);
+	return 0;
 }
 
 static bool subject_fails(const struct subject *s)
@@ -94,12 +85,13 @@ static void subject_print(const struct verify *v, const struct subject *s)
 	printf("%s%s%s%s%s: ", s->wanted ? s->wanted->vm : "", s->wanted ? " " : "",
 	       s->wanted ? s->wanted->nic : "", s->wanted ? " on " : "", s->name);
 	if (s->problem[0])
-		printf("NOT as promised: %s%s", s->problem, s->count ? "; " : "");
-	if (s->count)
-		printf("%zu of %zu promises enforced and proven", s->count - s->failed, s->count);
+		printf("NOT as promised: %s%s", s->problem, s->port.count ? "; " : "");
+	if (s->port.count)
+		printf("%zu of %u promises enforced and proven", s->port.count - s->failed,
+		       s->port.count);
 	printf("\n");
-	for (size_t i = 0; i < s->count; i++) {
-		const struct guard_proof *p = &s->proofs[i];
+	for (size_t i = 0; i < s->port.count; i++) {
+		const struct prover_proof *p = &s->port.proofs[i];
 
 		if (!v->all && !proof_fails(p))
 			continue;
@@ -121,8 +113,8 @@ static int subject_json(struct verify *v, const struct subject *s)
 
 	if (!port || json_array_append_new(v->ports, port) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->count; i++) {
-		const struct guard_proof *p = &s->proofs[i];
+	for (size_t i = 0; i < s->port.count; i++) {
+		const struct prover_proof *p = &s->port.proofs[i];
 
 		if (json_array_append_new(list,
 					  json_pack("{s:s,s:b,s:b,s:b,s:s,s:s}", "name", p->name,
@@ -135,21 +127,17 @@ static int subject_json(struct verify *v, const struct subject *s)
 	return 0;
 }
 
-static int subject_verify(struct verify *v, const struct policy_port *wanted, uint32_t ifindex,
+static int subject_verify(struct verify *v, const struct policy_port *wanted, const char *link,
 			  struct rf_err *err)
 {
-	int rc;
-	char name[IF_NAMESIZE] = "";
-	struct subject s = {.wanted = wanted, .ifindex = ifindex};
+	struct subject s = {.name = link, .wanted = wanted};
+	int rc = subject_ask(v, &s, err);
 
-	/* A link that went away meanwhile is no port any more. */
-	if (!wanted && !guard_link_named(ifindex, name))
-		return 0;
-	s.name = wanted ? wanted->tap : name;
-	subject_ask(v, &s);
+	if (rc < 0)
+		return rc;
 	v->ports_count++;
 	v->failed_count += subject_fails(&s);
-	rc = isolate_shape_promises(s.name, wanted, v->active, &v->promises, err);
+	rc = isolate_shape_promises(v->prover, link, wanted, v->active, &v->promises, err);
 	if (rc < 0)
 		return rc;
 	if (v->json)
@@ -159,18 +147,16 @@ static int subject_verify(struct verify *v, const struct policy_port *wanted, ui
 }
 
 /* Without a policy: every port that has a guard keeps what its configuration promises. */
-static int guarded_verify(struct verify *v, struct rf_err *err)
+static int guarded_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
 {
-	RF_AUTOFREE uint32_t *links = rf_alloc(GUARD_SLOTS, sizeof(*links));
-	size_t count = links ? guard_ports(v->guard, links, GUARD_SLOTS) : 0;
-	int rc = links ? 0 : -ENOMEM;
+	RF_AUTOFREE struct prover_link *links = rf_alloc(GUARD_SLOTS, sizeof(*links));
+	size_t count = 0;
+	int rc = links ? common_lock_in(args, err) : -ENOMEM;
 
-	for (size_t i = 0; rc == 0 && i < count && i < GUARD_SLOTS; i++) {
-		struct guard_port port;
-
-		if (guard_port_get(v->guard, links[i], &port) == 0 && port.role == GUARD_ROLE_VM)
-			rc = subject_verify(v, NULL, links[i], err);
-	}
+	if (!rc)
+		rc = prover_links(v->prover, links, GUARD_SLOTS, &count, err);
+	for (size_t i = 0; rc == 0 && i < count && i < GUARD_SLOTS; i++)
+		rc = subject_verify(v, NULL, links[i].name, err);
 	return rc;
 }
 
@@ -190,37 +176,18 @@ static void zones_verify(struct verify *v, const struct isolate_input *in,
 	}
 }
 
-/* Of processors. */
-static int limits_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
-{
-	struct sys *sys = NULL;
-	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc = root < 0 ? -errno : sys_open_live(&sys, err);
-
-	if (!rc)
-		rc = cpu_promises(&in->cpu, sys, root, &v->promises, err);
-	v->failed_count += in->notes.conflicts;
-	sys_close(sys);
-	if (root >= 0)
-		close(root);
-	return rc;
-}
-
 static enum promise_answer answer_of(bool yes)
 {
 	return yes ? PROMISE_YES : PROMISE_NO;
 }
 
 /* What was promised of memory, among the other promises. */
-static int memory_prove(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+static int memory_prove(struct verify *v, const struct isolate_input *in, struct sys *sys,
+			struct rf_err *err)
 {
 	MEMORY_AUTOPROOFS struct memory_proofs proofs = {0};
-	struct sys *sys = NULL;
-	int rc = sys_open_live(&sys, err);
+	int rc = memory_verify(in->policy, &in->memory, &in->memory_result, sys, &proofs, err);
 
-	if (!rc)
-		rc = memory_verify(in->policy, &in->memory, &in->memory_result, sys, &proofs, err);
-	sys_close(sys);
 	for (size_t i = 0; rc == 0 && i < proofs.count; i++) {
 		const struct memory_proof *p = &proofs.items[i];
 		struct isolate_promise promise = {.configured = answer_of(p->configured),
@@ -236,24 +203,38 @@ static int memory_prove(struct verify *v, const struct isolate_input *in, struct
 	return rc;
 }
 
+/* Of processors and memory, out of files of the host. */
+static int host_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+{
+	struct sys *sys = NULL;
+	int rc = prover_host(v->prover, &sys, err);
+
+	if (!rc)
+		rc = cpu_promises(&in->cpu, sys, &v->promises, err);
+	if (!rc)
+		rc = memory_prove(v, in, sys, err);
+	sys_close(sys);
+	v->failed_count += in->notes.conflicts;
+	return rc;
+}
+
 static int policy_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
 	struct isolate_input in = {0};
-	int rc = wanted ? isolate_input_read(args, args->words[0], NULL, NULL, &in, err) : -ENOMEM;
+	int rc = wanted ? isolate_input_read(args, args->words[0], ISOLATE_PROOF, &in, err)
+			: -ENOMEM;
 
 	if (!rc)
 		rc = policy_zones(in.policy, wanted, err);
 	if (!rc)
 		zones_verify(v, &in, wanted);
 	for (size_t i = 0; rc == 0 && i < in.result.ports_count; i++)
-		rc = subject_verify(v, &in.result.ports[i], 0, err);
+		rc = subject_verify(v, &in.result.ports[i], in.result.ports[i].tap, err);
 	for (size_t i = 0; rc == 0 && i < in.promises.count; i++)
 		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
 	if (!rc)
-		rc = limits_verify(v, &in, err);
-	if (!rc)
-		rc = memory_prove(v, &in, err);
+		rc = host_verify(v, &in, err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, v->all);
 		isolate_notes_show(stderr, &in.notes, !v->all);
@@ -316,26 +297,24 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 
 	if (output && !v.json && strcmp(output, "text") != 0)
 		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
-	int rc = isolate_guard_open(&v.guard, err);
+	int rc = prover_start(v.active, &v.prover, &v.guarded, err);
 
 	/* A policy may speak of disks alone; a port that it names is told to be unguarded. */
-	if (rc == -ENOENT && args->words_count)
-		rc = 0;
-	if (rc < 0)
-		return rc;
+	if (!rc && !v.guarded && !args->words_count)
+		rc = isolate_no_guard(err);
+	if (!rc && prover_missing(v.prover)[0] && !cli_has(args, OPT_QUIET))
+		fprintf(stderr, "ringfence: proving without: %s\n", prover_missing(v.prover));
 	v.ports = json_array();
-	if (!v.ports)
+	if (!rc && !v.ports)
 		rc = -ENOMEM;
 	if (!rc)
-		rc = args->words_count || cli_has(args, OPT_ACTIVE) ? 0
-								    : isolate_lock_in(args, err);
-	if (!rc)
-		rc = args->words_count ? policy_verify(&v, args, err) : guarded_verify(&v, err);
+		rc = args->words_count ? policy_verify(&v, args, err)
+				       : guarded_verify(&v, args, err);
 	if (!rc)
 		rc = verify_print(&v);
 	json_decref(v.ports);
 	isolate_promises_done(&v.promises);
-	guard_close(v.guard);
+	prover_stop(v.prover);
 	if (rc == -ENOMEM)
 		return rf_fail(err, rc, "no memory");
 	return rc ? rc : v.failed_count ? CLI_FINDINGS : 0;

@@ -16,6 +16,7 @@
 #include "cli/isolate.h"
 #include "cli/quarantine.h"
 #include "isolate/access.h"
+#include "isolate/facts.h"
 #include "respond/recorder.h"
 
 #define DEFAULT_RECORD_MIB 512
@@ -131,7 +132,7 @@ static int zone_keep(struct job *job, struct rf_err *err)
 	int rc = 0;
 
 	if (file || access(ISOLATE_POLICY, R_OK) == 0)
-		rc = isolate_input_read(job->args, file, NULL, NULL, &in, err);
+		rc = isolate_input_read(job->args, file, ISOLATE_ZONES, &in, err);
 	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++) {
 		struct subject *s = &job->subjects.items[i];
 
@@ -158,7 +159,7 @@ static int subjects_find(struct job *job, struct rf_err *err)
 	if (uri && strcmp(uri, COMMON_DEFAULT_URI) != 0)
 		return rf_fail(err, RF_E_USAGE, "only VMs of %s are put into quarantine",
 			       COMMON_DEFAULT_URI);
-	int rc = common_vm_facts(job->args, &store, err);
+	int rc = common_facts_by(job->args, isolate_collectors_vms, &store, err);
 
 	if (!rc)
 		rc = quarantine_subjects_load(store, name, NULL, &job->subjects, err);

@@ -22,10 +22,6 @@ int common_facts(const struct cli_args *args, struct fact_store **out,
 int common_facts_by(const struct cli_args *args, const char *const *names, struct fact_store **out,
 		    struct rf_err *err) RF_MUST_CHECK;
 
-/* The same of VMs alone: libvirt's and those of files that were given. */
-int common_vm_facts(const struct cli_args *args, struct fact_store **out,
-		    struct rf_err *err) RF_MUST_CHECK;
-
 /* The same of this host (or --from) by these collectors alone; names ends with NULL. */
 int common_some_facts(const struct cli_args *args, const char *const *names,
 		      struct fact_store **out, struct rf_err *err) RF_MUST_CHECK;

@@ -202,13 +202,6 @@ int common_facts(const struct cli_args *args, struct fact_store **out, struct rf
 	return common_facts_by(args, NULL, out, err);
 }
 
-int common_vm_facts(const struct cli_args *args, struct fact_store **out, struct rf_err *err)
-{
-	static const char *const names[] = {"libvirt", "xml-files", NULL};
-
-	return common_facts_by(args, names, out, err);
-}
-
 int common_some_facts(const struct cli_args *args, const char *const *names,
 		      struct fact_store **out, struct rf_err *err)
 {

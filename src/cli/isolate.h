@@ -8,6 +8,7 @@
 #include "isolate/cpu.h"
 #include "isolate/disk.h"
 #include "isolate/promise.h"
+#include "isolate/prover.h"
 #include "isolate/verbs.h"
 
 #define ISOLATE_POLICY	   "/etc/ringfence/isolate.yaml"
@@ -25,7 +26,7 @@ struct isolate_input {
 	struct cpu_result cpu;
 	struct policy_notes notes; /* of processor, memory and disk */
 	struct disk_input disks;
-	/* verify: what is said of disks; needs the facts, which are gone behind. */
+	/* ISOLATE_PROOF: what is said of disks. */
 	struct isolate_promises promises;
 	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
 	struct guard_links links;
@@ -35,17 +36,22 @@ struct isolate_input {
 	struct fact_store *facts;	/* vm, vm_nic, link, bridge, bridge_port, address, sysctl */
 };
 
-/* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, and resolves the one over the other.
- * between runs as soon as everything is read, before anything is parsed: to lock the program in;
- * NULL: not. */
-int isolate_input_read(const struct cli_args *args, const char *file,
-		       int (*between)(void *arg, struct rf_err *err), void *arg,
+enum isolate_purpose {
+	ISOLATE_PLAN,
+	ISOLATE_PROOF, /* promises of disks besides, and the facts that they need */
+	ISOLATE_ZONES, /* who is where; the program is not locked in, for others read on */
+};
+/* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, locks the program in as soon as
+ * everything is read, and only then parses and resolves the one over the other. */
+int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);
 /* The folder of STATE that the guard's service and the kept policy share. */
 int isolate_folder(const struct cli_args *args, char *out, size_t size,
 		   struct rf_err *err) RF_MUST_CHECK;
 
+/* Says that no guard is loaded, and how to load one. */
+int isolate_no_guard(struct rf_err *err) RF_MUST_CHECK;
 /* Opens the guard that is there, or says how to load one. */
 int isolate_guard_open(struct guard **out, struct rf_err *err) RF_MUST_CHECK;
 /* Locks the program in: it may read the guard, and ask rtnetlink, and no more. */
@@ -56,7 +62,8 @@ int isolate_limits_want(struct isolate_input *input, struct isolate_wants *wants
 			struct rf_err *err) RF_MUST_CHECK;
 /* Appends what of a port's shaping is configured, enforced and, with active, proven by real frames
  * (cmd_isolate_shape.c). wanted NULL: no policy was given. */
-int isolate_shape_promises(const char *link, const struct policy_port *wanted, bool active,
+int isolate_shape_promises(struct prover *prover, const char *link,
+			   const struct policy_port *wanted, bool active,
 			   struct isolate_promises *out, struct rf_err *err) RF_MUST_CHECK;
 /* Prints promises grouped by subject, those kept with all. */
 void isolate_promises_show(FILE *out, const struct isolate_promises *promises, bool all);

@@ -15,6 +15,7 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "isolate/applied.h"
+#include "isolate/facts.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
@@ -52,15 +53,18 @@ int isolate_folder(const struct cli_args *args, char *out, size_t size, struct r
 		       : rf_fail(err, -ENAMETOOLONG, "--state-dir: the path is too long");
 }
 
+int isolate_no_guard(struct rf_err *err)
+{
+	return rf_fail(err, -ENOENT,
+		       "no guard is loaded on this host: `ringfence isolate apply` loads it");
+}
+
 int isolate_guard_open(struct guard **out, struct rf_err *err)
 {
 	const struct guard_options options = {.existing = true};
 	int rc = guard_open(&options, out, err);
 
-	return rc == -ENOENT ? rf_fail(err, rc,
-				       "no guard is loaded on this host: `ringfence "
-				       "isolate apply` loads it")
-			     : rc;
+	return rc == -ENOENT ? isolate_no_guard(err) : rc;
 }
 
 int isolate_lock_in(const struct cli_args *args, struct rf_err *err)
@@ -196,8 +200,12 @@ static int memory_read(struct fact_store *store, struct memory_input *out, struc
 	return rc;
 }
 
-static int host_read(const struct cli_args *args, struct isolate_input *in, struct rf_err *err)
+static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
+		     struct isolate_input *in, struct rf_err *err)
 {
+	const char *const *collectors =
+		purpose == ISOLATE_PROOF ? isolate_collectors_verify : isolate_collectors;
+
 	int rc = live_zones(in->live, err);
 
 	if (!rc)
@@ -205,7 +213,7 @@ static int host_read(const struct cli_args *args, struct isolate_input *in, stru
 	if (rc < 0)
 		return rc;
 	access_read(&in->links, &in->access);
-	rc = common_facts(args, &in->facts, err);
+	rc = common_facts_by(args, collectors, &in->facts, err);
 	if (!rc)
 		rc = policy_nics_load(in->facts, &in->nics, err);
 	if (!rc)
@@ -254,8 +262,7 @@ static int parse(struct isolate_input *in, const char *name, struct rf_slice yam
 	return applied_encode(numbers, yaml, &in->keep);
 }
 
-int isolate_input_read(const struct cli_args *args, const char *file,
-		       int (*between)(void *arg, struct rf_err *err), void *arg,
+int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf yaml = {0};
@@ -270,15 +277,14 @@ int isolate_input_read(const struct cli_args *args, const char *file,
 	if (!rc)
 		rc = kept_read(args, out, err);
 	if (!rc)
-		rc = host_read(args, out, err);
+		rc = host_read(args, purpose, out, err);
 	/* The time zone is read while files can be. */
 	tzset();
-	if (!rc && between)
-		rc = between(arg, err);
+	if (!rc && purpose != ISOLATE_ZONES)
+		rc = common_lock_in(args, err);
 	if (!rc)
 		rc = parse(out, name, rf_buf_slice(&yaml), err);
-	/* Whoever locks in makes a plan; promises are for verify alone. */
-	return rc || between ? rc
-			     : disk_promises_add(out->policy, &out->disks, out->facts,
-						 &out->promises, err);
+	return rc || purpose != ISOLATE_PROOF ? rc
+					      : disk_promises_add(out->policy, &out->disks,
+								  out->facts, &out->promises, err);
 }

@@ -27,6 +27,7 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "cli/roles.h"
+#include "isolate/facts.h"
 #include "isolate/service.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
@@ -57,7 +58,6 @@ struct reader {
 
 static int records_make(const struct reader *r, struct rf_buf *out, struct rf_err *err)
 {
-	static const char *const names[] = {"libvirt", "xml-files", NULL};
 	RF_AUTOBUF struct rf_buf kept = {0};
 	FACT_AUTOSTORE struct fact_store *store = NULL;
 	struct policy_nics nics = {0};
@@ -67,7 +67,7 @@ static int records_make(const struct reader *r, struct rf_buf *out, struct rf_er
 	if (rc == -ENOENT)
 		return table_empty("no policy was applied yet", out);
 	if (!rc)
-		rc = common_facts_by(r->args, names, &store, err);
+		rc = common_facts_by(r->args, isolate_collectors_vms, &store, err);
 	if (!rc)
 		rc = policy_nics_load(store, &nics, err);
 	if (!rc)

@@ -305,8 +305,8 @@ static int subject_judge(struct subject *s, struct isolate_promises *out)
 	return rc;
 }
 
-int cpu_promises(const struct cpu_result *result, struct sys *sys, int root,
-		 struct isolate_promises *out, struct rf_err *err)
+int cpu_promises(const struct cpu_result *result, struct sys *sys, struct isolate_promises *out,
+		 struct rf_err *err)
 {
 	int rc = 0;
 
@@ -315,7 +315,7 @@ int cpu_promises(const struct cpu_result *result, struct sys *sys, int root,
 
 		if (!s.item->vm->running || (!s.item->managed && !result->exclusive_count))
 			continue;
-		s.found = vm_scope_find(root, s.item->vm->name, "cpu", &s.scope, &s.why) == 0;
+		s.found = vm_scope_see(sys, s.item->vm->name, "cpu", &s.scope, &s.why) == 0;
 		rc = subject_judge(&s, out);
 	}
 	return rc ? rf_fail(err, rc, "no memory") : 0;

@@ -12,9 +12,9 @@
 #include "sys/sys.h"
 
 /* Judges every running VM that a profile speaks of, and every VM that must keep off others' cores.
- * root: a descriptor of the host's root. What cannot be read is not enforced, with the reason.
+ * What cannot be read is not enforced, with the reason.
  * Fails for lack of memory only. */
-int cpu_promises(const struct cpu_result *result, struct sys *sys, int root,
-		 struct isolate_promises *out, struct rf_err *err) RF_MUST_CHECK;
+int cpu_promises(const struct cpu_result *result, struct sys *sys, struct isolate_promises *out,
+		 struct rf_err *err) RF_MUST_CHECK;
 
 #endif

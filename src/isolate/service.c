@@ -54,6 +54,15 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* What a link or the reader's records are called is others' to choose: a line stays one line. */
+static void plain(char *line)
+{
+	for (; *line; line++) {
+		if ((unsigned char)*line < ' ' || *line == 0x7f)
+			*line = '?';
+	}
+}
+
 /* Somebody who takes us off in a loop fills no log: healing goes on, talking does not. */
 RF_PRINTF(2, 3)
 static void say(struct service *s, const char *fmt, ...)
@@ -72,6 +81,7 @@ static void say(struct service *s, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	plain(line);
 	s->with.say(s->with.arg, s->said > SAY_BURST ? "... and more in this second" : line);
 }
 
@@ -375,6 +385,9 @@ static int records_take(struct service *s, struct rf_err *err)
 	if (n == 0)
 		return rf_fail(err, RF_E_PEER, "the process that reads the policy ended");
 	s->incoming.len += (size_t)n;
+	if (s->asked == s->answered)
+		return rf_fail(err, RF_E_SYNTAX,
+			       "the process that reads the policy sent what nobody asked for");
 
 	int64_t size = table_bytes(rf_buf_slice(&s->incoming));
 

@@ -84,12 +84,15 @@ int shape_set(uint32_t ifindex, const char *name, const struct shape *shape,
 int shape_bucket_set(uint32_t ifindex, const struct shape_way *way,
 		     struct rf_err *err) RF_MUST_CHECK;
 
-/* How fast a bucket of the same numbers lets real frames pass: sent as fast as they go for ms
- * milliseconds, in a network namespace of its own that is gone afterwards. */
+/* How fast a bucket of the same numbers lets real frames pass. */
 struct shape_trial {
 	uint64_t bytes, ns; /* that passed, and in which time, the first burst not counted */
 	bool filled;	    /* frames waited all the time */
 };
+/* Puts this process into an empty network namespace of its own, for good: for shape_try alone. */
+int shape_try_enter(struct rf_err *err) RF_MUST_CHECK;
+/* Sends frames through a bucket as fast as they go for ms milliseconds, on links that it makes and
+ * removes. */
 int shape_try(const struct shape_way *way, unsigned ms, struct shape_trial *out,
 	      struct rf_err *err) RF_MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How fast a token bucket of given numbers really is: real frames through one on a pair of links
- * (veth) in a network namespace of a child, gone with it. No VM and no wire sees any of it. Source:
+ * (veth) in an empty network namespace (prover_serve.c). No VM and no wire sees any of it. Source:
  * packet(7), linux/veth.h.
  */
 #include <arpa/inet.h>
@@ -13,11 +13,8 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,12 +32,6 @@
 #define EXPERIMENTAL	0x88B5 /* IEEE 802, for local experiments */
 #define FILL_NS		2000000000ull
 #define TRIAL_GIVEUP_NS 10000000000ull
-
-struct result {
-	int32_t rc;
-	char why[200];
-	struct shape_trial trial;
-};
 
 static uint64_t now_ns(void)
 {
@@ -84,7 +75,7 @@ static int up(const char *name)
 	request->nlmsg_type = RTM_NEWLINK;
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 
-	info->ifi_index = (int)if_nametoindex(name);
+	info->ifi_index = (int)guard_link_index(name);
 	info->ifi_flags = info->ifi_change = IFF_UP;
 	return guard_nl_talk(request, NULL, NULL);
 }
@@ -171,74 +162,84 @@ static uint64_t drain_ns(const struct shape_way *way)
 	return ns < (double)FILL_NS ? (uint64_t)ns : FILL_NS;
 }
 
-static int trial_run(const struct shape_way *way, unsigned ms, struct result *r)
+/* Both ends of the pair go with one. */
+static int pair_remove(void)
 {
-	struct rf_err err = {0};
-	struct shape_counts a = {0}, b = {0};
-	uint64_t from, to;
-	struct trial t = {.fd = -1};
-	int rc = unshare(CLONE_NEWNET) < 0 ? -errno : pair_make();
+	char buffer[SHAPE_TALK_BYTES] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 
+	request->nlmsg_type = RTM_DELLINK;
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+
+	info->ifi_index = (int)guard_link_index(TRIAL_LINK);
+	return info->ifi_index ? guard_nl_talk(request, NULL, NULL) : 0;
+}
+
+static int trial_open(struct trial *t, const struct shape_way *way, struct rf_err *err)
+{
+	int rc = pair_remove();
+
+	if (!rc)
+		rc = pair_make();
 	if (!rc)
 		rc = up(TRIAL_PEER);
 	if (!rc)
 		rc = up(TRIAL_LINK);
-	if (!rc) {
-		t.ifindex = if_nametoindex(TRIAL_LINK);
-		rc = shape_bucket_set(t.ifindex, way, &err);
-		memcpy(r->why, rf_err_text(&err), strnlen(rf_err_text(&err), sizeof(r->why) - 1));
-	}
+	t->ifindex = rc ? 0 : guard_link_index(TRIAL_LINK);
 	if (!rc)
-		t.fd = sender_open(t.ifindex);
-	if (rc < 0 || t.fd < 0)
-		return rc ? rc : t.fd;
-	t.frame = (size_t)frame_bytes(way, ms);
-	t.end = now_ns() + TRIAL_GIVEUP_NS;
-	rc = send_until(&t, now_ns() + FILL_NS, true, &a);
+		rc = shape_bucket_set(t->ifindex, way, err);
+	if (!rc)
+		t->fd = sender_open(t->ifindex);
+	return rc ? rc : t->fd < 0 ? t->fd : 0;
+}
+
+static int trial_run(struct trial *t, const struct shape_way *way, unsigned ms,
+		     struct shape_trial *out)
+{
+	struct shape_counts a = {0}, b = {0};
+	int rc;
+
+	t->frame = (size_t)frame_bytes(way, ms);
+	t->end = now_ns() + TRIAL_GIVEUP_NS;
+	rc = send_until(t, now_ns() + FILL_NS, true, &a);
 	/* By a peak frames wait while the burst still lasts. */
 	if (!rc && way->peak)
-		rc = send_until(&t, now_ns() + drain_ns(way), false, &a);
-	from = now_ns();
+		rc = send_until(t, now_ns() + drain_ns(way), false, &a);
+	uint64_t from = now_ns();
+
 	if (!rc)
-		rc = send_until(&t, from + ms * 1000000ull, false, &b);
-	to = now_ns();
-	r->trial = (struct shape_trial){
-		.bytes = b.bytes - a.bytes, .ns = to - from, .filled = a.waiting && b.waiting};
+		rc = send_until(t, from + ms * 1000000ull, false, &b);
+	*out = (struct shape_trial){.bytes = b.bytes - a.bytes,
+				    .ns = now_ns() - from,
+				    .filled = a.waiting && b.waiting};
 	return rc;
 }
 
-static void child_run(int fd, const struct shape_way *way, unsigned ms)
+int shape_try_enter(struct rf_err *err)
 {
-	struct result r = {0};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	r.rc = trial_run(way, ms, &r);
-	_exit(write(fd, &r, sizeof(r)) == sizeof(r) ? 0 : 1);
+	return unshare(CLONE_NEWNET) == 0
+		       ? 0
+		       : rf_fail(err, -errno, "no network namespace: %s", rf_code_text(-errno));
 }
 
 int shape_try(const struct shape_way *way, unsigned ms, struct shape_trial *out, struct rf_err *err)
 {
-	struct result r = {0};
-	int fds[2], status = 0;
+	struct shape_trial trial = {0};
+	struct rf_err why = {0};
+	struct trial t = {.fd = -1};
+	int rc = trial_open(&t, way, &why);
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return rf_fail(err, -errno, "no pipe: %s", rf_code_text(-errno));
-	pid_t pid = fork();
+	if (!rc)
+		rc = trial_run(&t, way, ms, &trial);
+	if (t.fd >= 0)
+		close(t.fd);
+	int removed = pair_remove();
 
-	if (pid == 0)
-		child_run(fds[1], way, ms);
-	close(fds[1]);
-	ssize_t n = pid > 0 ? read(fds[0], &r, sizeof(r)) : -1;
-
-	close(fds[0]);
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	if (n != (ssize_t)sizeof(r))
-		return rf_fail(err, RF_E_PEER, "the process that sends frames ended");
-	r.why[sizeof(r.why) - 1] = '\0';
-	if (r.rc < 0)
-		return rf_fail(err, r.rc, "frames could not be sent: %s",
-			       r.why[0] ? r.why : rf_code_text(r.rc));
-	*out = r.trial;
+	if (rc < 0)
+		return rf_fail(err, rc, "frames could not be sent: %s",
+			       why.code ? rf_err_text(&why) : rf_code_text(rc));
+	if (removed < 0)
+		return rf_fail(err, removed, "links of the trial: %s", rf_code_text(removed));
+	*out = trial;
 	return 0;
 }

@@ -157,7 +157,10 @@ static bool names_good(const struct table_names *names)
 
 static int head_check(const struct table_head *head, struct rf_err *err)
 {
-	if (head->strict > 1 || head->has_policy > 1 || !names_good(&head->bridges) ||
+	const uint32_t seconds = 1u << POLICY_SECOND_BRIDGE | 1u << POLICY_SECOND_NFT;
+
+	if (head->strict > 1 || head->has_policy > 1 || (head->second & ~seconds) ||
+	    head->reserved[0] || head->reserved[1] || !names_good(&head->bridges) ||
 	    !names_good(&head->ports) || !names_good(&head->uplinks) ||
 	    !ends(head->problem, sizeof(head->problem)))
 		return rf_fail(err, RF_E_SYNTAX, "the head of the table is none");

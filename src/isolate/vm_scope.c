@@ -126,11 +126,18 @@ int vm_scope_parse(const char *cgroup, const char *mountinfo, const char *contro
 	return 0;
 }
 
-static int read_file(int root, const char *path, struct rf_buf *out)
+/* Reads one of the files that say where a VM is. */
+struct reader {
+	int (*read)(const struct reader *r, const char *path, struct rf_buf *out);
+	int root;
+	struct sys *sys;
+};
+
+static int read_below(const struct reader *r, const char *path, struct rf_buf *out)
 {
 	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
 			       .resolve = RESOLVE_IN_ROOT};
-	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	long fd = syscall(SYS_openat2, r->root, path, &how, sizeof(how));
 	uint8_t block[4096];
 	ssize_t n = 0;
 
@@ -144,31 +151,53 @@ static int read_file(int root, const char *path, struct rf_buf *out)
 	return rc;
 }
 
-int vm_scope_find(int root, const char *vm, const char *controller, struct vm_scope *out,
-		  struct rf_err *err)
+static int read_seam(const struct reader *r, const char *path, struct rf_buf *out)
+{
+	return sys_read(r->sys, path, FILE_MAX_BYTES, out, NULL);
+}
+
+static int scope_find(const struct reader *r, const char *vm, const char *controller,
+		      struct vm_scope *out, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf text = {0}, cgroup = {0}, mounts = {0};
 	char path[400];
 	int64_t pid = 0;
 
-	if (strchr(vm, '/') || !rf_format(path, sizeof(path), "run/libvirt/qemu/%s.pid", vm))
+	if (strchr(vm, '/') || !rf_format(path, sizeof(path), "/run/libvirt/qemu/%s.pid", vm))
 		return rf_fail(err, RF_E_SYNTAX, "%.60s is no name of a VM", vm);
-	int rc = read_file(root, path, &text);
+	int rc = r->read(r, path, &text);
+	RF_AUTOFREE char *number = rc ? NULL : rf_buf_take_text(&text);
 
 	if (rc < 0)
 		return rf_fail(err, rc == -ENOENT ? RF_E_MISSING : rc,
-			       "%s: which process it is is not known (/%s: %s)", vm, path,
+			       "%s: which process it is is not known (%s: %s)", vm, path,
 			       rf_code_text(rc));
-	if (rf_num(rf_trim((char *)text.data), 10, 2, INT32_MAX, &pid) < 0)
-		return rf_fail(err, RF_E_SYNTAX, "/%s holds no process id", path);
-	rf_format(path, sizeof(path), "proc/%d/cgroup", (int)pid);
-	rc = read_file(root, path, &cgroup);
+	if (!number || rf_num(rf_trim(number), 10, 2, INT32_MAX, &pid) < 0)
+		return rf_fail(err, RF_E_SYNTAX, "%s holds no process id", path);
+	rf_format(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	rc = r->read(r, path, &cgroup);
 	if (!rc)
-		rc = read_file(root, "proc/self/mountinfo", &mounts);
+		rc = r->read(r, "/proc/self/mountinfo", &mounts);
 	if (rc < 0)
-		return rf_fail(err, rc == -ENOENT ? RF_E_MISSING : rc, "%s: /%s: %s", vm, path,
+		return rf_fail(err, rc == -ENOENT ? RF_E_MISSING : rc, "%s: %s: %s", vm, path,
 			       rf_code_text(rc));
 	rc = vm_scope_parse(rf_buf_text(&cgroup), rf_buf_text(&mounts), controller, out, err);
 	out->pid = rc ? out->pid : (int)pid;
 	return rc ? rf_wrap(err, rc, "%s", vm) : 0;
+}
+
+int vm_scope_find(int root, const char *vm, const char *controller, struct vm_scope *out,
+		  struct rf_err *err)
+{
+	const struct reader reader = {.read = read_below, .root = root};
+
+	return scope_find(&reader, vm, controller, out, err);
+}
+
+int vm_scope_see(struct sys *sys, const char *vm, const char *controller, struct vm_scope *out,
+		 struct rf_err *err)
+{
+	const struct reader reader = {.read = read_seam, .sys = sys};
+
+	return scope_find(&reader, vm, controller, out, err);
 }

@@ -8,6 +8,7 @@
 #define RF_ISOLATE_VM_SCOPE_H
 
 #include "base/err.h"
+#include "sys/sys.h"
 
 struct vm_scope {
 	int pid;
@@ -22,6 +23,10 @@ struct vm_scope {
  */
 int vm_scope_find(int root, const char *vm, const char *controller, struct vm_scope *out,
 		  struct rf_err *err) RF_MUST_CHECK;
+
+/* The same where files are read through the seam. */
+int vm_scope_see(struct sys *sys, const char *vm, const char *controller, struct vm_scope *out,
+		 struct rf_err *err) RF_MUST_CHECK;
 
 /* The pure part: the folder of the VM's cgroup out of /proc/PID/cgroup and /proc/PID/mountinfo (or
  * that of our own process). */

@@ -129,17 +129,34 @@ static int policy_want(struct isolate_wants *w, const struct isolate_scene *scen
 	return rc;
 }
 
+/* Whether the way leads through a VM whose frames this row of the matrix judges. */
+static bool zone_on_the_way(const struct policy_result *result, const struct ownway *access,
+			    const char *target)
+{
+	char own[32];
+
+	for (size_t i = 0; i < result->ports_count; i++) {
+		rf_format(own, sizeof(own), "zone %u", result->ports[i].port.zone);
+		if (ownway_has(access, result->ports[i].tap) &&
+		    (strcmp(target, own) == 0 || strcmp(target, "zone 0") == 0))
+			return true;
+	}
+	return false;
+}
+
 /* A change of a link that the administrator's own way goes over may end it. */
-static void access_mark(struct isolate_wants *w, const struct ownway *access)
+static void access_mark(struct isolate_wants *w, const struct policy_result *result,
+			const struct ownway *access)
 {
 	for (size_t i = 0; access && i < w->count; i++) {
-		const char *verb = w->items[i].spec.verb;
+		const char *verb = w->items[i].spec.verb, *target = w->items[i].spec.target;
 		bool everywhere =
 			strcmp(verb, "guard-strict") == 0 || strcmp(verb, "guard-rules") == 0;
 
-		w->items[i].could_cut_access =
-			everywhere ? access->by_bridge
-				   : ownway_has(access, w->items[i].spec.target);
+		w->items[i].could_cut_access = everywhere ? access->by_bridge
+					       : strcmp(verb, "guard-zone") == 0
+						       ? zone_on_the_way(result, access, target)
+						       : ownway_has(access, target);
 	}
 }
 
@@ -165,7 +182,7 @@ int isolate_wants_make(const struct policy *policy, const struct policy_result *
 		isolate_wants_done(&wants);
 		return rf_wrap(err, rc, "wants of the policy");
 	}
-	access_mark(&wants, scene->access);
+	access_mark(&wants, result, scene->access);
 	*out = wants;
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 struct meta;
 struct recorder;
+struct sys_through;
 
 /* What a kind of host can do. Paths were checked: absolute, shorter than RF_MAX_PATH_BYTES. */
 struct sys_ops {
@@ -31,10 +32,11 @@ struct sys {
 	const struct sys_ops *ops;
 	int root_fd;
 	bool is_live;
-	struct meta *meta;    /* a directory host's .ringfence/meta */
-	struct recorder *rec; /* a recording host's */
-	char *temp_dir;	      /* an unpacked capture: removed at close */
-	pid_t temp_owner;     /* by this process only, not by a child it forked */
+	struct meta *meta;		   /* a directory host's .ringfence/meta */
+	struct recorder *rec;		   /* a recording host's */
+	const struct sys_through *through; /* of one that another process reads; not ours */
+	char *temp_dir;			   /* an unpacked capture: removed at close */
+	pid_t temp_owner;		   /* by this process only, not by a child it forked */
 	char host_name[256];
 	char identity[64]; /* the probe's answer when a live host was opened */
 	/* What the last operation has to say beside its code; "" when nothing. Belongs to the call

@@ -54,6 +54,7 @@ enum need {
 	NEED_GUARD = 256,   /* load, pin and configure the network guard's BPF programs */
 	NEED_PORTS = 512,   /* hang them on links, and configure them */
 	NEED_ASK = 1024,    /* ask them */
+	NEED_PACKET = 2048, /* send frames */
 };
 
 static const struct profile {
@@ -82,6 +83,9 @@ static const struct profile {
 			     CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RAWIO, -1}},
 	[SANDBOX_RECORD] = {0, {-1}},
 	[SANDBOX_GUARD_ASK] = {NEED_NETLINK | NEED_ASK, {CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
+	[SANDBOX_PROVE] = {NEED_READ | NEED_NETLINK | NEED_PROCESSES | NEED_ASK,
+			   {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
+	[SANDBOX_TRIAL] = {NEED_NETLINK | NEED_PACKET, {CAP_NET_ADMIN, CAP_NET_RAW, -1}},
 	[SANDBOX_GUARD] = {NEED_NETLINK | NEED_ASK | NEED_PORTS,
 			   {CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
 };
@@ -333,6 +337,7 @@ static int deny_sockets(scmp_filter_ctx ctx, unsigned needs)
 	for (uint32_t f = 0; f <= LAST_FAMILY && rc == 0; f++) {
 		bool kept = (f == AF_NETLINK && (needs & NEED_NETLINK)) ||
 			    (f == AF_UNIX && (needs & NEED_UNIX)) ||
+			    (f == AF_PACKET && (needs & NEED_PACKET)) ||
 			    ((f == AF_INET || f == AF_INET6) && (needs & NEED_INET));
 
 		if (!kept)

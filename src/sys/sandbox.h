@@ -45,6 +45,11 @@ enum sandbox_profile {
 	/* Asks a network guard that is open already: rtnetlink, test runs and reading of its maps.
 	 * Opens no file, changes nothing. */
 	SANDBOX_GUARD_ASK,
+	/* Asks for `isolate verify`: as the one before, and reads files of other processes, whose
+	 * bytes it hands on unread. Changes nothing. */
+	SANDBOX_PROVE,
+	/* Sends test frames: in an empty network namespace that it is in already. No file. */
+	SANDBOX_TRIAL,
 	/* The guard's service, with its guard open: hangs its programs on links, writes its maps,
 	 * configures ports of bridges and the rules of nft. Opens no file, loads no program. */
 	SANDBOX_GUARD,

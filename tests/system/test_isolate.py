@@ -151,6 +151,23 @@ def test_only_ports_of_vms(host):
     assert "the VM is off" in p.stderr
 
 
+def test_what_leads_to_the_host_wants_a_confirmation(host):
+    """The default route goes over the bridge, by a hop that is web-0: its port, its zone and the host's own could cut everybody off."""
+    sh("ip", "-n", host.lab.ns, "addr", "add", "10.9.0.100/24", "dev", "br0")
+    sh("ip", "-n", host.lab.ns, "link", "set", "vnet0", "address", "fe" + colons(mac(0))[2:])
+    sh("ip", "-n", host.lab.ns, "neigh", "replace", "10.9.0.1", "lladdr", colons(mac(0)), "dev", "br0")
+    sh("ip", "-n", host.lab.ns, "route", "add", "default", "via", "10.9.0.1")
+    p = host.isolate("plan", "-o", "json")
+    marked = {c["target"] for c in json.loads(p.stdout)["changes"] if c.get("could_cut_access")}
+    assert marked == {"vnet0", "zone 0", "zone 1"}, marked
+    p = host.isolate("apply")
+    assert p.returncode == 64 and "--confirm-within" in p.stderr, p.stderr
+    assert host.arrives(0, 1, frame(0, source_ip="10.9.0.77")), "nothing was changed"
+    assert host.isolate("plan").returncode == 2
+    applied(host, "--confirm-within", "0")
+    assert not host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
+
+
 def test_unconfirmed_is_undone(host):
     applied(host, "--confirm-within", "1s")
     end = time.monotonic() + 20

@@ -2,10 +2,13 @@
 """Goal: a policy's rate-in and rate-out shape real frames on real ports, both ways; what somebody takes away is found and mended, what
 is somebody else's stays, and what is undone is as it was. Rates are judged by counters over the time they took, never by a deadline."""
 import json
+import os
+import subprocess
 import time
 
 import pytest
 
+from conftest import EXE
 from guard_lab import BROADCAST, Lab, mac, sh, udp
 from test_isolate import Host, POLICY, host, frame  # noqa: F401
 
@@ -103,6 +106,44 @@ def test_both_ways_are_shaped_and_undone(shaped):
     for link, before in shaped.before.items():
         assert qdiscs(shaped, link) == before
     assert not [x for x in links(shaped) if x.startswith("rfs")]
+
+
+def test_who_proves_has_no_rights_where_it_parses(shaped):
+    """While frames are tried the program itself is locked in without a right, who asks the kernel is another process, and who sends
+    the frames is in a network of its own."""
+    p = subprocess.Popen(["nsenter", f"--net=/run/netns/{shaped.lab.ns}", "unshare", "-m", "sh", "-c", 'mount --bind "$0" /sys/fs/bpf && exec "$@"',
+                          shaped.lab.dir, EXE, "isolate", "verify", shaped.policy, "--active", "-o", "json", "--domain-xml", shaped.xml, "--no-host", "-q"],
+                         stdout=subprocess.PIPE, text=True)
+
+    def status(pid):
+        lines = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+        return int(lines["Seccomp"]), int(lines["NoNewPrivs"]), int(lines["CapEff"], 16), os.readlink(f"/proc/{pid}/ns/net")
+
+    def family():
+        children = open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()
+        return [status(pid) for pid in (p.pid, *children)]
+
+    seen = None
+    while p.poll() is None and seen is None:
+        try:
+            now = family()
+            if len(now) == 3 and all(s[0] == 2 and s[1] == 1 for s in now):
+                seen = now
+        except (OSError, KeyError, ValueError):
+            continue
+        time.sleep(0.01)
+    out, _ = p.communicate()
+    shown = json.loads(out)
+    rates = [x for x in shown["promises"] if x["promise"].startswith("rate")]
+    assert p.returncode in (0, 2) and len(rates) == 4 and all("tried" in x["evidence"] for x in rates), rates
+    assert all(len(x["promises"]) == 30 and x["guarded"] for x in shown["ports"])
+    assert seen, "all three locked in at once were never seen"
+    main, *others = seen
+    net_admin, net_raw, sys_admin, dac_override = 1 << 12, 1 << 13, 1 << 21, 1 << 1
+    assert main[2] & ~dac_override == 0
+    asker, trier = sorted(others, key=lambda s: s[3] != main[3])
+    assert asker[3] == main[3] and asker[2] & sys_admin
+    assert trier[3] != main[3] and trier[2] & ~(net_admin | net_raw) == 0
 
 
 def test_what_somebody_took_away_is_found_and_mended(shaped):

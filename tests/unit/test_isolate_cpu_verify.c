@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a host's files say of promises about the processor: a folder stands for the host. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/mem.h"
 #include "base/str.h"
 #include "facts_test.h"
@@ -41,14 +38,12 @@ static void judge(struct test_host *h, struct isolate_promises *out)
 	struct cpu_item item = {.vm = &VM, .managed = true, .weight = 300, .quota_us = 50000};
 	struct cpu_result result = {.items = &item, .count = 1, .any = true};
 	struct sys *sys = NULL;
-	int root = open(h->dir, O_PATH | O_DIRECTORY);
 
 	item.cpu.floor_pct = 150;
 	assert_int_equal(rf_cpus_parse("0-1", &item.cpus), 0);
 	assert_int_equal(sys_open_dir(h->dir, &sys, NULL), 0);
-	assert_int_equal(cpu_promises(&result, sys, root, out, NULL), 0);
+	assert_int_equal(cpu_promises(&result, sys, out, NULL), 0);
 	sys_close(sys);
-	close(root);
 }
 
 /* One thing is planted; the promise it breaks fails, and it alone. */

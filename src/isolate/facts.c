@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The collectors that isolate needs. See facts.h; tests/unit/test_isolate_facts.c holds the lists
+ * against what the questions really read. */
+#include "isolate/facts.h"
+
+#include <stddef.h>
+
+#define VMS  "libvirt", "xml-files"
+#define PLAN VMS, "host", "cpu", "qemu-processes"
+
+const char *const isolate_collectors_vms[] = {VMS, NULL};
+const char *const isolate_collectors[] = {PLAN, NULL};
+const char *const isolate_collectors_verify[] = {PLAN, "libvirt-hypervisor", "libvirt-conf",
+						 "qemu-conf", NULL};
