@@ -34,7 +34,9 @@ static const struct edit_row {
 	{"/etc/security/pwquality.conf", "equals", "", WORDS},
 	{"/etc/security/pwhistory.conf", "equals", "", WORDS},
 	{"/etc/sudoers.d/ringfence-*", "space", "Defaults", ANY},
-	{"/etc/profile.d/ringfence-*.sh", "shell", "TMOUT", NUMBER},
+	/* The last files of the folder, so that what others set before does not count. */
+	{"/etc/profile.d/zz-ringfence-*.sh", "shell", "TMOUT", NUMBER},
+	{"/etc/profile.d/zz-ringfence-*.sh", "line", "", WORDS},
 	{"/etc/audit/auditd.conf", "equals", "", WORDS},
 	{"/etc/audit/rules.d/*.rules", "line", "", WORDS},
 	{"/etc/systemd/*.conf", "ini", "", WORDS},
@@ -239,20 +241,42 @@ static bool audit_line(const char *line)
 	return rf_starts(line, "-w ") || rf_starts(line, "-a ");
 }
 
+static bool umask_line(const char *line)
+{
+	int64_t mask;
+
+	return rf_starts(line, "umask ") && rf_num(line + strlen("umask "), 8, 0, 0777, &mask) == 0;
+}
+
+/* What a line may be, by the folder that its file is in. */
+static const struct line_rule {
+	const char *folder;
+	bool (*fine)(const char *line);
+} line_rules[] = {
+	{"/etc/modprobe.d/", modprobe_line},
+	{"/etc/audit/rules.d/", audit_line},
+	{"/etc/profile.d/", umask_line},
+};
+
+static bool line_allowed(const struct change_spec *spec)
+{
+	for (size_t i = 0; i < RF_COUNT(line_rules); i++) {
+		if (rf_starts(spec->target, line_rules[i].folder))
+			return line_rules[i].fine(change_spec_value(spec));
+	}
+	return false;
+}
+
 static int style_allowed(const struct verb_env *env, const struct change_spec *spec,
 			 struct rf_err *err)
 {
-	const char *value = change_spec_value(spec);
-	bool fine = true;
-
 	if (strcmp(spec->style, "sshd") == 0)
 		return sshd_allowed(spec, err);
 	if (rf_starts(spec->target, "/etc/sysctl.d/"))
 		return sysctl_allowed(env, spec, err);
-	if (strcmp(spec->style, "line") == 0)
-		fine = rf_starts(spec->target, "/etc/modprobe.d/") ? modprobe_line(value)
-								   : audit_line(value);
-	return fine ? 0 : denied(err, spec);
+	if (strcmp(spec->style, "line") == 0 && !line_allowed(spec))
+		return denied(err, spec);
+	return 0;
 }
 
 int allow_edit(const struct verb_env *env, const struct change_spec *spec, struct rf_err *err)

@@ -258,7 +258,6 @@ static int module_block(struct remedy_call *c, const char *module)
 static bool takes_live(const char *module, const char *option)
 {
 	static const char *const rows[] = {
-		"kvm nx_huge_pages",
 		"kvm ignore_msrs",
 		"kvm_intel vmentry_l1d_flush",
 		"vfio_iommu_type1 allow_unsafe_interrupts",

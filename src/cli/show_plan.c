@@ -52,6 +52,15 @@ static void mode_text(const struct change_spec *spec, char *out, size_t size)
 		rf_format(out + n, size - n, "%sgid %u", n ? ", " : "", spec->gid);
 }
 
+/* Of a list of words one comes or goes; the others stay, and must not look as if they went. */
+static void word_put(const struct change *c, const char *value, bool adds, const struct pen *pen)
+{
+	if (c->old_value)
+		value_put(" ", pen->dim, pen->off, c->spec.key, c->old_value);
+	value_put(adds ? "+" : "-", adds ? pen->plus : pen->minus, pen->off,
+		  adds ? "a word more" : "a word less", value);
+}
+
 static void change_put(const struct change *c, const struct pen *pen)
 {
 	const struct change_spec *spec = &c->spec;
@@ -65,10 +74,14 @@ static void change_put(const struct change *c, const struct pen *pen)
 		verb->show_payload(spec, &payload);
 		value = rf_buf_text(&payload);
 	}
-	if (c->old_value)
+	bool word = rf_ends(spec->op, "-word") && !c->secret;
+
+	if (c->old_value && !word)
 		value_put("-", pen->minus, pen->off, spec->key,
 			  c->secret ? "(secret)" : c->old_value);
-	if (strcmp(spec->verb, "mode") == 0) {
+	if (word) {
+		word_put(c, value, set, pen);
+	} else if (strcmp(spec->verb, "mode") == 0) {
 		mode_text(spec, mode, sizeof(mode));
 		value_put("+", pen->plus, pen->off, "", mode);
 	} else if (strcmp(spec->verb, "folder") == 0) {

@@ -22,7 +22,7 @@ DEBIAN = ROOT / "tests/fixtures/hosts/debian-12"
 SITE = {"id": "all", "title": "Everything", "about": "All controls.", "select": ["*"]}
 SHM = pathlib.Path("/dev/shm")
 # At least so many of the controls with a fix must be mended here; raise it with each verb.
-WANTED = 0.75
+WANTED = 0.8
 
 
 def controls():
@@ -154,7 +154,7 @@ MODES = {
     "etc/pki/libvirt/private": 0o777, "etc/pki/libvirt/private/serverkey.pem": 0o666,
     "etc/pki/qemu/server-key.pem": 0o666, "etc/qemu/bridge.conf": 0o666, "usr/lib/qemu/qemu-bridge-helper": 0o4777,
     "var/lib/libvirt/qemu/save": 0o777, "var/lib/libvirt/swtpm": 0o777, "var/lib/libvirt/images": 0o777,
-    "home/anna/.ssh/authorized_keys": 0o666,
+    "home/alice/.ssh/authorized_keys": 0o666,
 }
 
 
@@ -208,8 +208,7 @@ def bad_host(host):
              "  </ip>\n</network>\n")
     for path in MODES:
         full = host.dir / path
-        if not full.exists() and "." not in full.name and full.name in ("cron.d", "cron.daily", "log", "libvirt", "grub.d",
-                                                                        "secrets", "private", "save", "swtpm", "images"):
+        if not full.exists() and full.name in ("cron.d", "cron.daily", "log", "libvirt", "grub.d", "secrets", "private", "save", "swtpm", "images"):
             full.mkdir(parents=True)
         elif not full.exists():
             host.put(path, "x\n")
@@ -218,6 +217,21 @@ def bad_host(host):
             host.put(f"/proc/sys/net/ipv4/conf/{conf}/{key}", "0\n" if key in ("rp_filter", "log_martians") else "1\n")
         for key in ("accept_redirects", "accept_source_route", "accept_ra"):
             host.put(f"/proc/sys/net/ipv6/conf/{conf}/{key}", "1\n")
+    for key, value in (("net/core/bpf_jit_harden", 0), ("kernel/kexec_load_disabled", 0), ("kernel/unprivileged_bpf_disabled", 0),
+                       ("vm/unprivileged_userfaultfd", 1)):
+        host.put("/proc/sys/" + key, f"{value}\n")
+    (host.dir / "run/systemd/system").mkdir(parents=True)
+    host.put("/etc/pam.d/login", "auth required pam_faillock.so preauth\n@include common-auth\n")
+    host.put("/sys/kernel/security/lsm", "lockdown,capability,selinux\n")
+    host.put("/sys/fs/selinux/enforce", "0\n")
+    host.put("/etc/selinux/config", "SELINUX=permissive\nSELINUXTYPE=default\n")
+    cpu = "/sys/devices/system/cpu/"
+    host.put(cpu + "vulnerabilities/l1tf", "Mitigation: PTE Inversion\n")
+    host.put(cpu + "vulnerabilities/itlb_multihit", "KVM: Vulnerable\n")
+    host.put(cpu + "vulnerabilities/mds", "Mitigation: Clear CPU buffers; SMT vulnerable\n")
+    host.put(cpu + "smt/control", "on\n")
+    host.put(cpu + "smt/active", "1\n")
+    host.put("/home/alice/.ssh/authorized_keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f alice\n", 0o666)
     for key, value in (("tcp_syncookies", 0), ("icmp_echo_ignore_broadcasts", 0),
                        ("icmp_ignore_bogus_error_responses", 0), ("ip_forward", 1)):
         host.put("/proc/sys/net/ipv4/" + key, f"{value}\n")
@@ -251,8 +265,21 @@ def reboot(host):
     conf = host.dir / "etc/modprobe.d/zz-ringfence.conf"
     if not conf.exists():
         parameters(host)
-    for module, option, value in re.findall(r"^options (\w+) (\w+)=(\S+)", conf.read_text() if conf.exists() else "", re.M):
-        host.put(f"/sys/module/{module}/parameters/{option}", value + "\n")
+    for module, options in re.findall(r"^options (\w+) (.*)", conf.read_text() if conf.exists() else "", re.M):
+        for option, value in (word.split("=", 1) for word in options.split()):
+            host.put(f"/sys/module/{module}/parameters/{option}", value + "\n")
+    started = " ".join(words).split()
+    host.put("/sys/module/module/parameters/sig_enforce", "Y\n" if "module.sig_enforce=1" in started else "N\n")
+    modes = {word.split("=")[1] for word in started if word.startswith("lockdown=")}
+    host.put("/sys/kernel/security/lockdown", " ".join(f"[{m}]" if m in (modes or {"none"}) else m for m in ("none", "integrity", "confidentiality")) + "\n")
+    selinux = re.search(r"^SELINUX=(\w+)", (host.dir / "etc/selinux/config").read_text(), re.M)[1]
+    host.put("/sys/fs/selinux/enforce", "1\n" if selinux == "enforcing" else "0\n")
+    for key in ("init_on_alloc", "init_on_free"):
+        if f"{key}=1" not in started:
+            host.put("/proc/cmdline", (host.dir / "proc/cmdline").read_text().strip() + f" {key}=0\n")
+    groups = host.dir / "sys/kernel/iommu_groups"
+    shutil.rmtree(groups, ignore_errors=True)
+    (groups / "0" if "intel_iommu=on" in started else groups).mkdir(parents=True)
 
 
 VMX = """.encoding = "UTF-8"
