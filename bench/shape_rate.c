@@ -2,12 +2,20 @@
 /*
  * Helper of bench/shaping. usage: shape_rate set LINK IN OUT (bits a second, 0 for none)
  *        | shape_rate measure LINK in|out SECONDS: what the kernel counted behind the token bucket,
- *        as a share of its average.
+ *        as a share of its average
+ *        | shape_rate send ADDRESS RATE SECONDS: UDP in packets of 1,400 bytes, paced by the clock.
+ *        The kernel cuts the packets (UDP_SEGMENT): one call for each would be slower than 1
+ * Gbit/s.
  */
+#include <arpa/inet.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "isolate/shape.h"
@@ -66,12 +74,53 @@ static int measure(char **argv)
 	return 0;
 }
 
+static int failed(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+static int send_paced(char **argv)
+{
+	enum { PACKET = 1400, PACKETS = 40 };
+	static const uint8_t text[PACKETS * PACKET];
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+	int64_t rate = 0, seconds = 0;
+	int segment = PACKET, fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (inet_pton(AF_INET, argv[0], &to.sin_addr) != 1 ||
+	    rf_num(argv[1], 10, 1000, 100000000000, &rate) < 0 ||
+	    rf_num(argv[2], 10, 1, 60, &seconds) < 0)
+		return 64;
+	if (fd < 0 || setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) != 0)
+		return failed("UDP_SEGMENT");
+	/* A tenth of a millisecond's worth at most is late at any time. */
+	size_t batch = (size_t)rate / 8 / 10000 / PACKET;
+	size_t bytes = (batch < 1 ? 1 : batch > PACKETS ? PACKETS : batch) * PACKET;
+	double begin = now_s(), sent = 0;
+
+	while (now_s() - begin < (double)seconds) {
+		double ahead = sent * 8 / (double)rate - (now_s() - begin);
+
+		if (ahead > 0) {
+			usleep((useconds_t)(ahead * 1e6) + 1);
+			continue;
+		}
+		if (sendto(fd, text, bytes, 0, (struct sockaddr *)&to, sizeof(to)) > 0)
+			sent += (double)bytes;
+	}
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "set") == 0)
 		return set(argv + 2);
 	if (argc == 5 && strcmp(argv[1], "measure") == 0)
 		return measure(argv + 2);
-	fprintf(stderr, "usage: shape_rate set|measure ...\n");
+	if (argc == 5 && strcmp(argv[1], "send") == 0)
+		return send_paced(argv + 2);
+	fprintf(stderr, "usage: shape_rate set|measure|send ...\n");
 	return 64;
 }
