@@ -11,7 +11,7 @@
 
 #include "isolate/guard/verdicts.h"
 
-#define GUARD_LAYOUT	2u    /* changes with any structure below: old maps are then not reused */
+#define GUARD_LAYOUT	3u    /* changes with any structure below: old maps are then not reused */
 #define GUARD_SLOTS	2048u /* guarded ports on one host; slot 0 belongs to unknown ports */
 #define GUARD_CONFIGS	4096u /* twice the slots: a change is written beside, then switched to */
 #define GUARD_BY_INDEX	65536u
@@ -109,15 +109,15 @@ struct guard_port {
 	__u32 flood_pps, flood_burst;
 	__u32 revision;	      /* the policy's own number, shown with events */
 	__u32 mirror_ifindex; /* frames are copied out of this link (quarantine); 0 */
-	__u32 reserved;
+	__u8 quarantine;      /* enum guard_quarantine */
+	__u8 n_services;
+	__u8 reserved[2]; /* the first cache line ends here: what every frame needs */
 	struct guard_v4 v4[GUARD_V4];
 	struct guard_v6 v6[GUARD_V6];
 	__u8 macs[GUARD_MACS][8];     /* 6 bytes each, padded with 0 */
 	__u8 groups[GUARD_GROUPS][8]; /* multicast MAC addresses, padded with 0 */
 	__be16 types[GUARD_TYPES];    /* ethertypes beyond IPv4, IPv6, ARP and own RARP */
-	__u8 quarantine;	      /* enum guard_quarantine */
-	__u8 n_services;
-	__u8 reserved2[14];
+	__u8 reserved2[16];
 	__u64 vlans[64]; /* VGT: bit N of the 4096 allows VLAN N */
 	struct guard_service services[GUARD_SERVICES];
 };
