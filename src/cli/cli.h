@@ -148,7 +148,7 @@ cli_command_fn cmd_fix, cmd_rollback, cmd_recover, cmd_ledger_show, cmd_ledger_v
 cli_command_fn cmd_quarantine, cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_verify,
 	cmd_isolate_trace;
 cli_command_fn cmd_isolate_guard_start, cmd_isolate_guard_stop, cmd_isolate_guard_status,
-	cmd_isolate_watch;
+	cmd_isolate_topology, cmd_isolate_watch;
 cli_command_fn cmd_isolate_export, cmd_isolate_import;
 
 #endif

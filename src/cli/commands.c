@@ -404,6 +404,20 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate watch --once\n"
 	 "ringfence isolate watch -o jsonl | logger -t ringfence",
 	 OPT_ALWAYS | OPT(OUTPUT) | OPT(ONCE), 0, 0, cmd_isolate_watch},
+	{"isolate topology", "[POLICY]",
+	 "switches, what is plugged in, and every way out of closed ones",
+	 "Draws the switches of this host (bridges, Open vSwitch, libvirt's networks), their ports, VMs, uplinks, "
+	 "and network namespaces. Switches that POLICY wants closed (network: closed; default "
+	 "/etc/ringfence/isolate.yaml where it is there) are walked to the end: an uplink, the host's own address, "
+	 "another switch by a veth pair, a VM with two cards, a VLAN or macvtap, forwarding, a tunnel, or "
+	 "something that nobody can look into is told with the way that leads there. A packet filter is not "
+	 "counted.\n\n"
+	 "Exit status: 0 what is to be closed is, 2 it is not, 1 could not tell, 64 wrong use.",
+	 "ringfence isolate topology\n"
+	 "ringfence isolate topology policy.yaml -o svg > switches.svg\n"
+	 "ringfence isolate topology -o dot | dot -Tpdf > switches.pdf",
+	 OPT_ALWAYS | OPT(FROM) | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT),
+	 0, 1, cmd_isolate_topology},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
 	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
 	 cmd_ledger_show},

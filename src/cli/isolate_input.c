@@ -15,6 +15,7 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "isolate/applied.h"
+#include "isolate/closed.h"
 #include "isolate/facts.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
@@ -262,6 +263,28 @@ static int parse(struct isolate_input *in, const char *name, struct rf_slice yam
 	return applied_encode(numbers, yaml, &in->keep);
 }
 
+/* Closed switches: promises for verify, notes for a plan, which cannot mend them. */
+static int closed_look(struct isolate_input *in, bool plan, struct rf_err *err)
+{
+	const struct policy_layer *layer = policy_layer(in->policy);
+	TOPOLOGY_AUTO struct topology topology = {0};
+	struct isolate_promises promises = {0};
+	char missing[CLOSED_MISSING_BYTES] = "";
+
+	if (!layer->closed.count)
+		return 0;
+	int rc = topology_load(&topology, in->facts, layer, err);
+
+	if (!rc)
+		rc = closed_missing(in->facts, missing);
+	if (!rc)
+		rc = closed_promises(&topology, layer, missing, plan ? &promises : &in->promises);
+	if (!rc && plan)
+		rc = closed_notes(&promises, &in->notes);
+	isolate_promises_done(&promises);
+	return rc < 0 ? rf_fail(err, rc, "closed switches: %s", rf_code_text(rc)) : 0;
+}
+
 int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err)
 {
@@ -284,6 +307,8 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 		rc = common_lock_in(args, err);
 	if (!rc)
 		rc = parse(out, name, rf_buf_slice(&yaml), err);
+	if (!rc && purpose != ISOLATE_ZONES)
+		rc = closed_look(out, purpose == ISOLATE_PLAN, err);
 	return rc || purpose != ISOLATE_PROOF ? rc
 					      : disk_promises_add(out->policy, &out->disks,
 								  out->facts, &out->promises, err);

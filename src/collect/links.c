@@ -53,6 +53,16 @@ static uint16_t link_vlan_id(const struct net_link *link)
 	return nl_u16(a[IFLA_VLAN_ID], 0);
 }
 
+/* The larger of the link's own and that of all links counts (ip-sysctl.rst). */
+static struct fact_int link_rp_filter(struct sys *sys, const struct net_link *link)
+{
+	int64_t all = 0;
+
+	if (sys_read_int(sys, "/proc/sys/net/ipv4/conf/all/rp_filter", &all) < 0)
+		all = 0;
+	return net_link_setting(all > link->rp_filter ? (int)all : link->rp_filter);
+}
+
 static void put_link(struct sys *sys, const struct net_links *links, const struct net_link *link,
 		     struct fact_sink *out)
 {
@@ -65,25 +75,32 @@ static void put_link(struct sys *sys, const struct net_links *links, const struc
 	else
 		fact_gap(out, FACT_T_LINK, link->name, "carrier", "rtnl-link",
 			 "the kernel does not tell whether the other end is there");
-	fact_put_link(out, &(struct fact_link){
-				   .name = link->name,
-				   .ifindex = FACT_INT(link->ifindex),
-				   .kind = link->kind,
-				   .role = net_link_role(sys, link),
-				   .up = FACT_BOOL(link->flags & IFF_UP),
-				   .carrier = carrier,
-				   .mac = link->mac,
-				   .mtu = FACT_INT(link->mtu),
-				   .master = net_link_name(links, link->master),
-				   .promisc = FACT_BOOL(link->flags & IFF_PROMISC),
-				   .promiscuity = FACT_INT(link->promiscuity),
-				   .driver = driver,
-				   .wireless = FACT_BOOL(link_has(sys, link, "phy80211") ||
-							 link_has(sys, link, "wireless")),
-				   .vlan_id = FACT_INT(link_vlan_id(link)),
-				   .xdp = FACT_BOOL(link_has_xdp(link)),
-				   .source = "rtnl-link",
-			   });
+	fact_put_link(
+		out, &(struct fact_link){
+			     .name = link->name,
+			     .ifindex = FACT_INT(link->ifindex),
+			     .kind = link->kind,
+			     .role = net_link_role(sys, link),
+			     .up = FACT_BOOL(link->flags & IFF_UP),
+			     .carrier = carrier,
+			     .mac = link->mac,
+			     .mtu = FACT_INT(link->mtu),
+			     .master = net_link_name(links, link->master),
+			     .promisc = FACT_BOOL(link->flags & IFF_PROMISC),
+			     .promiscuity = FACT_INT(link->promiscuity),
+			     .driver = driver,
+			     .wireless = FACT_BOOL(link_has(sys, link, "phy80211") ||
+						   link_has(sys, link, "wireless")),
+			     .vlan_id = FACT_INT(link_vlan_id(link)),
+			     .xdp = FACT_BOOL(link_has_xdp(link)),
+			     .lower = link->peer_elsewhere ? "" : net_link_name(links, link->lower),
+			     .lower_index = FACT_INT(link->lower),
+			     .lower_netns = FACT_INT(link->lower_netns),
+			     .ip_forward = net_link_setting(link->ip_forward),
+			     .ip6_forward = net_link_setting(link->ip6_forward),
+			     .rp_filter = link_rp_filter(sys, link),
+			     .source = "rtnl-link",
+		     });
 }
 
 /* A switch of a virtual function; drivers that do not know answer all ones. */

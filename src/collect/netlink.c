@@ -9,6 +9,8 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -152,6 +154,28 @@ static void link_info_parse(struct rf_slice info, struct net_link *link)
 	link->slave_data = a[IFLA_INFO_SLAVE_DATA];
 }
 
+/* One of the kernel's settings of a link, which come as an array of numbers; -1: not there. */
+static int conf_at(struct rf_slice conf, size_t index)
+{
+	struct rf_slice one = {NULL, 0};
+
+	if (conf.len >= (index + 1) * sizeof(uint32_t))
+		one = (struct rf_slice){conf.data + index * sizeof(uint32_t), sizeof(uint32_t)};
+	return one.data ? (int)(nl_u32(one, 0) & INT32_MAX) : -1;
+}
+
+static void conf_parse(struct rf_slice spec, struct net_link *link)
+{
+	struct rf_slice families[AF_INET6 + 1], four[IFLA_INET_CONF + 1], six[IFLA_INET6_CONF + 1];
+
+	nl_attrs(spec, families, RF_COUNT(families));
+	nl_attrs(families[AF_INET], four, RF_COUNT(four));
+	nl_attrs(families[AF_INET6], six, RF_COUNT(six));
+	link->ip_forward = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_FORWARDING - 1);
+	link->rp_filter = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_RP_FILTER - 1);
+	link->ip6_forward = conf_at(six[IFLA_INET6_CONF], DEVCONF_FORWARDING);
+}
+
 static bool link_parse(const struct nl_message *message, struct net_link *link)
 {
 	struct rf_slice a[IFLA_XDP + 1];
@@ -171,12 +195,14 @@ static bool link_parse(const struct nl_message *message, struct net_link *link)
 		.promiscuity = nl_u32(a[IFLA_PROMISCUITY], 0),
 		.carrier = a[IFLA_CARRIER].data ? nl_u8(a[IFLA_CARRIER], 0) != 0 : -1,
 		.peer_elsewhere = a[IFLA_LINK_NETNSID].data != NULL,
+		.lower_netns = (int32_t)nl_u32(a[IFLA_LINK_NETNSID], UINT32_MAX),
 		.vfs = a[IFLA_VFINFO_LIST],
 		.xdp = a[IFLA_XDP],
 	};
 	nl_text(a[IFLA_IFNAME], link->name, sizeof(link->name));
 	mac_text(a[IFLA_ADDRESS], link->mac, sizeof(link->mac));
 	link_info_parse(a[IFLA_LINKINFO], link);
+	conf_parse(a[IFLA_AF_SPEC], link);
 	return link->name[0] != '\0';
 }
 
@@ -201,14 +227,26 @@ int net_links_parse(struct net_links *links)
 	return 0;
 }
 
-int net_links_read(struct sys *sys, struct net_links *links, struct rf_err *err)
+static int links_ask(struct sys *sys, const char *probe, const char *arg, struct net_links *links,
+		     struct rf_err *err)
 {
-	int rc = sys_probe(sys, "rtnl-link", "", &links->raw, err);
+	int rc = sys_probe(sys, probe, arg, &links->raw, err);
 
 	if (rc < 0)
 		return rc;
 	rc = net_links_parse(links);
 	return rc < 0 ? rf_fail(err, rc, "links: no memory") : 0;
+}
+
+int net_links_read(struct sys *sys, struct net_links *links, struct rf_err *err)
+{
+	return links_ask(sys, "rtnl-link", "", links, err);
+}
+
+int net_links_read_in(struct sys *sys, const char *netns, struct net_links *links,
+		      struct rf_err *err)
+{
+	return links_ask(sys, "rtnl-link-in", netns, links, err);
 }
 
 void net_links_done(struct net_links *links)
@@ -225,6 +263,11 @@ const struct net_link *net_link_find(const struct net_links *links, uint32_t ifi
 			return &links->links[i];
 	}
 	return NULL;
+}
+
+struct fact_int net_link_setting(int value)
+{
+	return FACT_INT(value < 0 ? 0 : value);
 }
 
 const char *net_link_name(const struct net_links *links, uint32_t ifindex)

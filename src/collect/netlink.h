@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/fact.h"
 #include "sys/sys.h"
 
 /* One message; body is what stands behind its header. */
@@ -67,8 +68,11 @@ struct net_link {
 	uint32_t master; /* index of the bridge or bond; 0 */
 	uint32_t lower;	 /* index of the link below (IFLA_LINK); 0 */
 	uint32_t promiscuity;
-	int carrier;	      /* 1, 0, or -1 when not told */
-	bool peer_elsewhere;  /* the link below or the peer is in another network namespace */
+	int carrier;	     /* 1, 0, or -1 when not told */
+	bool peer_elsewhere; /* the link below or the peer is in another network namespace */
+	int32_t lower_netns; /* that namespace, as ours knows it; -1 */
+	/* IPV4_DEVCONF_FORWARDING, _RP_FILTER and DEVCONF_FORWARDING; -1 when not told */
+	int ip_forward, rp_filter, ip6_forward;
 	struct rf_slice data; /* IFLA_INFO_DATA */
 	struct rf_slice slave_data;
 	struct rf_slice vfs; /* IFLA_VFINFO_LIST */
@@ -86,11 +90,16 @@ struct net_links {
 
 /* Asks the seam for the links. */
 int net_links_read(struct sys *sys, struct net_links *links, struct rf_err *err) RF_MUST_CHECK;
+/* The same of another network namespace, by its id. */
+int net_links_read_in(struct sys *sys, const char *netns, struct net_links *links,
+		      struct rf_err *err) RF_MUST_CHECK;
 /* Reads links from an answer that links->raw holds. 0 or -ENOMEM. */
 int net_links_parse(struct net_links *links) RF_MUST_CHECK;
 void net_links_done(struct net_links *links);
 /* NULL when there is none. */
 const struct net_link *net_link_find(const struct net_links *links, uint32_t ifindex);
+/* A setting of a link as a fact: a link without that protocol has it off. */
+struct fact_int net_link_setting(int value);
 /* The name of a link; "" when there is none. */
 const char *net_link_name(const struct net_links *links, uint32_t ifindex);
 

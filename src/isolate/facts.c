@@ -6,9 +6,11 @@
 #include <stddef.h>
 
 #define VMS  "libvirt", "xml-files"
-#define PLAN VMS, "host", "cpu", "qemu-processes"
+#define NETS "links", "namespaces", "tc"
+#define PLAN VMS, NETS, "host", "cpu", "qemu-processes"
 
 const char *const isolate_collectors_vms[] = {VMS, NULL};
+const char *const isolate_collectors_nets[] = {VMS, NETS, NULL};
 const char *const isolate_collectors[] = {PLAN, NULL};
 const char *const isolate_collectors_verify[] = {PLAN, "libvirt-hypervisor", "libvirt-conf",
 						 "qemu-conf", NULL};

@@ -11,4 +11,7 @@ extern const char *const isolate_collectors_verify[];
 /* For who has which network card: the guard's service, quarantine. Ends with NULL. */
 extern const char *const isolate_collectors_vms[];
 
+/* For what switches reach (topology.h). Ends with NULL. */
+extern const char *const isolate_collectors_nets[];
+
 #endif

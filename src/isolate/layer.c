@@ -10,7 +10,7 @@
 #include "isolate/policy_parts.h"
 
 struct layer_map {
-	const struct yaml_node *second, *bridges, *ports, *uplinks;
+	const struct yaml_node *second, *bridges, *ports, *uplinks, *closed, *routers;
 	bool strict;
 };
 static const struct yaml_field layer_fields[] = {
@@ -19,6 +19,8 @@ static const struct yaml_field layer_fields[] = {
 	{"bridges", YAML_T_TEXTS, offsetof(struct layer_map, bridges), false},
 	{"ports", YAML_T_TEXTS, offsetof(struct layer_map, ports), false},
 	{"uplinks", YAML_T_TEXTS, offsetof(struct layer_map, uplinks), false},
+	{"closed", YAML_T_TEXTS, offsetof(struct layer_map, closed), false},
+	{"routers", YAML_T_TEXTS, offsetof(struct layer_map, routers), false},
 };
 
 /* One text, or a list of them: the i-th; NULL behind the last. */
@@ -46,6 +48,23 @@ static int names_read(const struct yaml_doc *doc, const struct yaml_node *node,
 			return yaml_fail(doc, item, err,
 					 "%s: a link's name, with at most a star at its end",
 					 node->key);
+		out->items[out->count++] = item->text;
+	}
+	return 0;
+}
+
+/* Names of switches, networks and VMs: they stand in no rule. */
+static int globs_read(const struct yaml_doc *doc, const struct yaml_node *node,
+		      struct policy_names *out, struct rf_err *err)
+{
+	const struct yaml_node *item;
+
+	for (size_t i = 0; node && (item = text_at(node, i)); i++) {
+		if (out->count == POLICY_LAYER_NAMES)
+			return yaml_fail(doc, item, err, "%s: at most %u names", node->key,
+					 POLICY_LAYER_NAMES);
+		if (item->kind != YAML_TEXT || !item->text[0])
+			return yaml_fail(doc, item, err, "%s: a name, or a glob", node->key);
 		out->items[out->count++] = item->text;
 	}
 	return 0;
@@ -91,6 +110,10 @@ int policy_layer_read(const struct yaml_doc *doc, const struct yaml_node *map,
 		rc = names_read(doc, read.ports, &layer.ports, err);
 	if (!rc)
 		rc = names_read(doc, read.uplinks, &layer.uplinks, err);
+	if (!rc)
+		rc = globs_read(doc, read.closed, &layer.closed, err);
+	if (!rc)
+		rc = globs_read(doc, read.routers, &layer.routers, err);
 	if (rc < 0)
 		return rc;
 	layer.strict = read.strict;

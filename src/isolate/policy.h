@@ -43,6 +43,8 @@ struct policy_layer {
 	struct policy_names bridges; /* each tap or veth on them is guarded from birth */
 	struct policy_names ports;   /* each link of these names is */
 	struct policy_names uplinks; /* ports of these bridges that are no VM's */
+	struct policy_names closed;  /* switches, or networks, that nothing leads out of */
+	struct policy_names routers; /* VMs and namespaces that may stand between switches */
 };
 
 /* Reads a policy. Unknown keys, zones and profiles, values out of range and more zones than the

@@ -686,6 +686,12 @@ CREATE TABLE link (
 	wireless INTEGER, -- 1 for wireless
 	vlan_id INTEGER, -- of a vlan link; 0 for others
 	xdp INTEGER, -- 1 when an XDP program is attached
+	lower TEXT, -- the link that it stands on, or the other end of a pair; '' when there is none or it is in another network namespace
+	lower_index INTEGER, -- index of that link; 0 when there is none
+	lower_netns INTEGER, -- network namespace of that link, as in netns; -1 for the same
+	ip_forward INTEGER, -- 1 when IPv4 packets that come in here are forwarded
+	ip6_forward INTEGER, -- 1 when IPv6 packets that come in here are forwarded
+	rp_filter INTEGER, -- net.ipv4.conf.LINK.rp_filter, or that of all where it is larger: 0 takes any source
 	source TEXT, -- netlink
 	PRIMARY KEY (host, name)
 );
@@ -751,6 +757,38 @@ CREATE TABLE address (
 	scope TEXT, -- global, link, host
 	source TEXT, -- netlink
 	PRIMARY KEY (host, link, address)
+);
+
+-- Network namespaces that the host's own knows of or a process or name holds.
+CREATE TABLE netns (
+	host TEXT NOT NULL, -- the host
+	netns INTEGER NOT NULL, -- its id, as the host's own namespace knows it; what cannot be asked has a negative number
+	inode INTEGER, -- its number in /proc/PID/ns/net; 0 when only a link told of it
+	name TEXT, -- its name in /run/netns, or a process in it: NAME (PID)
+	own INTEGER, -- 1 for the namespace that link and address speak of
+	readable INTEGER, -- 1 when its links could be asked for
+	source TEXT, -- where it was found
+	PRIMARY KEY (host, netns)
+);
+
+-- Links of the other network namespaces.
+CREATE TABLE netns_link (
+	host TEXT NOT NULL, -- the host
+	netns INTEGER NOT NULL, -- as in netns
+	name TEXT NOT NULL, -- interface
+	ifindex INTEGER, -- index there
+	kind TEXT, -- as in link
+	role TEXT, -- as in link; hardware in another namespace is told by its having no kind
+	up INTEGER, -- 1 when administratively up
+	mac TEXT, -- hardware address
+	master TEXT, -- bridge or bond it belongs to; ''
+	lower_index INTEGER, -- as in link
+	lower_netns INTEGER, -- as in link
+	ip_forward INTEGER, -- as in link
+	ip6_forward INTEGER, -- as in link
+	addresses TEXT, -- IP addresses on it, joined by ','; NULL when they could not be asked for
+	source TEXT, -- netlink
+	PRIMARY KEY (host, netns, name)
 );
 
 -- Traffic control programs and mirrors (rtnetlink tc dumps, XDP).

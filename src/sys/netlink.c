@@ -75,6 +75,36 @@ static int build_neigh(const struct question *q, const char *arg, struct nlmsghd
 	return 0;
 }
 
+/* arg: the id of another network namespace, as ours knows it (netns.h). */
+static int build_link_in(const struct question *q, const char *arg, struct nlmsghdr *nlh)
+{
+	int64_t id;
+
+	if (rf_num(arg, 10, 0, INT32_MAX, &id) < 0)
+		return -EINVAL;
+	(void)build_link(q, arg, nlh);
+	mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, (uint32_t)id);
+	return 0;
+}
+
+static int build_addr_in(const struct question *q, const char *arg, struct nlmsghdr *nlh)
+{
+	int64_t id;
+
+	if (rf_num(arg, 10, 0, INT32_MAX, &id) < 0)
+		return -EINVAL;
+	(void)build_addr(q, arg, nlh);
+	mnl_attr_put_u32(nlh, IFA_TARGET_NETNSID, (uint32_t)id);
+	return 0;
+}
+
+/* The kernel looks at the namespace that addresses are asked of only where it is told to be strict.
+ */
+static bool wants_strict(const struct question *q)
+{
+	return q->build == build_link_in || q->build == build_addr_in;
+}
+
 /* arg: "" or "IFINDEX:PARENT", the parent in hexadecimal. */
 static int build_tc(const struct question *q, const char *arg, struct nlmsghdr *nlh)
 {
@@ -168,6 +198,9 @@ static const struct question questions[] = {
 	{"rtnl-bridge-vlan", "", NETLINK_ROUTE, RTM_GETLINK, AF_BRIDGE, RTEXT_FILTER_BRVLAN,
 	 build_link, false},
 	{"rtnl-addr", "", NETLINK_ROUTE, RTM_GETADDR, AF_UNSPEC, 0, build_addr, false},
+	{"rtnl-link-in", NULL, NETLINK_ROUTE, RTM_GETLINK, AF_UNSPEC, LINK_MASK, build_link_in,
+	 false},
+	{"rtnl-addr-in", NULL, NETLINK_ROUTE, RTM_GETADDR, AF_UNSPEC, 0, build_addr_in, false},
 	{"rtnl-fdb", "", NETLINK_ROUTE, RTM_GETNEIGH, AF_BRIDGE, 0, build_neigh, false},
 	{"rtnl-qdisc", "", NETLINK_ROUTE, RTM_GETQDISC, AF_UNSPEC, 0, build_tc, false},
 	{"rtnl-filter", NULL, NETLINK_ROUTE, RTM_GETTFILTER, AF_UNSPEC, 0, build_tc, false},
@@ -335,10 +368,13 @@ static int ask_once(const struct question *q, const char *arg, struct mnl_socket
 		char bytes[REQUEST_BYTES];
 	} request = {0};
 	static const struct timeval wait = {.tv_sec = ANSWER_SECONDS};
+	static const int on = 1;
 	int fd = mnl_socket_get_fd(nl);
 
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0 ||
+	    (wants_strict(q) &&
+	     setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0))
 		return -errno;
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request.bytes);
 

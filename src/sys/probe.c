@@ -19,6 +19,7 @@
 #include "sys/bpf.h"
 #include "sys/internal.h"
 #include "sys/netlink.h"
+#include "sys/netns.h"
 #include "sys/special.h"
 #include "sys/tpm.h"
 #include "sys/virt.h"
@@ -97,6 +98,14 @@ static int run_netlink(const struct probe *probe, const char *arg, struct rf_buf
 		       struct rf_err *why)
 {
 	return netlink_ask(probe->name, arg, out, why);
+}
+
+static int run_netns(const struct probe *probe, const char *arg, struct rf_buf *out,
+		     struct rf_err *why)
+{
+	(void)probe;
+	(void)arg;
+	return netns_list(out, why);
 }
 
 static int run_bpf_prog(const struct probe *probe, const char *arg, struct rf_buf *out,
@@ -185,6 +194,9 @@ static const struct probe probes[] = {
 	{"rtnl-link", run_netlink, false},
 	{"rtnl-bridge-vlan", run_netlink, false},
 	{"rtnl-addr", run_netlink, false},
+	{"rtnl-link-in", run_netlink, true},
+	{"rtnl-addr-in", run_netlink, true},
+	{"netns", run_netns, false},
 	{"rtnl-fdb", run_netlink, false},
 	{"rtnl-qdisc", run_netlink, false},
 	{"rtnl-filter", run_netlink, true},
