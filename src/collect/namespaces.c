@@ -113,27 +113,30 @@ static int put_link(struct namespaces *n, int64_t id, const struct net_links *li
 	return link->lower_netns >= 0 ? ids_add(&n->heard, link->lower_netns) : 0;
 }
 
-/* Its links; *out_readable says whether they could be had. */
+/* Its links; *out_readable says whether they could be had. RF_E_MISSING: it is gone. */
 static int links_add(struct namespaces *n, int64_t id, bool *out_readable)
 {
 	NET_AUTOLINKS struct net_links links = {0};
 	RF_AUTOBUF struct rf_buf addresses = {0};
 	struct rf_err why = {0};
-	char arg[24], key[24];
+	char arg[24];
 	int rc;
 
 	rf_format(arg, sizeof(arg), "%lld", (long long)id);
-	rf_copy(key, sizeof(key), arg);
 	*out_readable = false;
-	if (net_links_read_in(n->sys, arg, &links, &why) < 0 || links.broken) {
-		fact_gap(n->out, FACT_T_NETNS_LINK, key, "", "rtnl-link-in",
+	rc = net_links_read_in(n->sys, arg, &links, &why);
+	/* The kernel knows no such id any more: its last process ended meanwhile. */
+	if (rc == -EINVAL)
+		return RF_E_MISSING;
+	if (rc < 0 || links.broken) {
+		fact_gap(n->out, FACT_T_NETNS_LINK, arg, "", "rtnl-link-in",
 			 "the links of this network namespace could not be asked for: %s",
 			 links.broken ? "the answer ends in the middle" : rf_err_text(&why));
 		return 0;
 	}
 	rc = sys_probe(n->sys, "rtnl-addr-in", arg, &addresses, &why);
 	if (rc < 0)
-		fact_gap(n->out, FACT_T_NETNS_LINK, key, "addresses", "rtnl-addr-in",
+		fact_gap(n->out, FACT_T_NETNS_LINK, arg, "addresses", "rtnl-addr-in",
 			 "the addresses of this network namespace could not be asked for: %s",
 			 rf_err_text(&why));
 	*out_readable = true;
@@ -164,6 +167,8 @@ static int line_take(struct namespaces *n, char *line, bool first)
 		rc = ids_add(&n->told, id);
 	if (!rc && !first && id >= 0)
 		rc = links_add(n, id, &readable);
+	if (rc == RF_E_MISSING)
+		return 0;
 	if (id < 0)
 		fact_gap(n->out, FACT_T_NETNS, name, "netns", where,
 			 "the kernel gave this network namespace no id; run as root");
@@ -198,6 +203,10 @@ static int heard_take(struct namespaces *n)
 		if (ids_have(&n->told, id))
 			continue;
 		rc = links_add(n, id, &readable);
+		if (rc == RF_E_MISSING) {
+			rc = 0;
+			continue;
+		}
 		rf_format(name, sizeof(name), "id %lld", (long long)id);
 		fact_put_netns(n->out, &(struct fact_netns){.netns = FACT_INT(id),
 							    .inode = FACT_INT(0),

