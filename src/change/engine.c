@@ -2,8 +2,11 @@
 /*
  * Taking and applying a plan. The order of what reaches the disk is the point of this file:
  *
- *	steps and saved states, sealed  ->  ledger "apply"  ->  START
- *	for each target: INTENT -> put -> read back -> DONE
+ *	steps and saved states, sealed
+ *	for the first targets, if their kind says at_once (verb.h): START, INTENT -> put -> read
+ *		back -> DONE, in the journal's file, but not waited for
+ *	journal on disk  ->  ledger "apply"  ->  START
+ *	for each other target: INTENT -> put -> read back -> DONE
  *	ledger "applied"  ->  APPLIED (or UNCONFIRMED)
  *
  * A failure anywhere behind START undoes what was touched (engine_undo.c).
@@ -159,11 +162,16 @@ int engine_begin(struct engine *engine, const char *id, struct rf_slice plan_jso
 			       : rc;
 	}
 	rf_copy(engine->env.scratch, sizeof(engine->env.scratch), id);
+	engine->env.keep = &engine->keep;
 	return 0;
 }
 
 void engine_abort(struct engine *engine)
 {
+	if (engine->keep.drop)
+		engine->keep.drop(engine->keep.what);
+	engine->keep = (struct verb_keep){.what = NULL};
+	engine->env.keep = NULL;
 	journal_close(engine->journal);
 	journal_store_close(engine->store);
 	engine->journal = NULL;
@@ -238,8 +246,8 @@ static int target_apply(struct engine *engine, uint32_t target, struct rf_err *e
 	int rc = journal_saved(engine->journal, target, &saved, err);
 
 	if (!rc)
-		rc = engine_predict(engine->verbs, steps, count, rf_buf_slice(&saved), &wanted,
-				    err);
+		rc = (kind->at_once ? engine_predict_here : engine_predict)(
+			engine->verbs, steps, count, rf_buf_slice(&saved), &wanted, err);
 	/* Between being saved and now somebody else may have been here. */
 	if (!rc)
 		rc = engine_is(engine, kind, steps->target, steps->before, err);
@@ -302,7 +310,39 @@ int engine_hooks(struct engine *engine, bool checks, uint32_t *failed, struct pr
 	return rc;
 }
 
-static int targets_apply(struct engine *engine, struct priv_result *out, struct rf_err *err)
+/* The targets from the first on whose kind says at_once. */
+static uint32_t lead_count(const struct engine *engine)
+{
+	size_t first, count;
+	uint32_t t = 0;
+
+	for (; t < journal_targets(engine->journal); t++) {
+		journal_target(engine->journal, t, &first, &count);
+		if (!verb_find(engine->verbs, journal_step(engine->journal, first)->verb)
+			     ->kind->at_once)
+			break;
+	}
+	return t;
+}
+
+/* from: the first of them, up to (not with) to. */
+static int range_apply(struct engine *engine, uint32_t from, uint32_t to, struct priv_result *out,
+		       struct rf_err *err)
+{
+	int rc = 0;
+
+	for (uint32_t t = from; rc == 0 && t < to; t++) {
+		rc = target_apply(engine, t, err);
+		out->applied_count += rc == 0;
+		if (!rc && engine->progress)
+			engine->progress(engine->progress_arg, out->applied_count,
+					 journal_targets(engine->journal));
+	}
+	return rc;
+}
+
+static int targets_apply(struct engine *engine, uint32_t from, struct priv_result *out,
+			 struct rf_err *err)
 {
 	uint32_t before = 0, after = 0;
 	struct rf_err why = {0};
@@ -313,10 +353,9 @@ static int targets_apply(struct engine *engine, struct priv_result *out, struct 
 		rf_format(out->text, sizeof(out->text), "before the change already: %.400s",
 			  rf_err_text(&why));
 	rc = journal_log(engine->journal, EVENT_START, 0, 0, err);
-	for (uint32_t t = 0; rc == 0 && t < journal_targets(engine->journal); t++) {
-		rc = target_apply(engine, t, err);
-		out->applied_count += rc == 0;
-	}
+	if (!rc)
+		rc = range_apply(engine, from, (uint32_t)journal_targets(engine->journal), out,
+				 err);
 	if (!rc && engine_hooks(engine, true, &after, NULL, &why) < 0 && (after & ~before))
 		rc = rf_fail(err, RF_E_PEER, "%s", rf_err_text(&why));
 	return rc;
@@ -348,6 +387,9 @@ static int failed(struct engine *engine, int rc, struct priv_result *out, struct
 	char text[sizeof(err->text)];
 
 	rf_copy(text, sizeof(text), rf_err_text(err));
+	/* What is not on disk by now is in the journal's file all the same. */
+	if (journal_sync(engine->journal, &why) < 0)
+		rf_err_clear(&why);
 	out->undone = engine_undo(engine, engine->journal, &why) == 0;
 	/* The plan failed whatever becomes of this entry. */
 	if (engine_note(engine, "failed", journal_id(engine->journal), text, NULL) < 0)
@@ -356,6 +398,16 @@ static int failed(struct engine *engine, int rc, struct priv_result *out, struct
 	return out->undone
 		       ? rf_wrap(err, rc, "undone")
 		       : rf_fail(err, rc, "%.200s; and undoing: %.200s", text, rf_err_text(&why));
+}
+
+/* What a death of this process leaves is undone as ever; what a loss of power leaves is nothing. */
+static int lead_apply(struct engine *engine, uint32_t lead, struct priv_result *out,
+		      struct rf_err *err)
+{
+	journal_quick(engine->journal);
+	int rc = journal_log(engine->journal, EVENT_START, 0, 0, err);
+
+	return rc ? rc : range_apply(engine, 0, lead, out, err);
 }
 
 int engine_commit(struct engine *engine, unsigned confirm_within_s, struct priv_result *out,
@@ -369,14 +421,20 @@ int engine_commit(struct engine *engine, unsigned confirm_within_s, struct priv_
 	rf_format(text, sizeof(text), "%zu changes of %zu targets", journal_steps(engine->journal),
 		  journal_targets(engine->journal));
 	int rc = journal_seal(engine->journal, err);
+	uint32_t lead = rc ? 0 : lead_count(engine);
 
+	if (!rc && lead)
+		rc = lead_apply(engine, lead, out, err);
+	if (!rc)
+		rc = journal_sync(engine->journal, err);
 	if (!rc)
 		rc = engine_note(engine, "apply", journal_id(engine->journal), text, err);
-	if (rc < 0) {
+	if (rc < 0 && !lead) {
 		engine_abort(engine);
 		return rc;
 	}
-	rc = targets_apply(engine, out, err);
+	if (!rc)
+		rc = targets_apply(engine, lead, out, err);
 	if (!rc)
 		rc = applied(engine, confirm_within_s, out, err);
 	if (rc < 0)

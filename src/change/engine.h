@@ -18,10 +18,14 @@ struct engine {
 	const char *actor; /* "uid 0": for the ledger */
 	bool has_hooks;	   /* hooks may be run: the root is this machine */
 	int hooks;	   /* socket of the hook runner (hook.h), or -1 */
+	/* Told of each target that was changed; NULL. */
+	void (*progress)(void *arg, size_t done, size_t count);
+	void *progress_arg;
 
 	/* The plan that is being taken. */
 	struct journal_store *store;
 	struct journal *journal;
+	struct verb_keep keep;
 };
 
 /* Opens root and state (made, 0700, when it is not there). */
@@ -53,6 +57,11 @@ int engine_confirm(struct engine *engine, const char *id, struct rf_err *err) RF
 int engine_rollback(struct engine *engine, const char *id, struct priv_result *out,
 		    struct rf_err *err) RF_MUST_CHECK;
 
+/* Undoes one part of a plan (spec.h), as if it had never been in it; the rest stays in force. Ends
+ * the plan with its last part. RF_E_MISSING when nothing of that part is in force. */
+int engine_let_go(struct engine *engine, const char *id, const char *part, struct priv_result *out,
+		  struct rf_err *err) RF_MUST_CHECK;
+
 /* Undoes what was interrupted or not confirmed; said gets a line for each. */
 int engine_recover(struct engine *engine, struct rf_buf *said, struct rf_err *err) RF_MUST_CHECK;
 
@@ -69,6 +78,9 @@ int engine_note(struct engine *engine, const char *kind, const char *about, cons
  * The state that the steps make of before, computed in a child process without files, sockets and
  * rights. Each step's result must have the digest that the step says.
  */
+int engine_predict_here(const struct verb_set *verbs, const struct change_spec *steps, size_t count,
+			struct rf_slice before, struct rf_buf *out,
+			struct rf_err *err) RF_MUST_CHECK; /* in this process: at_once kinds */
 int engine_predict(const struct verb_set *verbs, const struct change_spec *steps, size_t count,
 		   struct rf_slice before, struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
 

@@ -47,3 +47,11 @@ int engine_predict(const struct verb_set *verbs, const struct change_spec *steps
 
 	return apart_run(steps_predict, &p, before, out, err);
 }
+
+int engine_predict_here(const struct verb_set *verbs, const struct change_spec *steps, size_t count,
+			struct rf_slice before, struct rf_buf *out, struct rf_err *err)
+{
+	struct prediction p = {verbs, steps, count};
+
+	return steps_predict(&p, before, out, err);
+}

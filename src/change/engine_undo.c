@@ -265,6 +265,81 @@ int engine_rollback(struct engine *engine, const char *id, struct priv_result *o
 	return rc;
 }
 
+/* ---- a part ---- */
+
+static bool in_part(const struct journal *journal, size_t target, const char *part)
+{
+	size_t first, count;
+
+	journal_target(journal, target, &first, &count);
+	return journal_touched(journal, target) &&
+	       strcmp(journal_step(journal, first)->part, part) == 0;
+}
+
+/* What a crash left in the middle of being put back is ours, whatever it is now. */
+static int part_as_planned(struct engine *engine, struct journal *journal, const char *part,
+			   size_t *out_count, struct rf_err *err)
+{
+	int rc = 0;
+
+	for (size_t t = 0; rc == 0 && t < journal_targets(journal); t++) {
+		if (!in_part(journal, t, part))
+			continue;
+		(*out_count)++;
+		if (journal_done(journal, t))
+			rc = as_planned(engine, journal, t, err);
+	}
+	if (!rc && !*out_count)
+		rc = rf_fail(err, RF_E_MISSING, "change %s has nothing in force for %s",
+			     journal_id(journal), part);
+	return rc == RF_E_CHANGED ? rf_wrap(err, rc, "nothing was undone") : rc;
+}
+
+static int part_undo(struct engine *engine, struct journal *journal, const char *part,
+		     struct rf_err *err)
+{
+	bool left = false;
+	int rc = 0;
+
+	rf_copy(engine->env.scratch, sizeof(engine->env.scratch), journal_id(journal));
+	for (size_t t = journal_targets(journal); rc == 0 && t-- > 0;) {
+		if (!in_part(journal, t, part))
+			continue;
+		rc = journal_log(journal, EVENT_LET_GO, (uint32_t)t, 0, err);
+		if (!rc)
+			rc = target_undo(engine, journal, (uint32_t)t, err);
+	}
+	for (size_t t = 0; t < journal_targets(journal); t++)
+		left = left || journal_touched(journal, t);
+	return rc || left ? rc : journal_log(journal, EVENT_END, 0, 0, err);
+}
+
+int engine_let_go(struct engine *engine, const char *id, const char *part, struct priv_result *out,
+		  struct rf_err *err)
+{
+	struct journal_store *store = NULL;
+	struct journal *journal = NULL;
+	char text[96];
+
+	memset(out, 0, sizeof(*out));
+	int rc = journal_store_open(engine->state_dir, LOCK_WAIT_MS, &store, err);
+
+	if (!rc)
+		rc = journal_open(store, id, &journal, err);
+	if (!rc)
+		rc = part_as_planned(engine, journal, part, &out->applied_count, err);
+	rf_format(text, sizeof(text), "%zu targets of %.40s", out->applied_count, part);
+	if (!rc)
+		rc = engine_note(engine, "rollback", id, text, err);
+	if (!rc)
+		rc = part_undo(engine, journal, part, err);
+	out->undone = rc == 0;
+	rf_copy(out->text, sizeof(out->text), id);
+	journal_close(journal);
+	journal_store_close(store);
+	return rc;
+}
+
 int engine_confirm(struct engine *engine, const char *id, struct rf_err *err)
 {
 	struct journal_store *store = NULL;

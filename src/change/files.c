@@ -2,14 +2,15 @@
 /* Small files of our own state folder. See files.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "change/files.h"
 
-int files_make(int folder, const char *name, unsigned mode, struct rf_slice data,
-	       struct rf_err *err)
+static int make(int folder, const char *name, unsigned mode, struct rf_slice data, bool sync,
+		struct rf_err *err)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
@@ -17,12 +18,23 @@ int files_make(int folder, const char *name, unsigned mode, struct rf_slice data
 		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
 	int rc = rf_write_all(fd, data);
 
-	if (!rc && fsync(fd) < 0)
+	if (!rc && sync && fsync(fd) < 0)
 		rc = -errno;
 	close(fd);
 	if (rc < 0)
 		unlinkat(folder, name, 0);
 	return rc < 0 ? rf_fail(err, rc, "%s: %s", name, rf_code_text(rc)) : 0;
+}
+
+int files_make(int folder, const char *name, unsigned mode, struct rf_slice data,
+	       struct rf_err *err)
+{
+	return make(folder, name, mode, data, true, err);
+}
+
+int files_put(int folder, const char *name, unsigned mode, struct rf_slice data, struct rf_err *err)
+{
+	return make(folder, name, mode, data, false, err);
 }
 
 static int read_all(int fd, size_t max_bytes, struct rf_buf *out)

@@ -3,8 +3,9 @@
  * The journal on disk. See journal.h. STATE/changes/ holds the lock and a folder for each plan:
  *
  *	plan.json   the plan as shown; never read here
- *	steps	    struct step_record, one for each change
- *	saved-N	    SHA-256 and the state of target N before the first change
+ *	steps	    struct step_record, one for each change; behind the first of a target its state
+ *		    before the first change; at the end struct end_record. In one file, so that one
+ *		    fsync makes it durable. Without its end nothing was begun
  *	log	    struct log_record, appended; a torn last one was never acted on
  *	watch	    locked by the process that waits for a confirmation
  *
@@ -28,14 +29,24 @@
 #include "change/journal.h"
 #include "change/plan.h"
 
-#define STEP_MAGIC   0x53464352u
-#define LOG_MAGIC    0x4c464352u
-#define MAX_LOG	     (16u << 20)
-#define LOCK_POLL_MS 20
+#define STEP_MAGIC	  0x53464352u
+#define END_MAGIC	  0x45464352u
+#define LOG_MAGIC	  0x4c464352u
+#define MAX_LOG		  (16u << 20)
+#define LOCK_POLL_MS	  20
+#define RECORDS_OF_PLAN	  32
+#define RECORDS_OF_TARGET 8
 
 struct step_record {
 	uint32_t magic, first; /* first: of its target */
 	struct change_spec spec;
+	uint64_t state_bytes; /* behind the record */
+	uint8_t state_digest[CHANGE_DIGEST_BYTES];
+	uint8_t digest[CHANGE_DIGEST_BYTES];
+};
+
+struct end_record {
+	uint32_t magic, count; /* of steps */
 	uint8_t digest[CHANGE_DIGEST_BYTES];
 };
 
@@ -52,11 +63,15 @@ struct journal_store {
 struct target {
 	size_t first, count;
 	bool touched, done;
+	off_t at; /* of its saved state in "steps" */
+	size_t bytes;
+	uint8_t digest[CHANGE_DIGEST_BYTES];
 };
 
 struct journal {
 	char id[CHANGE_ID_BYTES];
-	int parent, folder, log;
+	int parent, folder, log, file; /* file: "steps" */
+	off_t file_bytes;
 	struct change_spec *steps;
 	bool *firsts;
 	size_t steps_count, steps_capacity, firsts_capacity;
@@ -65,7 +80,7 @@ struct journal {
 	enum journal_state state;
 	uint32_t records; /* of the log */
 	int64_t deadline_ms;
-	bool sealed;
+	bool sealed, quick;
 };
 
 static const char *const state_names[JOURNAL_STATE_COUNT] = {
@@ -158,7 +173,7 @@ void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
-	const int fds[] = {journal->parent, journal->folder, journal->log};
+	const int fds[] = {journal->parent, journal->folder, journal->log, journal->file};
 
 	for (size_t i = 0; i < RF_COUNT(fds); i++) {
 		if (fds[i] >= 0)
@@ -194,7 +209,7 @@ static int journal_new(struct journal_store *store, const char *id, struct journ
 	if (!journal)
 		return rf_fail(err, -ENOMEM, "no memory");
 	rf_copy(journal->id, sizeof(journal->id), id);
-	journal->folder = journal->log = -1;
+	journal->folder = journal->log = journal->file = -1;
 	journal->parent = fcntl(store->folder, F_DUPFD_CLOEXEC, 3);
 	if (journal->parent < 0) {
 		journal_close(journal);
@@ -215,6 +230,11 @@ static int folder_open(struct journal *journal, int flags, struct rf_err *err)
 	if (journal->log < 0)
 		return rf_fail(err, -errno, "change %s: log: %s", journal->id,
 			       rf_code_text(-errno));
+	journal->file = openat(journal->folder, "steps",
+			       O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+	if (journal->file < 0)
+		return rf_fail(err, -errno, "change %s: steps: %s", journal->id,
+			       rf_code_text(-errno));
 	return 0;
 }
 
@@ -231,7 +251,7 @@ int journal_begin(struct journal_store *store, const char *id, struct rf_slice p
 	if (!rc)
 		rc = folder_open(journal, O_CREAT | O_EXCL, err);
 	if (!rc)
-		rc = files_make(journal->folder, "plan.json", 0600, plan_json, err);
+		rc = files_put(journal->folder, "plan.json", 0600, plan_json, err);
 	if (rc < 0) {
 		journal_close(journal);
 		return rc;
@@ -262,65 +282,102 @@ static int step_note(struct journal *journal, const struct change_spec *spec, bo
 	return 0;
 }
 
-static void saved_name(size_t target, char out[32])
+static int append(struct journal *journal, const void *data, size_t len, struct rf_err *err)
 {
-	rf_format(out, 32, "saved-%zu", target);
+	int rc = rf_write_all(journal->file, (struct rf_slice){data, len});
+
+	if (rc < 0)
+		return rf_fail(err, rc, "change %s: steps: %s", journal->id, rf_code_text(rc));
+	journal->file_bytes += (off_t)len;
+	return 0;
+}
+
+static void state_note(struct journal *journal, const struct step_record *r, off_t at)
+{
+	struct target *t = &journal->targets[journal->targets_count - 1];
+
+	t->at = at;
+	t->bytes = (size_t)r->state_bytes;
+	memcpy(t->digest, r->state_digest, sizeof(t->digest));
 }
 
 int journal_add(struct journal *journal, const struct change_spec *spec,
 		const struct rf_slice *first_state, struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf bytes = {0};
-	uint8_t digest[CHANGE_DIGEST_BYTES];
-	char name[32];
+	RF_AUTOFREE struct step_record *r = rf_alloc(1, sizeof(*r));
+	int rc = r ? 0 : -ENOMEM;
 
 	if (journal->sealed)
 		return rf_fail(err, RF_E_USAGE, "change %s is sealed", journal->id);
-	int rc = step_note(journal, spec, first_state != NULL);
-
+	if (!rc)
+		rc = step_note(journal, spec, first_state != NULL);
 	if (rc < 0)
 		return rf_fail(err, rc, "change %s: %s", journal->id, rf_code_text(rc));
-	if (!first_state)
-		return 0;
-	rc = sha256(first_state->data, first_state->len, digest);
-	if (rc < 0)
-		return rf_fail(err, rc, "SHA-256 failed");
-	rf_buf_add(&bytes, digest, sizeof(digest));
-	rf_buf_add(&bytes, first_state->data, first_state->len);
-	if (bytes.failed)
-		return rf_fail(err, -ENOMEM, "no memory");
-	saved_name(journal->targets_count - 1, name);
-	return files_make(journal->folder, name, 0600, rf_buf_slice(&bytes), err);
+	r->magic = STEP_MAGIC;
+	r->first = first_state != NULL;
+	r->spec = *spec;
+	r->state_bytes = first_state ? first_state->len : 0;
+	if ((first_state && sha256(first_state->data, first_state->len, r->state_digest) < 0) ||
+	    sha256(r, offsetof(struct step_record, digest), r->digest) < 0)
+		return rf_fail(err, RF_E_CRYPTO, "SHA-256 failed");
+	rc = append(journal, r, sizeof(*r), err);
+	if (rc < 0 || !first_state)
+		return rc;
+	state_note(journal, r, journal->file_bytes);
+	return append(journal, first_state->data, first_state->len, err);
 }
 
-static int steps_write(struct journal *journal, struct rf_err *err)
+static int end_make(uint32_t count, struct end_record *out)
 {
-	RF_AUTOBUF struct rf_buf bytes = {0};
-	RF_AUTOFREE struct step_record *r = rf_alloc(1, sizeof(*r));
+	memset(out, 0, sizeof(*out));
+	out->magic = END_MAGIC;
+	out->count = count;
+	return sha256(out, offsetof(struct end_record, digest), out->digest);
+}
 
-	for (size_t i = 0; r && i < journal->steps_count; i++) {
-		memset(r, 0, sizeof(*r));
-		r->magic = STEP_MAGIC;
-		r->first = journal->firsts[i];
-		r->spec = journal->steps[i];
-		if (sha256(r, offsetof(struct step_record, digest), r->digest) < 0)
-			return rf_fail(err, RF_E_CRYPTO, "SHA-256 failed");
-		rf_buf_add(&bytes, r, sizeof(*r));
-	}
-	if (!r || bytes.failed)
-		return rf_fail(err, -ENOMEM, "no memory");
-	return files_make(journal->folder, "steps", 0600, rf_buf_slice(&bytes), err);
+/* Room for every record of applying and undoing: a disk that is full by then hinders neither. A
+ * file system that cannot set room aside does without. */
+static int room_take(struct journal *journal, struct rf_err *err)
+{
+	size_t records = RECORDS_OF_PLAN + RECORDS_OF_TARGET * journal->targets_count;
+
+	if (fallocate(journal->log, FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)(records * sizeof(struct log_record))) == 0 ||
+	    (errno != ENOSPC && errno != EDQUOT))
+		return 0;
+	return rf_fail(err, -errno, "change %s: the journal cannot be written: %s", journal->id,
+		       rf_code_text(-errno));
 }
 
 int journal_seal(struct journal *journal, struct rf_err *err)
 {
-	int rc = steps_write(journal, err);
+	struct end_record end;
+	int rc = end_make((uint32_t)journal->steps_count, &end);
 
-	if (!rc &&
-	    (fsync(journal->log) < 0 || fsync(journal->folder) < 0 || fsync(journal->parent) < 0))
-		rc = rf_fail(err, -errno, "change %s: %s", journal->id, rf_code_text(-errno));
+	if (rc < 0)
+		return rf_fail(err, rc, "SHA-256 failed");
+	rc = room_take(journal, err);
+	if (rc < 0)
+		return rc;
+	rc = append(journal, &end, sizeof(end), err);
+	if (!rc && fsync(journal->file) < 0)
+		rc = rf_fail(err, -errno, "change %s: steps: %s", journal->id,
+			     rf_code_text(-errno));
 	journal->sealed = rc == 0;
 	return rc;
+}
+
+int journal_sync(struct journal *journal, struct rf_err *err)
+{
+	journal->quick = false;
+	if (fsync(journal->log) < 0 || fsync(journal->folder) < 0 || fsync(journal->parent) < 0)
+		return rf_fail(err, -errno, "change %s: %s", journal->id, rf_code_text(-errno));
+	return 0;
+}
+
+void journal_quick(struct journal *journal)
+{
+	journal->quick = true;
 }
 
 /* ---- the log ---- */
@@ -336,7 +393,6 @@ static void event_note(struct journal *journal, const struct log_record *r)
 		[EVENT_UNCONFIRMED] = JOURNAL_UNCONFIRMED,
 		[EVENT_CONFIRMED] = JOURNAL_APPLIED,
 		[EVENT_UNDO] = JOURNAL_UNDOING,
-		[EVENT_UNDONE] = JOURNAL_UNDOING,
 		[EVENT_END] = JOURNAL_UNDONE,
 		[EVENT_STUCK] = JOURNAL_STUCK,
 	};
@@ -347,7 +403,9 @@ static void event_note(struct journal *journal, const struct log_record *r)
 			   i < journal->targets_count;
 	     i++)
 		journal->targets[i].done = false;
-	journal->state = states[r->event];
+	/* One target more or less: where the plan stands is as before. */
+	if (r->event != EVENT_UNDONE && r->event != EVENT_LET_GO)
+		journal->state = states[r->event];
 	if (r->event == EVENT_UNCONFIRMED)
 		journal->deadline_ms = r->value;
 	if (t && r->event == EVENT_INTENT)
@@ -356,6 +414,8 @@ static void event_note(struct journal *journal, const struct log_record *r)
 		t->done = true;
 	if (t && r->event == EVENT_UNDONE)
 		t->touched = false;
+	if (t && r->event == EVENT_LET_GO)
+		t->done = false;
 }
 
 int journal_log(struct journal *journal, enum journal_event event, uint32_t target, int64_t value,
@@ -373,7 +433,7 @@ int journal_log(struct journal *journal, enum journal_event event, uint32_t targ
 
 	if (!rc)
 		rc = rf_write_all(journal->log, (struct rf_slice){(uint8_t *)&r, sizeof(r)});
-	if (!rc && fdatasync(journal->log) < 0)
+	if (!rc && !journal->quick && fdatasync(journal->log) < 0)
 		rc = -errno;
 	if (rc < 0) {
 		/* Half a record would hide all later ones. */
@@ -387,26 +447,72 @@ int journal_log(struct journal *journal, enum journal_event event, uint32_t targ
 	return 0;
 }
 
+static int altered(struct rf_err *err)
+{
+	return rf_fail(err, RF_E_MISMATCH, "its steps were altered");
+}
+
+static bool read_at(const struct journal *journal, off_t at, void *out, size_t len)
+{
+	size_t got = 0;
+
+	for (ssize_t n = 1; got < len && n > 0; got += n > 0 ? (size_t)n : 0)
+		n = pread(journal->file, (uint8_t *)out + got, len - got, at + (off_t)got);
+	return got == len;
+}
+
+/* One step; the state behind it is left for journal_saved. */
+static int step_load(struct journal *journal, off_t end, off_t *at, struct step_record *r,
+		     struct rf_err *err)
+{
+	uint8_t digest[CHANGE_DIGEST_BYTES];
+
+	if (end - *at < (off_t)sizeof(*r) || !read_at(journal, *at, r, sizeof(*r)) ||
+	    sha256(r, offsetof(struct step_record, digest), digest) < 0)
+		return altered(err);
+	*at += (off_t)sizeof(*r);
+	if (r->magic != STEP_MAGIC || r->first > 1 || r->state_bytes > (uint64_t)(end - *at) ||
+	    memcmp(digest, r->digest, sizeof(digest)) != 0)
+		return altered(err);
+	int rc = step_note(journal, &r->spec, r->first);
+
+	if (rc < 0)
+		return rf_fail(err, rc, "its steps: %s", rf_code_text(rc));
+	if (r->first)
+		state_note(journal, r, *at);
+	*at += (off_t)r->state_bytes;
+	return 0;
+}
+
+/* Without its end it was being written when a crash came: nothing was begun. */
+static bool is_whole(const struct journal *journal, off_t bytes, uint32_t *out_count)
+{
+	struct end_record end, wanted;
+
+	if (bytes < (off_t)sizeof(end) ||
+	    !read_at(journal, bytes - (off_t)sizeof(end), &end, sizeof(end)))
+		return false;
+	*out_count = end.count;
+	return end_make(end.count, &wanted) == 0 && memcmp(&end, &wanted, sizeof(end)) == 0;
+}
+
 static int steps_load(struct journal *journal, struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf bytes = {0};
 	RF_AUTOFREE struct step_record *r = rf_alloc(1, sizeof(*r));
-	uint8_t digest[CHANGE_DIGEST_BYTES];
-	int rc = files_read(journal->folder, "steps", CHANGE_MAX_STEPS * sizeof(*r), &bytes, err);
+	struct stat st;
+	uint32_t count = 0;
+	off_t at = 0, end;
+	int rc = r ? 0 : rf_fail(err, -ENOMEM, "no memory");
 
-	if (rc == -ENOENT)
-		return 0;
-	if (!rc && (!r || bytes.len % sizeof(*r) != 0))
-		rc = rf_fail(err, r ? RF_E_MISMATCH : -ENOMEM, "its steps were altered");
-	for (size_t at = 0; rc == 0 && at < bytes.len; at += sizeof(*r)) {
-		memcpy(r, bytes.data + at, sizeof(*r));
-		rc = sha256(r, offsetof(struct step_record, digest), digest);
-		if (!rc && (r->magic != STEP_MAGIC || r->first > 1 ||
-			    memcmp(digest, r->digest, sizeof(digest)) != 0))
-			rc = rf_fail(err, RF_E_MISMATCH, "its steps were altered");
-		if (!rc)
-			rc = step_note(journal, &r->spec, r->first);
-	}
+	if (!rc && fstat(journal->file, &st) < 0)
+		return rf_fail(err, -errno, "steps: %s", rf_code_text(-errno));
+	if (rc < 0 || !is_whole(journal, st.st_size, &count))
+		return rc;
+	end = st.st_size - (off_t)sizeof(struct end_record);
+	while (rc == 0 && at < end)
+		rc = step_load(journal, end, &at, r, err);
+	if (!rc && journal->steps_count != count)
+		rc = altered(err);
 	journal->sealed = rc == 0;
 	return rc;
 }
@@ -423,7 +529,7 @@ static int log_load(struct journal *journal, struct rf_err *err)
 		memcpy(&r, bytes.data + at, sizeof(r));
 		rc = sha256(&r, offsetof(struct log_record, digest), digest);
 		if (rc < 0 || r.magic != LOG_MAGIC || r.number != journal->records ||
-		    r.event < EVENT_START || r.event > EVENT_STUCK ||
+		    r.event < EVENT_START || r.event > EVENT_LAST ||
 		    memcmp(digest, r.digest, sizeof(digest)) != 0)
 			break;
 		journal->records++;
@@ -482,20 +588,19 @@ void journal_target(const struct journal *journal, size_t target, size_t *first,
 int journal_saved(const struct journal *journal, size_t target, struct rf_buf *out,
 		  struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf bytes = {0};
+	const struct target *t = &journal->targets[target];
 	uint8_t digest[CHANGE_DIGEST_BYTES];
-	char name[32];
+	uint8_t *to = rf_buf_reserve(out, t->bytes + 1);
 
-	saved_name(target, name);
-	int rc = files_read(journal->folder, name, CHANGE_MAX_STATE + sizeof(digest), &bytes, err);
-
-	if (rc < 0)
-		return rc;
-	if (bytes.len < sizeof(digest) ||
-	    sha256(bytes.data + sizeof(digest), bytes.len - sizeof(digest), digest) < 0 ||
-	    memcmp(bytes.data, digest, sizeof(digest)) != 0)
-		return rf_fail(err, RF_E_MISMATCH, "%s: the saved state was altered", name);
-	return rf_buf_add(out, bytes.data + sizeof(digest), bytes.len - sizeof(digest));
+	if (!to)
+		return rf_fail(err, -ENOMEM, "no memory");
+	if (!read_at(journal, t->at, to, t->bytes) || sha256(to, t->bytes, digest) < 0 ||
+	    memcmp(t->digest, digest, sizeof(digest)) != 0)
+		return rf_fail(err, RF_E_MISMATCH,
+			       "change %s: the saved state of target %zu was altered", journal->id,
+			       target);
+	out->len += t->bytes;
+	return 0;
 }
 
 enum journal_state journal_state(const struct journal *journal)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is written before anything is changed: STATE/changes/ID/ holds the plan as shown
- * (plan.json), the steps (fixed-size records), the state of each target before the first change,
- * byte for byte, and a log of fixed-size records with a digest each. Each of them is on disk before
- * the act that it announces, so that after a crash at any point the next start knows what was done,
- * and undoes it.
+ * (plan.json), the steps (fixed-size records) with the state of each target before the first
+ * change, byte for byte, and a log of fixed-size records with a digest each. Each of them is on
+ * disk before the act that it announces, so that after a crash at any point the next start knows
+ * what was done, and undoes it.
  *
  * Only the privileged side uses this. Nothing here is parsed: records are compared and checked.
  */
@@ -42,7 +42,9 @@ enum journal_event {
 	EVENT_UNDONE, /* of target N */
 	EVENT_END,    /* all are back */
 	EVENT_STUCK,  /* target N cannot be put back */
+	EVENT_LET_GO, /* target N alone is about to be put back, the plan stays */
 };
+#define EVENT_LAST EVENT_LET_GO
 
 struct journal; /* one plan, open */
 struct journal_store;
@@ -66,8 +68,14 @@ void journal_close(struct journal *journal);
 int journal_add(struct journal *journal, const struct change_spec *spec,
 		const struct rf_slice *first_state, struct rf_err *err) RF_MUST_CHECK;
 
-/* Everything added so far is on disk when this returns. */
+/* Everything added so far is on disk when this returns: one fsync. */
 int journal_seal(struct journal *journal, struct rf_err *err) RF_MUST_CHECK;
+
+/* From here on records outlive this process, but not a loss of power: for objects that do not
+ * outlive one either (verb.h, at_once). journal_sync ends it, and has all of them and the folder
+ * itself on disk. */
+void journal_quick(struct journal *journal);
+int journal_sync(struct journal *journal, struct rf_err *err) RF_MUST_CHECK;
 
 /* Appends a record and waits until it is on disk. */
 int journal_log(struct journal *journal, enum journal_event event, uint32_t target, int64_t value,

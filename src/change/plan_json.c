@@ -61,6 +61,7 @@ static const struct field change_fields[] = {
 	SPEC(section, T_TEXT, false),
 	SPEC(key, T_TEXT, false),
 	SPEC(hook, T_TEXT, false),
+	SPEC(part, T_TEXT, false),
 	SPEC(mode, T_MODE, false),
 	SPEC(uid, T_ID, false),
 	SPEC(gid, T_ID, false),

@@ -18,6 +18,8 @@
 struct priv {
 	pid_t pid;
 	int socket;
+	void (*tell)(void *arg, size_t done, size_t count);
+	void *tell_arg;
 	struct priv_request request; /* large: not on the stack */
 };
 
@@ -62,6 +64,20 @@ void priv_stop(struct priv *priv)
 	rf_free(priv);
 }
 
+/* How far it is comes before the answer; it holds no memory. */
+static int answer_take(struct priv *priv, struct priv_reply *reply, int *out_memory,
+		       struct rf_err *err)
+{
+	int rc = priv_receive(priv->socket, reply, sizeof(*reply), out_memory, err);
+
+	while (rc == 0 && reply->more) {
+		if (priv->tell)
+			priv->tell(priv->tell_arg, reply->applied_count, reply->targets_count);
+		rc = priv_receive(priv->socket, reply, sizeof(*reply), out_memory, err);
+	}
+	return rc;
+}
+
 /* Sends priv->request and takes the answer; memory that came is appended to out. */
 static int ask(struct priv *priv, enum priv_op op, int fd, struct priv_reply *reply,
 	       struct rf_buf *out, struct rf_err *err)
@@ -74,7 +90,7 @@ static int ask(struct priv *priv, enum priv_op op, int fd, struct priv_reply *re
 
 	/* A side that refused to start has said why before it went. */
 	if (rc == 0 || op == PRIV_HELLO)
-		rc = priv_receive(priv->socket, reply, sizeof(*reply), &memory, err);
+		rc = answer_take(priv, reply, &memory, err);
 	memset(&priv->request, 0, sizeof(priv->request));
 	if (rc < 0)
 		return rf_wrap(err, rc, "the privileged process ended");
@@ -199,6 +215,25 @@ int priv_rollback(struct priv *priv, const char *id, struct priv_result *out, st
 		rc = ask(priv, PRIV_ROLLBACK, -1, &reply, NULL, err);
 	result_take(&reply, out);
 	return rc;
+}
+
+int priv_let_go(struct priv *priv, const char *id, const char *part, struct priv_result *out,
+		struct rf_err *err)
+{
+	struct priv_reply reply = {0};
+	int rc = id_set(priv, id, err);
+
+	rf_format(priv->request.text, sizeof(priv->request.text), "%s", part);
+	if (!rc)
+		rc = ask(priv, PRIV_LET_GO, -1, &reply, NULL, err);
+	result_take(&reply, out);
+	return rc;
+}
+
+void priv_progress(struct priv *priv, void (*tell)(void *arg, size_t done, size_t count), void *arg)
+{
+	priv->tell = tell;
+	priv->tell_arg = arg;
 }
 
 int priv_note(struct priv *priv, const char *kind, const char *plan_id, const char *text,

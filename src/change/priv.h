@@ -61,6 +61,13 @@ int priv_confirm(struct priv *priv, const char *id, struct rf_err *err) RF_MUST_
  * a target was changed by somebody else since. id NULL: the newest that is in force. */
 int priv_rollback(struct priv *priv, const char *id, struct priv_result *out,
 		  struct rf_err *err) RF_MUST_CHECK;
+/* Undoes one part of a plan (spec.h). */
+int priv_let_go(struct priv *priv, const char *id, const char *part, struct priv_result *out,
+		struct rf_err *err) RF_MUST_CHECK;
+
+/* Whom priv_apply tells how many targets are changed, of how many; NULL: nobody. */
+void priv_progress(struct priv *priv, void (*tell)(void *arg, size_t done, size_t count),
+		   void *arg);
 
 /* Notes an event of the planning side in the ledger: "plan" or "denied". */
 int priv_note(struct priv *priv, const char *kind, const char *plan_id, const char *text,

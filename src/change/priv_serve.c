@@ -22,6 +22,7 @@ struct session {
 	struct engine engine;
 	struct rf_buf recovered;
 	char missing[SANDBOX_MISSING_BYTES];
+	int socket;
 };
 
 /* What a handler gets: the request, a descriptor that came with it, and what the reply is made of.
@@ -64,6 +65,18 @@ static int on_step(struct session *s, struct call *c, struct rf_err *err)
 	return rc;
 }
 
+/* A caller that went away meanwhile is no reason to stop half-way. */
+static void progress_send(void *arg, size_t done, size_t count)
+{
+	const struct session *s = arg;
+	const struct priv_reply reply = {.magic = PRIV_MAGIC,
+					 .applied_count = (uint32_t)done,
+					 .targets_count = (uint32_t)count,
+					 .more = 1};
+
+	(void)!priv_send(s->socket, &reply, sizeof(reply), -1, NULL);
+}
+
 static int on_commit(struct session *s, struct call *c, struct rf_err *err)
 {
 	return engine_commit(&s->engine, c->request->number, &c->result, err);
@@ -77,6 +90,11 @@ static int on_confirm(struct session *s, struct call *c, struct rf_err *err)
 static int on_rollback(struct session *s, struct call *c, struct rf_err *err)
 {
 	return engine_rollback(&s->engine, c->request->id, &c->result, err);
+}
+
+static int on_let_go(struct session *s, struct call *c, struct rf_err *err)
+{
+	return engine_let_go(&s->engine, c->request->id, c->request->text, &c->result, err);
 }
 
 /* Entries that the planning side may ask for; what is done is written by the engine itself. */
@@ -104,6 +122,7 @@ static const struct handler {
 	{PRIV_BEGIN, on_begin, true, false},	    {PRIV_STEP, on_step, false, true},
 	{PRIV_COMMIT, on_commit, false, true},	    {PRIV_CONFIRM, on_confirm, false, false},
 	{PRIV_ROLLBACK, on_rollback, false, false}, {PRIV_NOTE, on_note, false, false},
+	{PRIV_LET_GO, on_let_go, false, false},
 };
 
 static int request_check(const struct priv_request *r, struct rf_err *err)
@@ -279,6 +298,8 @@ static int session_open(struct session *s, const struct priv_options *options,
 		rc = hook_start(&s->engine.hooks, err);
 	if (!rc)
 		rc = lock_in(s, options, err);
+	s->engine.progress = progress_send;
+	s->engine.progress_arg = s;
 	return rc ? rc : engine_recover(&s->engine, &s->recovered, err);
 }
 
@@ -298,7 +319,8 @@ static void refuse(int socket, int rc, const struct rf_err *why)
 
 int priv_serve(int socket, const struct priv_options *options, const struct verb_set *verbs)
 {
-	struct session s = {.engine = {.env = {.root = -1}, .state_dir = -1, .hooks = -1}};
+	struct session s = {.engine = {.env = {.root = -1}, .state_dir = -1, .hooks = -1},
+			    .socket = socket};
 	struct rf_err err = {0};
 	int rc = session_open(&s, options, verbs, &err);
 

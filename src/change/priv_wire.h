@@ -22,6 +22,7 @@ enum priv_op {
 	PRIV_CONFIRM,	/* id */
 	PRIV_ROLLBACK,	/* id or "" */
 	PRIV_NOTE,	/* id, text "KIND: TEXT" */
+	PRIV_LET_GO,	/* id, text: the part */
 };
 
 struct priv_request {
@@ -35,7 +36,8 @@ struct priv_reply {
 	uint32_t magic;
 	int32_t code;
 	uint32_t applied_count, undone, unconfirmed, has_memory;
-	char text[512]; /* of an error, or notes */
+	uint32_t targets_count, more; /* more: not the answer yet, but how far COMMIT is */
+	char text[512];		      /* of an error, or notes */
 };
 
 /* Sends one message of exactly size bytes, with a descriptor unless fd is negative. */

@@ -64,6 +64,7 @@ int change_spec_check(const struct change_spec *spec, struct rf_err *err)
 		{spec->style, sizeof(spec->style), "style"},
 		{spec->target, sizeof(spec->target), "target"},
 		{spec->hook, sizeof(spec->hook), "hook"},
+		{spec->part, sizeof(spec->part), "part"},
 		{spec->section, sizeof(spec->section), "section"},
 		{spec->key, sizeof(spec->key), "key"},
 	};

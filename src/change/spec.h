@@ -23,6 +23,7 @@ struct change_spec {
 	char style[16]; /* "edit": the syntax of the file */
 	char target[512];  /* a path from the root, or the name of a kernel or libvirt object */
 	char hook[24];	   /* row of hook.h to run behind the last change; "" */
+	char part[40];	   /* the part of its plan that can be undone alone; "" */
 	char section[128]; /* of an ini file; the element of a VM; "" */
 	char key[512];	   /* option, XPath */
 	uint32_t mode, uid, gid; /* permission bits and owner, or CHANGE_LEAVE */

@@ -18,6 +18,12 @@
 #include "base/buf.h"
 #include "change/spec.h"
 
+/* What a kind keeps open while a plan is taken and applied; the engine drops it. */
+struct verb_keep {
+	void *what;
+	void (*drop)(void *what);
+};
+
 /* Where the host is: "/" or a directory that stands for one (an image, a test). */
 struct verb_env {
 	int root;  /* descriptor of the root directory */
@@ -27,6 +33,7 @@ struct verb_env {
 		*given; /* files and folders outside the allow-lists that the caller named */
 	size_t given_count;
 	char scratch[CHANGE_ID_BYTES]; /* suffix of temporary names: the plan's id */
+	struct verb_keep *keep;	       /* NULL outside a plan */
 };
 
 /* What a change needs before it is in force. Worst last. */
@@ -56,6 +63,10 @@ struct verb_kind {
 	 * the same state again completes. */
 	int (*put)(const struct verb_env *env, const char *target, struct rf_slice state,
 		   struct rf_err *err);
+	/* The object is in the kernel's memory, gone with the power, and its states are ours, not a
+	 * stranger's bytes. Changed first in a plan, as soon as the steps are on disk: before the
+	 * rest of the journal and the ledger. */
+	bool at_once;
 	/* A put that was interrupted may leave a state that is neither the old nor the new. */
 	bool partial;
 	/* What of a state counts: the slice whose digest is taken. NULL: all of it. Pure. */

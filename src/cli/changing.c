@@ -164,6 +164,18 @@ static int plan_note(struct changing *c, struct rf_err *err)
 	return priv_note(c->priv, "denied", c->plan.id, rf_buf_text(&text), err);
 }
 
+/* What takes longer than a second says once a second how far it is. */
+static void progress_tell(void *arg, size_t done, size_t count)
+{
+	struct changing *c = arg;
+	int64_t now = common_now_ms();
+
+	if (now - c->told_ms < 1000 || done == count)
+		return;
+	c->told_ms = now;
+	fprintf(stderr, "%zu of %zu done\n", done, count);
+}
+
 static int plan_apply(struct changing *c, bool quiet, struct rf_err *err)
 {
 	struct priv_result result = {0};
@@ -173,6 +185,8 @@ static int plan_apply(struct changing *c, bool quiet, struct rf_err *err)
 			err, RF_E_USAGE,
 			"this could cut you off from the host: give --confirm-within 60s, "
 			"and confirm from a new session; or --confirm-within 0 to do without");
+	c->told_ms = common_now_ms();
+	priv_progress(c->priv, quiet ? NULL : progress_tell, c);
 	int rc = priv_apply(c->priv, &c->plan, c->confirm_s, &result, err);
 
 	if (rc < 0)
@@ -225,6 +239,17 @@ int changing_rollback(struct changing *c, const char *id, struct rf_err *err)
 	if (!rc)
 		printf("Undone: change %s, %zu targets are as before.\n", result.text,
 		       result.applied_count);
+	return rc;
+}
+
+int changing_let_go(struct changing *c, const char *id, const char *part, struct rf_err *err)
+{
+	struct priv_result result = {0};
+	int rc = priv_let_go(c->priv, id, part, &result, err);
+
+	if (!rc)
+		printf("Undone: %zu targets of change %s are as before.\n", result.applied_count,
+		       id);
 	return rc;
 }
 

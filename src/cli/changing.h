@@ -19,6 +19,7 @@ struct changing {
 	struct plan plan;
 	unsigned confirm_s;
 	bool confirm_given;
+	int64_t told_ms; /* when it was last said how far a change is */
 	FILE *save;
 	const char *save_name;
 };
@@ -46,6 +47,9 @@ int changing_show_and_apply(const struct cli_args *args, struct changing *c,
 			    struct rf_err *err) RF_MUST_CHECK;
 /* Undoes a change ("": the newest in force), keeps one that waits. Both say so. */
 int changing_rollback(struct changing *c, const char *id, struct rf_err *err) RF_MUST_CHECK;
+/* Undoes one part of a change (spec.h). */
+int changing_let_go(struct changing *c, const char *id, const char *part,
+		    struct rf_err *err) RF_MUST_CHECK;
 int changing_confirm(struct changing *c, const char *id, struct rf_err *err) RF_MUST_CHECK;
 
 #endif

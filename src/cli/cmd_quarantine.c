@@ -23,6 +23,7 @@
 #define MAX_RECORD_MIB	   (1 << 20)
 #define MAX_CHAIN	   QUARANTINE_LEVEL_COUNT * 2
 #define ACCESS_MAX_BYTES   (4u << 20)
+#define ACCESS_FILES	   4
 
 struct job {
 	const struct cli_args *args;
@@ -31,10 +32,11 @@ struct job {
 	struct guard_port services; /* holds --allow */
 	uint64_t record_bytes;
 	char reason[304], honeypot_bridge[IFNAMSIZ];
-	bool apply;
+	char allowed[320]; /* --allow, joined by blanks */
+	bool apply, told;  /* told: what is said once was said */
 	struct subjects subjects;
 	struct changing changing;
-	struct rf_buf route, arp, tcp;
+	struct rf_buf access[ACCESS_FILES], neighbours;
 	int starters[GUARD_SLOTS];
 	size_t starters_count;
 };
@@ -45,12 +47,23 @@ static void job_done(struct job *job)
 		close(job->starters[i]);
 	quarantine_subjects_done(&job->subjects);
 	changing_done(&job->changing);
-	rf_buf_done(&job->route);
-	rf_buf_done(&job->arp);
-	rf_buf_done(&job->tcp);
+	for (size_t i = 0; i < ACCESS_FILES; i++)
+		rf_buf_done(&job->access[i]);
+	rf_buf_done(&job->neighbours);
 }
 
 /* ---- options ---- */
+
+static int service_take(struct job *job, const char *text, struct rf_err *err)
+{
+	size_t len = strlen(job->allowed);
+	int rc = guard_service_add(&job->services, text, err);
+
+	if (!rc && !rf_format(job->allowed + len, sizeof(job->allowed) - len, "%s%s",
+			      len ? " " : "", text))
+		rc = rf_fail(err, RF_E_LIMIT, "the services are too long to be recorded");
+	return rc;
+}
 
 static int services_read(struct job *job, struct rf_err *err)
 {
@@ -60,9 +73,9 @@ static int services_read(struct job *job, struct rf_err *err)
 	if (given && job->order.level != QUARANTINE_RESTRICT)
 		return rf_fail(err, RF_E_USAGE, "--allow belongs to --level restrict");
 	for (size_t i = 0; rc == 0 && i < given; i++)
-		rc = guard_service_add(&job->services, job->args->values[OPT_ALLOW][i], err);
+		rc = service_take(job, job->args->values[OPT_ALLOW][i], err);
 	if (!given && job->order.level == QUARANTINE_RESTRICT)
-		rc = guard_service_add(&job->services, "dhcp", err);
+		rc = service_take(job, "dhcp", err);
 	job->order.services = job->services.services;
 	job->order.services_count = job->services.n_services;
 	return rc ? rf_wrap(err, RF_E_USAGE, "--allow") : 0;
@@ -138,8 +151,8 @@ static int zone_keep(struct job *job, struct rf_err *err)
 
 		if (!rf_equal(s->zone, job->zone) && !policy_has(&in.result, s, job->zone))
 			continue;
-		job->subjects.items[kept++] = *s;
-		job->subjects.items[kept - 1].vm.nics = job->subjects.items[kept - 1].nics;
+		job->subjects.items[kept] = *s;
+		quarantine_subject_settle(&job->subjects.items[kept++]);
 	}
 	isolate_input_done(&in);
 	if (rc < 0)
@@ -177,34 +190,44 @@ static int subjects_find(struct job *job, struct rf_err *err)
 
 static int access_read(struct job *job, struct rf_err *err)
 {
-	static const char *const names[] = {"/proc/net/route", "/proc/net/arp", "/proc/net/tcp"};
-	struct rf_buf *const texts[] = {&job->route, &job->arp, &job->tcp};
-	int rc = 0;
+	static const char *const names[ACCESS_FILES] = {"/proc/net/route", "/proc/net/tcp",
+							"/proc/net/ipv6_route", "/proc/net/tcp6"};
+	int rc = access_neighbours(&job->neighbours, err);
 
 	for (size_t i = 0; rc == 0 && i < RF_COUNT(names); i++) {
-		rc = common_read_file(names[i], ACCESS_MAX_BYTES, texts[i], err);
-		/* A kernel without IPv4 has none of them. */
+		rc = common_read_file(names[i], ACCESS_MAX_BYTES, &job->access[i], err);
+		/* A kernel without that family has none of them. */
 		rc = rc == -ENOENT ? 0 : rc;
 	}
 	return rc;
 }
 
+/* Marks the wants from the first on, which are those of the VM. */
 static void access_mark(struct job *job, const struct quarantine_vm *vm,
-			struct quarantine_wants *wants)
+			struct quarantine_wants *wants, size_t first)
 {
-	const struct access_files files = {rf_buf_text(&job->route), rf_buf_text(&job->arp),
-					   rf_buf_text(&job->tcp)};
+	const struct access_files files = {
+		rf_buf_text(&job->access[0]),
+		rf_buf_text(&job->access[1]),
+		rf_buf_text(&job->access[2]),
+		rf_buf_text(&job->access[3]),
+		(const struct access_neighbour *)job->neighbours.data,
+		job->neighbours.len / sizeof(struct access_neighbour),
+	};
 
 	if (job->order.level == QUARANTINE_OBSERVE)
 		return;
 	for (size_t i = 0; i < vm->nics_count; i++) {
 		RF_AUTOBUF struct rf_buf why = {0};
+		uint8_t mac[6];
 
-		if (!access_leads_through(&files, vm->nics[i].mac, &why))
+		if (guard_mac_parse(vm->nics[i].mac, mac) < 0 ||
+		    !access_leads_through(&files, mac, &why))
 			continue;
-		fprintf(stderr, "Careful: %s carries the way to this host: %s.\n", vm->name,
-			rf_buf_text(&why));
-		for (size_t w = 0; w < wants->count; w++)
+		if (!job->told)
+			fprintf(stderr, "Careful: %s carries the way to this host: %s.\n", vm->name,
+				rf_buf_text(&why));
+		for (size_t w = first; w < wants->count; w++)
 			wants->items[w].could_cut_access = true;
 	}
 }
@@ -214,6 +237,8 @@ static void access_mark(struct job *job, const struct quarantine_vm *vm,
 static void record_fill(const struct job *job, const struct subject *s,
 			struct quarantine_record *out)
 {
+	bool rest = quarantine_has_rest(&s->vm, job->order.level);
+
 	*out = (struct quarantine_record){.since_ms = common_now_ms()};
 	rf_copy(out->vm, sizeof(out->vm), s->vm.name);
 	rf_copy(out->uuid, sizeof(out->uuid), s->vm.uuid);
@@ -221,6 +246,10 @@ static void record_fill(const struct job *job, const struct subject *s,
 	rf_copy(out->reason, sizeof(out->reason), job->reason);
 	rf_copy(out->zone, sizeof(out->zone), job->zone ? job->zone : "");
 	rf_copy(out->segment_of_honeypot, sizeof(out->segment_of_honeypot), job->honeypot_bridge);
+	rf_copy(out->stage, sizeof(out->stage),
+		job->order.stage == QUARANTINE_CUT && rest ? QUARANTINE_STAGE_CUT : "");
+	rf_copy(out->services, sizeof(out->services), job->allowed);
+	rf_copy(out->recorded, sizeof(out->recorded), job->order.record ? "yes" : "");
 	rf_format(out->by, sizeof(out->by), "uid %u", getuid());
 	for (size_t i = 0; i < s->vm.nics_count; i++) {
 		struct quarantine_card *card = &out->cards[out->cards_count++];
@@ -260,14 +289,6 @@ static int recorders_start(struct job *job, const struct subject *s, struct rf_e
 	return rc;
 }
 
-static bool only_records(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->changes[i].spec.verb, "quarantine-record") != 0)
-			return false;
-	return true;
-}
-
 static int note(struct job *job, const char *kind, const char *plan, const char *vm,
 		const char *what, struct rf_err *err)
 {
@@ -277,77 +298,157 @@ static int note(struct job *job, const char *kind, const char *plan, const char 
 	return priv_note(job->changing.priv, kind, plan, rf_buf_text(&text), err);
 }
 
-static int refusals_tell(const struct plan *plan, const char *vm, struct rf_err *err)
+/* A limit that cannot be had is shown with the plan; without anything else of the order it is none.
+ */
+static int refusals_tell(const struct plan *plan, struct rf_err *err)
 {
-	if (!plan->refusals_count)
-		return 0;
-	return rf_fail(err, RF_E_DENIED, "%s: %s: nothing was changed", vm,
-		       plan->refusals[0].reason);
+	for (size_t i = 0; i < plan->refusals_count; i++)
+		if (strcmp(plan->refusals[i].origin, QUARANTINE_LIMIT_ORIGIN) != 0)
+			return rf_fail(err, RF_E_DENIED, "%s: %s: nothing was changed",
+				       plan->refusals[i].target, plan->refusals[i].reason);
+	return 0;
 }
 
-/* A VM that is shut in so already is left as it is. */
-static int vm_change(struct job *job, const struct subject *s, struct quarantine_wants *wants,
-		     struct rf_err *err)
+/* A VM of whom nothing but the record would change is shut in so already, and left as it is. */
+static void held_drop(struct job *job, struct subject *s)
 {
-	const struct remedy none = {0};
-	struct changing *c = &job->changing;
+	struct plan *plan = &job->changing.plan;
 	struct quarantine_record known;
+	size_t mine = 0, record = plan->count;
 
-	plan_done(&c->plan);
-	memset(&c->plan, 0, sizeof(c->plan));
-	int rc = changing_plan(c, wants->items, wants->count, s->vm.name, err);
-
-	if (!rc)
-		rc = job->apply ? refusals_tell(&c->plan, s->vm.name, err) : 0;
-	if (!rc && only_records(&c->plan) && !c->plan.refusals_count &&
-	    quarantine_record_load(job->state, s->vm.uuid, &known, NULL) == 0) {
-		printf("%s: in quarantine so already (%s).\n", s->vm.name, known.level);
-		return 0;
+	for (size_t i = 0; i < plan->count; i++) {
+		if (strcmp(plan->changes[i].spec.part, s->vm.uuid) != 0)
+			continue;
+		mine++;
+		if (strcmp(plan->changes[i].spec.verb, "quarantine-record") == 0)
+			record = i;
 	}
-	rf_copy(c->plan.reason, sizeof(c->plan.reason), job->reason);
-	if (!rc && job->apply)
-		rc = note(job, "quarantine", c->plan.id, s->vm.name,
-			  quarantine_level_name(job->order.level), err);
-	if (!rc)
-		rc = changing_show_and_apply(job->args, c, &none, job->apply, err);
-	return rc;
+	if (mine != 1 || record == plan->count ||
+	    quarantine_record_load(job->state, s->vm.uuid, &known, NULL) < 0) {
+		s->changed = s->changed || mine;
+		return;
+	}
+	plan->count--;
+	memmove(&plan->changes[record], &plan->changes[record + 1],
+		(plan->count - record) * sizeof(*plan->changes));
+	plan->held_count++;
 }
 
-static int vm_run(struct job *job, const struct subject *s, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf record = {0};
-	struct quarantine_wants wants = {0};
-	struct quarantine_record fields;
+/* ---- all of them, in one plan ---- */
 
-	record_fill(job, s, &fields);
-	int rc = quarantine_record_write(&fields, &record, err);
-
-	if (!rc)
-		rc = quarantine_wants_add(&wants, &s->vm, &job->order, rf_buf_text(&record), err);
-	if (!rc) {
-		access_mark(job, &s->vm, &wants);
-		rc = vm_change(job, s, &wants, err);
-	}
-	quarantine_wants_done(&wants);
-	return rc;
-}
-
-/* Each VM is a plan of its own, so that each can be released alone. All are tried. */
-static int all_run(struct job *job, struct rf_err *err)
+static int wants_make(struct job *job, struct quarantine_wants *wants, struct rf_err *err)
 {
 	int worst = 0;
 
 	for (size_t i = 0; i < job->subjects.count; i++) {
+		const struct subject *s = &job->subjects.items[i];
+		RF_AUTOBUF struct rf_buf record = {0};
+		struct quarantine_record fields;
+		size_t first = wants->count;
 		struct rf_err why = {0};
-		int rc = vm_run(job, &job->subjects.items[i], &why);
 
-		if (rc < 0 && job->subjects.count > 1)
+		if (job->order.stage == QUARANTINE_REST &&
+		    !quarantine_has_rest(&s->vm, job->order.level))
+			continue;
+		record_fill(job, s, &fields);
+		int rc = quarantine_record_write(&fields, &record, &why);
+
+		if (!rc)
+			rc = quarantine_wants_add(wants, &s->vm, &job->order, rf_buf_text(&record),
+						  &why);
+		if (!rc) {
+			access_mark(job, &s->vm, wants, first);
+			continue;
+		}
+		/* The others of a zone are shut in all the same. */
+		wants->count = first;
+		if (job->subjects.count > 1 && !job->told)
 			fprintf(stderr, "ringfence: %s\n", rf_err_text(&why));
-		if (rc < 0)
-			rc = rf_fail(err, rc, "%s", rf_err_text(&why));
-		worst = rc < 0 || worst == 0 ? rc : worst;
+		worst = rf_fail(err, rc, "%s", rf_err_text(&why));
 	}
 	return worst;
+}
+
+static int plan_do(struct job *job, struct quarantine_wants *wants, struct rf_err *err)
+{
+	const struct remedy none = {0};
+	struct changing *c = &job->changing;
+	const char *whom = job->zone ? job->zone : job->subjects.items[0].vm.name;
+
+	plan_done(&c->plan);
+	memset(&c->plan, 0, sizeof(c->plan));
+	int rc = changing_plan(c, wants->items, wants->count, whom, err);
+
+	if (!rc && job->apply)
+		rc = refusals_tell(&c->plan, err);
+	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++)
+		held_drop(job, &job->subjects.items[i]);
+	if (rc < 0 || c->plan.count == 0)
+		return rc;
+	rf_copy(c->plan.reason, sizeof(c->plan.reason), job->reason);
+	rc = changing_show_and_apply(job->args, c, &none, job->apply, err);
+	/* Behind the change, which does not wait for the ledger's disk: the plan's own entries name
+	 * it before. */
+	for (size_t i = 0; rc == 0 && job->apply && i < job->subjects.count; i++) {
+		struct subject *s = &job->subjects.items[i];
+
+		if (s->changed && !s->noted)
+			rc = note(job, "quarantine", c->plan.id, s->vm.name,
+				  quarantine_level_name(job->order.level), err);
+		s->noted = s->changed;
+	}
+	return rc;
+}
+
+static int stage_run(struct job *job, enum quarantine_stage stage, struct rf_err *err)
+{
+	struct quarantine_wants wants = {0};
+
+	job->order.stage = stage;
+	int missed = wants_make(job, &wants, err);
+	int rc = wants.count ? plan_do(job, &wants, err) : missed;
+
+	job->told = true;
+	quarantine_wants_done(&wants);
+	return rc ? rc : missed;
+}
+
+/* In two plans, unless one document is wanted, or somebody has to confirm: then in one. */
+static bool in_stages(const struct job *job)
+{
+	const char *output = cli_value(job->args, OPT_OUTPUT);
+	bool any = false;
+
+	for (size_t i = 0; i < job->subjects.count; i++)
+		any = any || (job->subjects.items[i].vm.running &&
+			      quarantine_has_rest(&job->subjects.items[i].vm, job->order.level));
+	return any && job->apply && !job->changing.confirm_s && !job->changing.save_name &&
+	       !(output && strcmp(output, "json") == 0);
+}
+
+static void serials_tell(const struct job *job)
+{
+	for (size_t i = 0; i < job->subjects.count; i++)
+		if (job->subjects.items[i].serials_count && job->order.level >= QUARANTINE_SEAL)
+			fprintf(stderr,
+				"%s: its serial console stays open: QEMU could not give it back "
+				"as it was.\n",
+				job->subjects.items[i].vm.name);
+}
+
+static int all_run(struct job *job, struct rf_err *err)
+{
+	if (!in_stages(job))
+		return stage_run(job, QUARANTINE_WHOLE, err);
+	int rc = stage_run(job, QUARANTINE_CUT, err);
+
+	if (rc < 0)
+		return rc;
+	rc = stage_run(job, QUARANTINE_REST, err);
+	return rc < 0 ? rf_wrap(err, rc,
+				"the network cards are shut in and stay so, the rest is not done "
+				"(give the order again, or release)")
+		      : rc;
 }
 
 static int shut_in(struct job *job, struct rf_err *err)
@@ -370,7 +471,14 @@ static int shut_in(struct job *job, struct rf_err *err)
 		rc = changing_start(job->args, &job->changing, err);
 	for (size_t i = 0; rc == 0 && job->apply && i < job->subjects.count; i++)
 		rc = recorders_start(job, &job->subjects.items[i], err);
+	if (!rc)
+		serials_tell(job);
 	rc = rc ? rc : all_run(job, err);
+	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++)
+		if (!job->subjects.items[i].changed)
+			printf("%s: in quarantine so already (%s).\n",
+			       job->subjects.items[i].vm.name,
+			       quarantine_level_name(job->order.level));
 	if (rc == CLI_FINDINGS && !job->apply)
 		printf("Nothing was changed: add --yes and --reason to do it.\n");
 	return rc;
@@ -400,7 +508,7 @@ static int record_release(struct job *job, const struct quarantine_record *recor
 				       "%s: its record does not say by which change", now.vm);
 		rc = note(job, "release", now.plan, now.vm, now.level, err);
 		if (!rc)
-			rc = changing_rollback(&job->changing, now.plan, err);
+			rc = changing_let_go(&job->changing, now.plan, record->uuid, err);
 		if (!rc)
 			rc = quarantine_record_load(job->state, record->uuid, &now, err);
 	}

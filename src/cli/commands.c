@@ -366,6 +366,9 @@ const struct cli_command cli_commands[] = {
 	 "Every step is one of a plan: shown first, undone as a whole when one fails or a crash comes between. "
 	 "--release undoes it: all is as it was. Both are entries of the ledger with their reason. A level is raised "
 	 "directly; to lower it, release first. observe and restrict end when the VM is switched off.\n\n"
+	 "From restrict on no page of its memory is shared; from honeywall on it gets half of one CPU and 200 operations or "
+	 "10 MB a second of each disk; from seal on nobody new reaches its VNC screen, and a SPICE screen with a password is "
+	 "shut. What is tighter already stays. All VMs of a zone are one plan; each can be let out alone.\n\n"
 	 "Exit status: 0 done, or nothing to do; 2 the plan was shown and not applied; 1 it could not be done; 64 wrong use.",
 	 "ringfence quarantine web-1 --level seal                      the plan\n"
 	 "ringfence quarantine web-1 --level seal --yes --reason 'beacons to 192.0.2.7'\n"

@@ -8,6 +8,8 @@
 #include "isolate/quarantine.h"
 #include "model/store.h"
 
+#define QUARANTINE_MAX_DISKS 32
+
 struct records {
 	struct quarantine_record *items;
 	size_t count, capacity;
@@ -26,8 +28,11 @@ int quarantine_record_folder(const char *state, const char *mac, char *out,
 /* A VM as the facts have it, with its cards. */
 struct subject {
 	struct quarantine_vm vm;
-	const char *zone, *class;
+	const char *zone, *class, *key; /* key: the VM in the facts */
 	struct quarantine_nic nics[QUARANTINE_MAX_CARDS];
+	const char *disks[QUARANTINE_MAX_DISKS];
+	size_t serials_count; /* serial consoles, which cannot be closed */
+	bool changed, noted;  /* the order did something to it; the ledger knows */
 };
 struct subjects {
 	struct subject *items;
@@ -35,9 +40,11 @@ struct subjects {
 	struct rf_arena texts;
 };
 /* The VMs of that name or UUID (NULL: all) or with that tag of a zone (NULL: any). RF_E_LIMIT names
- * a VM with more cards than a record holds. */
+ * a VM with more cards than a record, or more disks than an order holds. */
 int quarantine_subjects_load(struct fact_store *store, const char *name, const char *zone,
 			     struct subjects *out, struct rf_err *err) RF_MUST_CHECK;
+/* After a subject was copied: its VM points into it. */
+void quarantine_subject_settle(struct subject *subject);
 void quarantine_subjects_done(struct subjects *subjects);
 
 /* --status */

@@ -139,7 +139,8 @@ static int row_take(struct subjects *s, const char **last, sqlite3_stmt *row, st
 			       .in_libvirt = text_of(s, row, PATH)[0] == '\0',
 			       .persistent = sqlite3_column_int(row, STORED) != 0},
 			.zone = text_of(s, row, ZONE),
-			.class = text_of(s, row, CLASS)};
+			.class = text_of(s, row, CLASS),
+			.key = key};
 		*last = key;
 	}
 	struct subject *subject = &s->items[s->count - 1];
@@ -151,6 +152,52 @@ static int row_take(struct subjects *s, const char **last, sqlite3_stmt *row, st
 			       subject->vm.name, QUARANTINE_MAX_CARDS);
 	nic_take(s, subject, row);
 	return s->texts.failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
+}
+
+void quarantine_subject_settle(struct subject *subject)
+{
+	subject->vm.nics = subject->nics;
+	subject->vm.disks = subject->disks;
+}
+
+/* ---- what is limited besides the network ---- */
+
+static const char devices_question[] =
+	"WITH v AS (SELECT host, vm, layer FROM vm WHERE format = 'libvirt' AND (layer = 'live' OR "
+	"(layer = 'persistent' AND NOT EXISTS (SELECT 1 FROM vm l WHERE l.host = vm.host AND l.vm = "
+	"vm.vm AND l.layer = 'live'))))"
+	" SELECT d.vm, 'disk', d.disk FROM vm_disk d JOIN v USING (host, vm, layer) WHERE d.medium = 1 "
+	"AND d.device IN ('disk', 'lun')"
+	" UNION ALL SELECT c.vm, c.kind, c.console FROM vm_console c JOIN v USING (host, vm, layer)"
+	" UNION ALL SELECT e.vm, 'serial', e.device FROM vm_device e JOIN v USING (host, vm, layer) "
+	"WHERE e.kind IN ('serial', 'console', 'parallel') ORDER BY 1, 3";
+
+static struct subject *subject_of(struct subjects *s, const char *key)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->items[i].key, key) == 0)
+			return &s->items[i];
+	return NULL;
+}
+
+static int device_take(void *arg, sqlite3_stmt *row)
+{
+	struct subjects *s = arg;
+	const char *key = (const char *)sqlite3_column_text(row, 0);
+	const char *kind = (const char *)sqlite3_column_text(row, 1);
+	struct subject *subject = key && kind ? subject_of(s, key) : NULL;
+
+	if (!subject)
+		return 0;
+	subject->vm.has_vnc |= strcmp(kind, "vnc") == 0;
+	subject->vm.has_spice |= strcmp(kind, "spice") == 0;
+	subject->serials_count += strcmp(kind, "serial") == 0;
+	if (strcmp(kind, "disk") != 0)
+		return 0;
+	if (subject->vm.disks_count == QUARANTINE_MAX_DISKS)
+		return RF_E_LIMIT;
+	subject->disks[subject->vm.disks_count++] = text_of(s, row, 2);
+	return s->texts.failed ? -ENOMEM : 0;
 }
 
 int quarantine_subjects_load(struct fact_store *store, const char *name, const char *zone,
@@ -167,11 +214,16 @@ int quarantine_subjects_load(struct fact_store *store, const char *name, const c
 			rc = row_take(out, &last, stmt, err);
 	}
 	sqlite3_finalize(stmt);
+	if (rc == 0 && step == SQLITE_DONE)
+		rc = fact_store_each(store, devices_question, device_take, out);
+	else if (rc == 0)
+		rc = RF_E_DATABASE;
 	/* Items moved while the list grew. */
 	for (size_t i = 0; i < out->count; i++)
-		out->items[i].vm.nics = out->items[i].nics;
-	return rc == 0 && step != SQLITE_DONE
-		       ? rf_fail(err, RF_E_DATABASE, "the facts about VMs cannot be read")
+		quarantine_subject_settle(&out->items[i]);
+	return rc < 0 && !(err && err->code)
+		       ? rf_fail(err, rc, "the facts about VMs cannot be read: %s",
+				 rf_code_text(rc))
 		       : rc;
 }
 

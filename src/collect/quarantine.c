@@ -37,6 +37,9 @@ static const struct field {
 		{FIELD(zone), false},
 		{FIELD(reason), false},
 		{FIELD(segment_of_honeypot), false},
+		{FIELD(stage), false},
+		{FIELD(services), false},
+		{FIELD(recorded), false},
 },
   card_fields[] = {
 	  {CARD(mac), true},

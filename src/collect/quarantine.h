@@ -14,11 +14,15 @@
 
 #define QUARANTINE_RECORD_MAX_BYTES 8192u
 #define QUARANTINE_MAX_CARDS	    12
+#define QUARANTINE_STAGE_CUT	    "cut"
 
 struct quarantine_record {
 	char vm[256], uuid[40], level[16], by[32], reason[304], zone[64], plan[48];
 	char segment_of_honeypot[16];
-	int64_t since_ms; /* since 1970-01-01 UTC */
+	char stage[8];	    /* "cut": the rest of the level is not in force (yet) */
+	char services[320]; /* of restrict: as given, joined by blanks */
+	char recorded[4];   /* "yes": frames are copied to a segment */
+	int64_t since_ms;   /* since 1970-01-01 UTC */
 	struct quarantine_card {
 		char mac[18], tap[16], redirect[16]; /* tap when it began; "" */
 	} cards[QUARANTINE_MAX_CARDS];

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolate/xmltext.h"
 
 /* Kinds of cards that can be plugged elsewhere, and what of <source> says where. What else stands
  * there (portid; bridge of a network) libvirt makes anew. */
@@ -17,94 +18,33 @@ static const struct {
 	{"network", "network", "portgroup"},
 };
 
-static struct rf_slice slice_of(const uint8_t *from, const uint8_t *to)
-{
-	return (struct rf_slice){from, (size_t)(to - from)};
-}
-
-/* The first place of a text, or NULL. */
-static const uint8_t *find(struct rf_slice in, const char *text)
-{
-	return in.len ? memmem(in.data, in.len, text, strlen(text)) : NULL;
-}
-
-static struct rf_slice behind(struct rf_slice in, const uint8_t *at)
-{
-	return slice_of(at, in.data + in.len);
-}
-
 int cable_find(struct rf_slice domain_xml, const char *mac, struct rf_slice *out)
 {
 	/* Metadata, which may hold anything, stands before the devices. */
-	const uint8_t *at = find(domain_xml, "<devices>");
+	const uint8_t *at = xmltext_find(domain_xml, "<devices>");
 	char wanted[64];
 
 	if (!at || !rf_format(wanted, sizeof(wanted), "<mac address='%s'/>", mac))
 		return RF_E_MISSING;
-	struct rf_slice rest = behind(domain_xml, at);
+	struct rf_slice rest = xmltext_behind(domain_xml, at);
 
-	while ((at = find(rest, "<interface "))) {
+	while ((at = xmltext_find(rest, "<interface "))) {
 		static const char end[] = "</interface>";
 
-		rest = behind(rest, at);
-		const uint8_t *stop = find(rest, end);
+		rest = xmltext_behind(rest, at);
+		const uint8_t *stop = xmltext_find(rest, end);
 
 		if (!stop)
 			break;
-		struct rf_slice one = slice_of(at, stop + strlen(end));
+		struct rf_slice one = xmltext_slice(at, stop + strlen(end));
 
-		if (find(one, wanted)) {
+		if (xmltext_find(one, wanted)) {
 			*out = one;
 			return 0;
 		}
-		rest = behind(rest, stop);
+		rest = xmltext_behind(rest, stop);
 	}
 	return RF_E_MISSING;
-}
-
-/* The element of that name: from its '<' to behind its end. Empty when there is none. */
-static struct rf_slice element(struct rf_slice in, const char *name)
-{
-	char open[32], close[32];
-	const uint8_t *at, *end, *stop;
-
-	rf_format(open, sizeof(open), "<%s", name);
-	rf_format(close, sizeof(close), "</%s>", name);
-	for (at = find(in, open); at; at = find(behind(in, at + 1), open)) {
-		struct rf_slice rest = behind(in, at);
-		size_t n = strlen(open);
-
-		if (rest.len > n &&
-		    (rest.data[n] == ' ' || rest.data[n] == '/' || rest.data[n] == '>'))
-			break;
-	}
-	end = at ? find(behind(in, at), ">") : NULL;
-	if (!end)
-		return (struct rf_slice){0};
-	if (end[-1] == '/')
-		return slice_of(at, end + 1);
-	stop = find(behind(in, end), close);
-	return stop ? slice_of(at, stop + strlen(close)) : (struct rf_slice){0};
-}
-
-/* The value of an attribute of the element's own tag, as it is written. */
-static bool attribute(struct rf_slice element, const char *name, struct rf_slice *out)
-{
-	char wanted[40];
-	const uint8_t *end = find(element, ">");
-	struct rf_slice tag = end ? slice_of(element.data, end) : (struct rf_slice){0};
-
-	rf_format(wanted, sizeof(wanted), " %s='", name);
-	const uint8_t *at = find(tag, wanted), *stop;
-
-	if (!at)
-		return false;
-	at += strlen(wanted);
-	stop = find(behind(tag, at), "'");
-	if (!stop)
-		return false;
-	*out = slice_of(at, stop);
-	return true;
 }
 
 static bool writable(struct rf_slice word)
@@ -121,14 +61,14 @@ static bool is_canonical(struct rf_slice interface)
 	static const char *const names[] = {"<interface", "<source", "<virtualport"};
 
 	for (size_t i = 0; i < RF_COUNT(names); i++) {
-		const uint8_t *at = find(interface, names[i]);
+		const uint8_t *at = xmltext_find(interface, names[i]);
 
-		if (at && find(behind(interface, at + 1), names[i]))
+		if (at && xmltext_find(xmltext_behind(interface, at + 1), names[i]))
 			return false;
 	}
-	struct rf_slice source = element(interface, "source");
-	struct rf_slice port = element(interface, "virtualport");
-	const uint8_t *tag_end = find(interface, ">");
+	struct rf_slice source = xmltext_element(interface, "source");
+	struct rf_slice port = xmltext_element(interface, "virtualport");
+	const uint8_t *tag_end = xmltext_find(interface, ">");
 
 	return tag_end && (!source.len || source.data > tag_end) &&
 	       (!port.len || port.data > tag_end) &&
@@ -138,21 +78,21 @@ static bool is_canonical(struct rf_slice interface)
 
 int cable_read(struct rf_slice interface, struct rf_buf *out)
 {
-	struct rf_slice type, name, group, source = element(interface, "source");
-	struct rf_slice port = element(interface, "virtualport");
+	struct rf_slice type, name, group, source = xmltext_element(interface, "source");
+	struct rf_slice port = xmltext_element(interface, "virtualport");
 
-	if (!is_canonical(interface) || !attribute(interface, "type", &type))
+	if (!is_canonical(interface) || !xmltext_attribute(interface, "type", &type))
 		return RF_E_SYNTAX;
 	for (size_t i = 0; i < RF_COUNT(kinds); i++) {
 		if (!rf_slice_equal(type, rf_slice_text(kinds[i].type)) ||
-		    !attribute(source, kinds[i].name, &name))
+		    !xmltext_attribute(source, kinds[i].name, &name))
 			continue;
 		/* A blank would be taken for the end of the name. */
 		if (!writable(name) || memchr(name.data, ' ', name.len))
 			return RF_E_UNSUPPORTED;
 		rf_buf_printf(out, "%s ", kinds[i].type);
 		rf_buf_add(out, name.data, name.len);
-		if (kinds[i].group && attribute(source, kinds[i].group, &group)) {
+		if (kinds[i].group && xmltext_attribute(source, kinds[i].group, &group)) {
 			if (!writable(group))
 				return RF_E_UNSUPPORTED;
 			rf_buf_add_byte(out, ' ');
@@ -176,8 +116,8 @@ static size_t words_of(struct rf_slice line, struct rf_slice words[3])
 		const uint8_t *blank = n < 2 ? memchr(line.data, ' ', line.len) : NULL;
 		const uint8_t *end = blank ? blank : line.data + line.len;
 
-		words[n++] = slice_of(line.data, end);
-		line = blank ? behind(line, blank + 1) : (struct rf_slice){0};
+		words[n++] = xmltext_slice(line.data, end);
+		line = blank ? xmltext_behind(line, blank + 1) : (struct rf_slice){0};
 	}
 	return n;
 }
@@ -215,30 +155,30 @@ static void add_without(struct rf_slice text, struct rf_slice a, struct rf_slice
 
 int cable_replace(struct rf_slice interface, struct rf_slice cable, struct rf_buf *out)
 {
-	struct rf_slice source = element(interface, "source");
-	struct rf_slice port = element(interface, "virtualport");
+	struct rf_slice source = xmltext_element(interface, "source");
+	struct rf_slice port = xmltext_element(interface, "virtualport");
 	struct rf_slice words[3], type;
 	const uint8_t *line_end = cable.len ? memchr(cable.data, '\n', cable.len) : NULL;
-	const uint8_t *tag_end = find(interface, ">");
-	size_t count = words_of(line_end ? slice_of(cable.data, line_end) : cable, words);
+	const uint8_t *tag_end = xmltext_find(interface, ">");
+	size_t count = words_of(line_end ? xmltext_slice(cable.data, line_end) : cable, words);
 
 	if (count < 2 || !is_canonical(interface) || !source.len || !tag_end ||
-	    !attribute(interface, "type", &type))
+	    !xmltext_attribute(interface, "type", &type))
 		return RF_E_SYNTAX;
 	for (size_t i = 0; i < count; i++)
 		if (!writable(words[i]))
 			return RF_E_SYNTAX;
 	rf_buf_add(out, interface.data, (size_t)(type.data - interface.data));
 	rf_buf_add(out, words[0].data, words[0].len);
-	struct rf_slice rest = behind(interface, type.data + type.len);
+	struct rf_slice rest = xmltext_behind(interface, type.data + type.len);
 
 	rf_buf_add(out, rest.data, (size_t)(tag_end + 1 - rest.data));
 	if (source_add(words, count, out) < 0)
 		return RF_E_SYNTAX;
 	if (line_end) {
-		rest = behind(cable, line_end + 1);
+		rest = xmltext_behind(cable, line_end + 1);
 		rf_buf_add(out, rest.data, rest.len);
 	}
-	add_without(behind(interface, tag_end + 1), source, port, out);
+	add_without(xmltext_behind(interface, tag_end + 1), source, port, out);
 	return out->failed ? -ENOMEM : 0;
 }

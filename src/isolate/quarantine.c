@@ -68,17 +68,16 @@ void quarantine_wants_done(struct quarantine_wants *wants)
 	memset(wants, 0, sizeof(*wants));
 }
 
-/* Adds a want with a text value; payload, if any, replaces it. */
-static int want_add(struct quarantine_wants *w, const struct change_spec *spec,
-		    const char *explanation)
+int quarantine_want_add(struct quarantine_wants *w, const struct quarantine_vm *vm,
+			struct change_spec *spec, const char *origin, const char *explanation)
 {
 	if (!explanation ||
 	    rf_grow((void **)&w->items, &w->capacity, w->count + 1, sizeof(*w->items)) < 0)
 		return -ENOMEM;
-	w->items[w->count++] = (struct want){.spec = *spec,
-					     .risk = RISK_MEDIUM,
-					     .explanation = explanation,
-					     .origin = "quarantine"};
+	if (!rf_copy(spec->part, sizeof(spec->part), vm->uuid))
+		return RF_E_LIMIT;
+	w->items[w->count++] = (struct want){
+		.spec = *spec, .risk = RISK_MEDIUM, .explanation = explanation, .origin = origin};
 	return 0;
 }
 
@@ -110,8 +109,9 @@ static int port_want(struct quarantine_wants *w, const struct quarantine_vm *vm,
 		return rc;
 	memcpy(spec.value, &payload, sizeof(payload));
 	spec.value_bytes = sizeof(payload);
-	return want_add(w, &spec,
-			rf_arena_printf(&w->texts, "%s: %s", vm->name, levels[order->level].words));
+	return quarantine_want_add(
+		w, vm, &spec, "quarantine",
+		rf_arena_printf(&w->texts, "%s: %s", vm->name, levels[order->level].words));
 }
 
 static int cable_want(struct quarantine_wants *w, const struct quarantine_vm *vm,
@@ -131,10 +131,11 @@ static int cable_want(struct quarantine_wants *w, const struct quarantine_vm *vm
 	rc = change_spec_set(&spec, "vm-cable", target, NULL,
 			     with_honeypot ? order->segment_of_honeypot : segment, NULL);
 	return rc ? rc
-		  : want_add(w, &spec,
-			     rf_arena_printf(&w->texts, "%s: %s", vm->name,
-					     live ? "the bridge itself keeps it apart, too"
-						  : "so it stays when the VM is started again"));
+		  : quarantine_want_add(
+			    w, vm, &spec, "quarantine",
+			    rf_arena_printf(&w->texts, "%s: %s", vm->name,
+					    live ? "the bridge itself keeps it apart, too"
+						 : "so it stays when the VM is started again"));
 }
 
 static int libvirt_wants(struct quarantine_wants *w, const struct quarantine_vm *vm,
@@ -152,9 +153,10 @@ static int libvirt_wants(struct quarantine_wants *w, const struct quarantine_vm 
 	if (!rc && order->level == QUARANTINE_FREEZE) {
 		rc = change_spec_set(&spec, "vm-freeze", vm->uuid, NULL, "paused", NULL);
 		if (!rc)
-			rc = want_add(w, &spec,
-				      rf_arena_printf(&w->texts, "%s: its memory is kept as it is",
-						      vm->name));
+			rc = quarantine_want_add(w, vm, &spec, "quarantine",
+						 rf_arena_printf(&w->texts,
+								 "%s: its memory is kept as it is",
+								 vm->name));
 	}
 	return rc;
 }
@@ -177,27 +179,37 @@ static int level_check(const struct quarantine_vm *vm, const struct quarantine_o
 	return 0;
 }
 
+bool quarantine_has_rest(const struct quarantine_vm *vm, enum quarantine_level level)
+{
+	/* Every level above observe limits something, or plugs cards elsewhere. */
+	return vm->in_libvirt && level > QUARANTINE_OBSERVE;
+}
+
 int quarantine_wants_add(struct quarantine_wants *wants, const struct quarantine_vm *vm,
 			 const struct quarantine_order *order, const char *record,
 			 struct rf_err *err)
 {
 	char target[64];
 	struct change_spec spec;
+	bool cut = order->stage & QUARANTINE_CUT, rest = order->stage & QUARANTINE_REST;
 	int rc = level_check(vm, order, err);
 
-	for (size_t i = 0; rc == 0 && i < vm->nics_count; i++)
+	for (size_t i = 0; rc == 0 && cut && i < vm->nics_count; i++)
 		if (vm->running && vm->nics[i].tap[0])
 			rc = port_want(wants, vm, &vm->nics[i], order, err);
-	if (!rc && vm->in_libvirt)
+	if (!rc && rest && vm->in_libvirt)
+		rc = quarantine_limits_add(wants, vm, order->level);
+	if (!rc && rest && vm->in_libvirt)
 		rc = libvirt_wants(wants, vm, order);
 	if (rc < 0)
 		return rf_wrap(err, rc, "%s", vm->name);
 	rf_format(target, sizeof(target), RECORD_TARGET "%s", vm->uuid);
 	rc = change_spec_set(&spec, "quarantine-record", target, NULL, record, err);
 	return rc ? rc
-		  : want_add(wants, &spec,
-			     rf_arena_printf(&wants->texts, "%s: who, why and by which plan",
-					     vm->name));
+		  : quarantine_want_add(wants, vm, &spec, "quarantine",
+					rf_arena_printf(&wants->texts,
+							"%s: who, why and by which plan",
+							vm->name));
 }
 
 /* ---- the record: one line of JSON, and one that names the plan ---- */

@@ -2,8 +2,9 @@
 /*
  * Quarantine of a VM: how far it is shut in, and the verbs that do it, as rows of a plan like every
  * other change. In this order: "quarantine-port" switches the guard of each network card (and with
- * it, at once, all its frames); "vm-cable" plugs the card into a segment of its own, live and in
- * the stored definition; "vm-freeze" halts its processors; "quarantine-record" writes down who, why
+ * it, at once, all its frames); "vm-tune" limits processor, memory, disks and screens; "vm-cable"
+ * plugs the card into a segment of its own, live and in the stored definition; "vm-freeze" halts
+ * its processors; "quarantine-record" writes down who, why
  * and by which plan. Release is the undoing of those plans, newest first. The link state of a card
  * is never touched.
  */
@@ -63,10 +64,21 @@ struct quarantine_vm {
 	bool persistent; /* it has a stored definition */
 	const struct quarantine_nic *nics;
 	size_t nics_count;
+	const char *const *disks; /* targets of its disks: vda */
+	size_t disks_count;
+	bool has_vnc, has_spice; /* screens of the running VM */
 };
+
+/*
+ * A quarantine is done in two plans where nothing speaks against it: the cut, which needs nobody
+ * but the kernel and is in force within milliseconds, and the rest, for which libvirt is asked. A
+ * rest that fails is undone; the cut stays.
+ */
+enum quarantine_stage { QUARANTINE_CUT = 1, QUARANTINE_REST = 2, QUARANTINE_WHOLE = 3 };
 
 struct quarantine_order {
 	enum quarantine_level level;
+	enum quarantine_stage stage;
 	const char *honeypot; /* HONEYWALL: link whose peer answers; "" records only */
 	bool record;	      /* somebody listens on the segments */
 	const struct guard_service *services;
@@ -88,6 +100,17 @@ struct quarantine_wants {
 int quarantine_wants_add(struct quarantine_wants *wants, const struct quarantine_vm *vm,
 			 const struct quarantine_order *order, const char *record,
 			 struct rf_err *err) RF_MUST_CHECK;
+/* Whether the level has a rest for this VM. Pure. */
+bool quarantine_has_rest(const struct quarantine_vm *vm, enum quarantine_level level);
+/* Wants with this origin may be refused: the quarantine holds without them. */
+#define QUARANTINE_LIMIT_ORIGIN "quarantine-limit"
+/* One want, as a part of the plan that can be undone alone (struct change_spec). -ENOMEM. */
+int quarantine_want_add(struct quarantine_wants *wants, const struct quarantine_vm *vm,
+			struct change_spec *spec, const char *origin,
+			const char *explanation) RF_MUST_CHECK;
+/* What the VM may use of the host besides its network, at that level (quarantine_limits.c). */
+int quarantine_limits_add(struct quarantine_wants *wants, const struct quarantine_vm *vm,
+			  enum quarantine_level level) RF_MUST_CHECK;
 void quarantine_wants_done(struct quarantine_wants *wants);
 
 /* The kinds, a file each (verbs.h says what a kind is). */

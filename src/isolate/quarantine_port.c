@@ -61,21 +61,40 @@ static void name_of(uint32_t ifindex, char out[IFNAMSIZ])
 		rf_copy(out, IFNAMSIZ, "?");
 }
 
+static void guard_drop(void *guard)
+{
+	guard_close(guard);
+}
+
+/* Opened once for all ports of a plan: opening it takes longer than all else that is done to one.
+ */
 static int guard_here(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
 {
 	const struct guard_options there = {.existing = true};
 
-	*out = NULL;
+	*out = env->keep && env->keep->drop == guard_drop ? env->keep->what : NULL;
+	if (*out)
+		return 0;
 	if (!env->live)
 		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has a guard");
 	/* The one that is there first: loading takes the kernel a quarter of a second, in which the
 	 * VM would go on sending. */
 	int rc = guard_open(&there, out, err);
 
-	if (rc != -ENOENT)
-		return rc;
-	rf_err_clear(err);
-	return load ? guard_open(NULL, out, err) : 0;
+	if (rc == -ENOENT) {
+		rf_err_clear(err);
+		rc = load ? guard_open(NULL, out, err) : 0;
+	}
+	if (!rc && *out && env->keep && !env->keep->what)
+		*env->keep = (struct verb_keep){*out, guard_drop};
+	return rc;
+}
+
+/* Behind guard_here: what is not kept is closed. */
+static void guard_give(const struct verb_env *env, struct guard *guard)
+{
+	if (!env->keep || env->keep->what != guard)
+		guard_close(guard);
 }
 
 static int port_read(const struct verb_env *env, const char *target, struct rf_buf *out,
@@ -94,7 +113,7 @@ static int port_read(const struct verb_env *env, const char *target, struct rf_b
 	if (rc < 0)
 		return rc;
 	s.guarded = guard && guard_port_get(guard, ifindex, &s.port) == 0;
-	guard_close(guard);
+	guard_give(env, guard);
 	name_of(s.port.redirect_ifindex, s.redirect);
 	name_of(s.port.mirror_ifindex, s.mirror);
 	s.port.redirect_ifindex = s.port.mirror_ifindex = 0;
@@ -134,7 +153,7 @@ static int guarded_put(const struct verb_env *env, const char *target, uint32_t 
 		rc = guard_quarantine_count(guard, ifindex);
 	if (!rc)
 		rc = guard_port_set(guard, ifindex, &s->port, err);
-	guard_close(guard);
+	guard_give(env, guard);
 	return rc;
 }
 
@@ -157,7 +176,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 		rc = guard_here(env, false, &guard, err);
 		if (!rc && guard)
 			rc = guard_detach(guard, ifindex, err);
-		guard_close(guard);
+		guard_give(env, guard);
 	}
 	if (!rc)
 		rc = segment_tidy(target, segment_is_name(s.redirect) ? s.redirect : s.mirror, err);
@@ -190,6 +209,7 @@ const struct verb_kind quarantine_kind_port = {
 	.check = target_check,
 	.read = port_read,
 	.put = port_put,
+	.at_once = true,
 	.partial = true,
 	.gone = port_gone,
 	.bury = port_bury,

@@ -373,6 +373,20 @@ static bool removes(const struct change_spec *spec)
 	return strcmp(spec->op, "remove") == 0;
 }
 
+static const char *const ops[] = {"", "set", "remove", "at-most", "at-least"};
+
+/* "At most" has a meaning for what has an order. */
+static bool op_fits(const struct tune_row *row, const char *op)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < RF_COUNT(ops); i++)
+		known = known || strcmp(ops[i], op) == 0;
+	if (strcmp(op, "at-most") == 0)
+		return row->value == TUNE_NUMBER || (row->value == TUNE_FIELDS && row->at_most);
+	return known && (strcmp(op, "at-least") != 0 || row->value == TUNE_NUMBER);
+}
+
 static int tune_check(const struct verb_env *env, const struct change_spec *spec,
 		      struct rf_err *err)
 {
@@ -383,8 +397,8 @@ static int tune_check(const struct verb_env *env, const struct change_spec *spec
 	(void)env;
 	if (rc < 0)
 		return rc;
-	if (spec->op[0] && strcmp(spec->op, "set") != 0 && !removes(spec))
-		return rf_fail(err, RF_E_UNKNOWN, "a setting cannot be %s", spec->op);
+	if (!op_fits(name.row, spec->op))
+		return rf_fail(err, RF_E_UNKNOWN, "%s cannot be %s", name.row->name, spec->op);
 	if (removes(spec) && name.layer == VIRT_LIVE)
 		return rf_fail(err, RF_E_UNSUPPORTED, "%s: a running VM always has one",
 			       name.row->name);
@@ -396,6 +410,32 @@ static int tune_check(const struct verb_env *env, const struct change_spec *spec
 		rc = rf_fail(err, RF_E_SYNTAX, "%s: %.80s is to be written %.80s", name.row->name,
 			     change_spec_value(spec), rf_buf_text(&canon));
 	return rc;
+}
+
+/* The tighter (or, at least, the larger) of two numbers; what is no number, or not above zero, is
+ * no limit. */
+static int number_bound(const char *op, const char *old, const char *value, struct rf_buf *out)
+{
+	bool most = strcmp(op, "at-most") == 0;
+	int64_t have = 0, want = 0;
+	bool limited = rf_num(old, 10, 1, INT64_MAX, &have) == 0;
+
+	if (rf_num(value, 10, INT64_MIN, INT64_MAX, &want) < 0)
+		return RF_E_SYNTAX;
+	return rf_buf_add_text(out, limited && (most ? have < want : have > want) ? old : value);
+}
+
+static int value_predict(const struct tune_name *name, const char *op, const char *old,
+			 const char *value, struct rf_buf *out)
+{
+	RF_AUTOBUF struct rf_buf fields = {0};
+	bool bound = strcmp(op, "at-most") == 0 || strcmp(op, "at-least") == 0;
+
+	if (name->row->value != TUNE_FIELDS)
+		return bound ? number_bound(op, old, value, out) : rf_buf_add_text(out, value);
+	int rc = bound ? name->row->at_most(old, value, &fields) : 0;
+
+	return rc ? rc : fields_merge(name, old, bound ? rf_buf_text(&fields) : value, out);
 }
 
 static int tune_predict(const struct change_spec *spec, struct rf_slice before, struct rf_buf *out,
@@ -416,10 +456,7 @@ static int tune_predict(const struct change_spec *spec, struct rf_slice before, 
 		return rf_buf_add_byte(out, UNSET);
 	if (before.data[0] == SET)
 		rf_buf_add(&old, before.data + 1, before.len - 1);
-	if (name.row->value == TUNE_FIELDS)
-		rc = fields_merge(&name, rf_buf_text(&old), change_spec_value(spec), &value);
-	else
-		rc = rf_buf_add_text(&value, change_spec_value(spec));
+	rc = value_predict(&name, spec->op, rf_buf_text(&old), change_spec_value(spec), &value);
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: %s", spec->target, rf_code_text(rc));
 	/* A definition in which each field is "no limit" names none. */

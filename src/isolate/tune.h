@@ -7,10 +7,14 @@
  *
  * The target of a change is VM/LAYER/ROW or VM/LAYER/ROW/ITEM ("web-1/live/cpu.shares",
  * "web-1/persistent/cpu.pin.vcpu/0"); its value is text. LAYER is live (the running VM, through
- * libvirt where libvirt owns the setting) or persistent (its definition: what it starts with).
+ * libvirt where libvirt owns the setting) or persistent (its definition: what it starts with). The
+ * operation is set, remove (in a definition), or of numbers and limits at-most and at-least: what
+ * is tighter (or larger) already stays.
  */
 #ifndef RF_ISOLATE_TUNE_H
 #define RF_ISOLATE_TUNE_H
+
+#include <jansson.h>
 
 #include "change/verb.h"
 #include "sys/virtset.h"
@@ -64,6 +68,11 @@ extern const struct tune_way tune_pin;
  * param1 in v1 (NULL: there is none). */
 extern const struct tune_way tune_cgroup;
 
+/* One QMP command to the QEMU of a struct virt_vm, through libvirt; arguments is taken, NULL for
+ * none. The answer is a stranger's bytes, appended as they came. Fits struct qmp_peer. */
+int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
+		 struct rf_err *err) RF_MUST_CHECK;
+
 struct tune_row {
 	const char *name, *summary, *unit;
 	enum tune_value value;
@@ -88,6 +97,10 @@ struct tune_row {
 	const char *xml_word;
 	/* TUNE_FIELDS: 0 is "no limit", which a definition says by leaving the field out. */
 	bool zero_unset;
+	/* TUNE_FIELDS: which fields "at-most value" changes of before. Pure. NULL: no such
+	 * operation.
+	 */
+	int (*at_most)(const char *before, const char *value, struct rf_buf *out);
 	enum change_risk risk;
 };
 
@@ -100,6 +113,7 @@ extern const struct tune_rows *const tune_tables[]; /* ends with NULL */
 extern const struct tune_rows tune_cpu_rows;
 extern const struct tune_rows tune_memory_rows;
 extern const struct tune_rows tune_disk_rows;
+extern const struct tune_rows tune_console_rows;
 
 /* By name; NULL: there is no such row. */
 const struct tune_row *tune_find(const char *name);

@@ -3,7 +3,11 @@
  * Tunables of disks. QEMU's token buckets, which libvirt sets in the running VM and in its
  * definition. Sources: libvirt's formatdomain (iotune), virDomainSetBlockIoTune.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "base/mem.h"
+#include "base/str.h"
 #include "isolate/tune.h"
 
 #define LIMIT_MAX  1000000000000000ll /* QEMU's THROTTLE_VALUE_MAX */
@@ -30,6 +34,54 @@ static const struct tune_field limits[] = {
 	{"write_iops_sec_max_length", NULL, 0, LENGTH_MAX},
 };
 
+/* ---- at most ---- */
+
+/* A bucket is for all operations, or one for reading and one for writing; never both. */
+static const char *const families[] = {"bytes_sec", "iops_sec"};
+
+/* What a list of fields says of "total_iops_sec" and its like; 0: no limit. */
+static int64_t field_of(const char *fields, const char *kind, const char *family)
+{
+	RF_AUTOFREE char *copy = rf_strdup(fields);
+	char *cursor = copy, wanted[40];
+	int64_t n = 0;
+
+	rf_format(wanted, sizeof(wanted), "%s_%s=", kind, family);
+	for (char *word; copy && (word = rf_word_next(&cursor));) {
+		if (rf_starts(word, wanted) &&
+		    rf_num(word + strlen(wanted), 10, 0, LIMIT_MAX, &n) < 0)
+			n = 0;
+	}
+	return n;
+}
+
+/* With a burst a limit is exceeded for a while. */
+static bool holds(const char *fields, const char *kind, const char *family, int64_t limit)
+{
+	char burst[24];
+	int64_t now = field_of(fields, kind, family);
+
+	rf_format(burst, sizeof(burst), "%s_max", family);
+	return now > 0 && now <= limit && field_of(fields, kind, burst) <= limit;
+}
+
+static int limits_at_most(const char *before, const char *value, struct rf_buf *out)
+{
+	for (size_t i = 0; i < RF_COUNT(families); i++) {
+		const char *f = families[i];
+		int64_t limit = field_of(value, "total", f);
+
+		if (!limit || holds(before, "total", f, limit) ||
+		    (holds(before, "read", f, limit) && holds(before, "write", f, limit)))
+			continue;
+		rf_buf_printf(out,
+			      "%stotal_%s=%lld read_%s=0 write_%s=0 total_%s_max=0 read_%s_max=0 "
+			      "write_%s_max=0",
+			      out->len ? " " : "", f, (long long)limit, f, f, f, f, f);
+	}
+	return out->failed ? -ENOMEM : 0;
+}
+
 static const struct tune_row rows[] = {
 	{.name = "disk.limits",
 	 .summary = "what a disk may read and write a second",
@@ -39,6 +91,7 @@ static const struct tune_row rows[] = {
 	 .fields = limits,
 	 .fields_count = RF_COUNT(limits),
 	 .zero_unset = true,
+	 .at_most = limits_at_most,
 	 .way = &tune_param,
 	 .group = VIRT_IOTUNE,
 	 .xml = "devices/disk[target/@dev='%s']/iotune"},

@@ -19,25 +19,16 @@
 
 /* ---- page sharing ---- */
 
-static int monitor_ask(void *arg, const char *command, json_t *arguments, struct rf_buf *out,
-		       struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf text = {0};
-	int rc = qmp_command_write(command, arguments, "", &text);
-
-	return rc ? rf_fail(err, rc, "no memory") : virt_monitor(arg, rf_buf_text(&text), out, err);
-}
-
 static int sharing_read(const struct tune_call *call, struct rf_buf *out, struct rf_err *err)
 {
-	const struct qmp_peer peer = {monitor_ask, call->vm};
+	const struct qmp_peer peer = {tune_monitor, call->vm};
 
 	return ram_sharing_read(&peer, out, err);
 }
 
 static int sharing_put(const struct tune_call *call, const char *value, struct rf_err *err)
 {
-	const struct qmp_peer peer = {monitor_ask, call->vm};
+	const struct qmp_peer peer = {tune_monitor, call->vm};
 
 	return ram_sharing_put(&peer, value, err);
 }

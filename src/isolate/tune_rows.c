@@ -3,8 +3,5 @@
 #include "isolate/tune.h"
 
 const struct tune_rows *const tune_tables[] = {
-	&tune_cpu_rows,
-	&tune_memory_rows,
-	&tune_disk_rows,
-	NULL,
+	&tune_cpu_rows, &tune_memory_rows, &tune_disk_rows, &tune_console_rows, NULL,
 };

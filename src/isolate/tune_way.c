@@ -13,6 +13,7 @@
 #include "change/kinds.h"
 #include "isolate/tune.h"
 #include "isolate/vm_scope.h"
+#include "sys/qmp.h"
 
 /* ---- typed parameters ---- */
 
@@ -205,3 +206,14 @@ static int cgroup_put(const struct tune_call *call, const char *value, struct rf
 }
 
 const struct tune_way tune_cgroup = {cgroup_read, cgroup_put};
+
+/* ---- QEMU's monitor ---- */
+
+int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
+		 struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	int rc = qmp_command_write(command, arguments, "", &text);
+
+	return rc ? rf_fail(err, rc, "no memory") : virt_monitor(vm, rf_buf_text(&text), out, err);
+}

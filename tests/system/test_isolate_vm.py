@@ -78,7 +78,8 @@ XML = f"""<domain type='qemu'><name>{NAME}</name><uuid>{UUID}</uuid><memory unit
 <interface type='bridge'><mac address='{guard_lab.colons(ME.mac)}'/><source bridge='{BRIDGE}'/><target dev='{TAP}'/>
 <model type='virtio'/><driver name='qemu'/></interface>
 <serial type='file'><source path='{{folder}}/console.log'/><target port='0'/></serial>
-<serial type='pty'><target port='1'/></serial><memballoon model='none'/></devices></domain>"""
+<serial type='pty'><target port='1'/></serial><graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>
+<memballoon model='none'/></devices></domain>"""
 
 
 def virsh(*args, check=True):

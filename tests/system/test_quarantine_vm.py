@@ -3,6 +3,7 @@
 its card is, its processors stand still and go on, and release leaves the same XML as before. A VM that is started again stays shut in."""
 import json
 import re
+import socket
 
 import pytest
 
@@ -47,16 +48,38 @@ def carrier(scene):
     return scene.vm.run("cat /sys/class/net/eth0/carrier /sys/class/net/eth0/carrier_changes").split()
 
 
+def limits():
+    """What the VM may use of the host, as libvirt and QEMU say: CPU time, page sharing, and who gets at its screen."""
+    quota = dict(re.findall(r"(global_quota|global_period)\s*:\s*(-?\d+)", virsh("schedinfo", NAME)))
+    merge = [json.loads(virsh("qemu-monitor-command", NAME, json.dumps({"execute": "qom-get", "arguments": {"path": f"/objects/{name}", "property": "merge"}})))
+             ["return"] for name in re.findall(r'"name":"([^"]+)","type":"child<memory-backend', virsh(
+                 "qemu-monitor-command", NAME, '{"execute":"qom-list","arguments":{"path":"/objects"}}'))]
+    return quota, merge, screen()
+
+
+def screen():
+    host, port = re.search(r"<graphics type='vnc' port='(\d+)'.*listen='([^']+)'", virsh("dumpxml", NAME)).group(2, 1)
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as s:
+            return s.recv(4) == b"RFB "
+    except ConnectionRefusedError:
+        return False
+
+
 def test_shut_in_frozen_and_released(scene, address):
-    stored, live, link = virsh("dumpxml", NAME, "--inactive"), virsh("dumpxml", NAME), carrier(scene)
-    assert link[0] == "1"
+    stored, live, link, free = virsh("dumpxml", NAME, "--inactive"), virsh("dumpxml", NAME), carrier(scene), limits()
+    assert link[0] == "1" and free[2], "the screen cannot be reached"
     shut(scene, "restrict", "--allow", GATEWAY.ip)
     assert scene.ping(GATEWAY.ip) and plugged() == BRIDGE
+    assert limits() == (free[0], [False] * len(free[1]), True)
     shut(scene, "honeywall")
+    assert "<global_quota>50000</global_quota>" in virsh("dumpxml", NAME, "--inactive")
     assert master() == SEGMENT and plugged() == SEGMENT and plugged("--inactive") == SEGMENT
     assert not scene.ping(GATEWAY.ip)
     shut(scene, "seal")
     assert not scene.ping(GATEWAY.ip) and carrier(scene) == link
+    quota, merge, reachable = limits()
+    assert (int(quota["global_quota"]), int(quota["global_period"])) == (50000, 100000) and not any(merge) and not reachable
     [row] = json.loads(order(scene, "--status", "-o", "json").stdout)
     assert row["in_force"] == "yes" and row["recording"] == "yes" and row["recorded"] >= 1 and row["refused"] >= 0
     shut(scene, "freeze")
@@ -65,9 +88,12 @@ def test_shut_in_frozen_and_released(scene, address):
     assert p.returncode == 0 and "so already (freeze)" in p.stdout
     release(scene)
     assert virsh("domstate", NAME).strip() == "running"
-    assert virsh("dumpxml", NAME, "--inactive") == stored and virsh("dumpxml", NAME) == live
+    # libvirt goes on saying of a running VM that it has no quota, where it said nothing before.
+    now = re.sub(r"  <cputune>\n    <global_quota>-1</global_quota>\n  </cputune>\n", "", virsh("dumpxml", NAME))
+    assert virsh("dumpxml", NAME, "--inactive") == stored and now == live
     assert master() == BRIDGE and sh("ip", "link", "show", SEGMENT, check=False).returncode != 0
     assert scene.ping(GATEWAY.ip) and carrier(scene) == link, "the VM saw its link go"
+    assert limits() == free
 
 
 def test_a_vm_that_is_started_again_stays_shut_in(scene, address):

@@ -237,6 +237,51 @@ static int predict(const char *target, const char *op, const char *value, const 
 	return verb->predict(&spec, rf_slice_text(before), out, NULL);
 }
 
+/* What is tighter already stays: never does a limit of ours loosen one of others. */
+static void at_most(void **state)
+{
+	static const struct {
+		const char *target, *op, *value, *before, *after;
+	} CASES[] = {
+		{"w/live/cpu.quota", "at-most", "50000", "1-1", "150000"},
+		{"w/live/cpu.quota", "at-most", "50000", "10", "150000"},
+		{"w/live/cpu.quota", "at-most", "50000", "120000", "120000"},
+		{"w/live/cpu.quota", "at-most", "50000", "160000", "150000"},
+		{"w/persistent/cpu.quota", "at-most", "50000", "0", "150000"},
+		{"w/live/cpu.period", "at-least", "100000", "150000", "1100000"},
+		{"w/live/cpu.period", "at-least", "100000", "1200000", "1200000"},
+		{"w/persistent/cpu.period", "at-least", "100000", "0", "1100000"},
+		{"w/persistent/disk.limits/vda", "at-most", "total_iops_sec=200", "0",
+		 "1total_iops_sec=200"},
+		{"w/persistent/disk.limits/vda", "at-most",
+		 "total_bytes_sec=10000 total_iops_sec=200", "1total_iops_sec=100",
+		 "1total_bytes_sec=10000 total_iops_sec=100"},
+		{"w/persistent/disk.limits/vda", "at-most", "total_iops_sec=200",
+		 "1total_iops_sec=100 total_iops_sec_max=900", "1total_iops_sec=200"},
+		{"w/persistent/disk.limits/vda", "at-most", "total_iops_sec=200",
+		 "1read_iops_sec=50 write_iops_sec=200", "1read_iops_sec=50 write_iops_sec=200"},
+		{"w/persistent/disk.limits/vda", "at-most", "total_iops_sec=200",
+		 "1read_iops_sec=50", "1total_iops_sec=200"},
+		{"w/persistent/disk.limits/vda", "at-most", "total_iops_sec=200",
+		 "1read_iops_sec=50 write_iops_sec=201", "1total_iops_sec=200"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(CASES); i++) {
+		RF_AUTOBUF struct rf_buf out = {0};
+
+		assert_int_equal(checked(CASES[i].target, CASES[i].op, CASES[i].value), 0);
+		assert_int_equal(predict(CASES[i].target, CASES[i].op, CASES[i].value,
+					 CASES[i].before, &out),
+				 0);
+		if (strcmp(rf_buf_text(&out), CASES[i].after) != 0)
+			fail_msg("%s %s: %s", CASES[i].target, CASES[i].before, rf_buf_text(&out));
+	}
+	assert_int_not_equal(checked("w/live/memory.page-sharing", "at-most", "off"), 0);
+	assert_int_not_equal(checked("w/live/disk.limits/vda", "at-least", "total_iops_sec=1"), 0);
+	assert_int_not_equal(checked("w/live/cpu.pin.vcpu/0", "at-most", "1"), 0);
+}
+
 static void predicted(void **state)
 {
 	const struct verb *verb = verb_find(&set, "vm-tune");
@@ -403,11 +448,17 @@ static void the_test_driver(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cpu_lists),	  cmocka_unit_test(targets),
-		cmocka_unit_test(rows_are_whole), cmocka_unit_test(values),
-		cmocka_unit_test(hostile_specs),  cmocka_unit_test(predicted),
-		cmocka_unit_test(definitions),	  cmocka_unit_test(unset_takes_the_element),
-		cmocka_unit_test(scopes),	  cmocka_unit_test(the_test_driver),
+		cmocka_unit_test(cpu_lists),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(values),
+		cmocka_unit_test(hostile_specs),
+		cmocka_unit_test(predicted),
+		cmocka_unit_test(at_most),
+		cmocka_unit_test(definitions),
+		cmocka_unit_test(unset_takes_the_element),
+		cmocka_unit_test(scopes),
+		cmocka_unit_test(the_test_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
