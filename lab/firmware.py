@@ -80,6 +80,13 @@ def mok_add(store, certificate):
     store.write("MokList", SHIM, data, NON_VOLATILE | BOOT_SERVICE)
 
 
+def db_add(store, certificate):
+    """One more authority whose programs the firmware starts, as an owner enrols it in the firmware's menu."""
+    old = store.find("db", SECURITY_DATABASE)
+    data = (old[2] if old else b"") + signature_list(CERT_X509, SHIM, [certificate])
+    store.write("db", SECURITY_DATABASE, data, NON_VOLATILE | BOOT_SERVICE | RUNTIME | 0x20)
+
+
 def dbx_add(store, digest):
     """One more revoked program, as a dbx update brings it."""
     old = store.find("dbx", SECURITY_DATABASE)

@@ -15,6 +15,7 @@ import tempfile
 import disk as disks
 import firmware
 import machine
+import unified
 from packages import Missing, kernels, program
 
 # linuxefi: with plain `linux` and Secure Boot off, this GRUB goes around the kernel's EFI stub, which alone keeps the boot log.
@@ -98,6 +99,8 @@ class Host:
         for edit in edits:
             if edit == "secure_boot_off":
                 firmware.secure_boot_off(store)
+            elif edit == "db_add":
+                firmware.db_add(store, self.owner_certificate())
             elif edit == "mok_add":
                 firmware.mok_add(store, self.owner_certificate())
             elif edit == "dbx_add":
@@ -113,12 +116,26 @@ class Host:
 
     def disk_for(self, settings, work):
         kernel = self.kernel(settings)
+        visible = {"ima_policy": settings.ima_policy, "module": settings.module, "release": settings.release}
+        root = disks.root_image(self.cache, kernel, visible, self.ringfence)
+        if settings.unified:
+            return self.disk_of(self.unified_files(settings, kernel), root, work)
         files = {**disks.loader_files(self.cache, grub_cfg(settings, kernel)), **disks.kernel_files(kernel, settings.initrd_note)}
         if settings.update_waits:
             files |= {"update/" + name: body for name, body in disks.kernel_files(self.newer).items()}
             files["update/grub.cfg"] = grub_cfg(settings, self.newer).encode()
-        visible = {"ima_policy": settings.ima_policy, "module": settings.module, "release": settings.release}
-        return self.disk_of(files, disks.root_image(self.cache, kernel, visible, self.ringfence), work)
+        return self.disk_of(files, root, work)
+
+    def unified_files(self, settings, kernel):
+        """systemd-boot and a unified image, signed with the owner's key; an update is another image."""
+        def sign(body):
+            return unified.signed(body, self.path("owner.key"), self.path("owner.der"))
+        files = {"EFI/BOOT/BOOTX64.EFI": sign(unified.boot_loader(self.cache))}
+        for waits, one in ((False, kernel), (True, self.newer)):
+            if not waits or settings.update_waits:
+                body = unified.image(self.cache, one, disks.initramfs(one, settings.initrd_note), settings.command_line)
+                files[("update/" if waits else "EFI/Linux/") + f"debian-{one.release}.efi"] = sign(body)
+        return files
 
     def disk_of(self, files, root, work):
         esp, disk = os.path.join(work, "esp"), os.path.join(work, "disk")
@@ -157,7 +174,8 @@ class Host:
         """Boots once. Returns what the host sent, {name: bytes}, and a description of the boot."""
         work = tempfile.mkdtemp(prefix="boot-", dir=self.folder)
         try:
-            disk, flash = self.disk_for(settings, work), self.flash_for(settings.firmware, os.path.join(work, "vars.fd"))
+            flash = self.flash_for(settings.firmware, os.path.join(work, "vars.fd"))
+            disk = self.disk_for(settings, work)
             said = f"{nonce} {','.join(settings.tasks) or '-'} {self.kept(settings)}"
             got, seconds = machine.boot(self.code, flash, disk, self.tpm_copy(settings.tpm, work), said, timeout, console)
             if settings.goes_on:

@@ -40,6 +40,7 @@ class Settings:
     tpm: str = "tpm"       # folder of the TPM's state; empty for none
     keeps_state: bool = True
     goes_on: bool = False  # the host goes on from this boot; else it is as if the boot had never been
+    unified: bool = False  # systemd-boot and a unified kernel image, signed by the owner, in place of shim and GRUB
     update_waits: bool = False  # the newer kernel lies on the disk, ready to be installed
     tasks: tuple = ()      # what the guest does after its evidence: functions of guest/collect
 
@@ -86,6 +87,8 @@ VARIANTS = [
     variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
             tpm="other-tpm", keeps_state=False),
     variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one", reasons="other-tpm", tpm="other-tpm"),
+    variant("uki", "systemd-boot and a unified kernel image of the owner's; an update of it is predicted", (), "", unified=True,
+            firmware=("db_add",), update_waits=True, keeps_state=False, tasks=("trust", "look", "update")),
     variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9), f"{KERNEL} {GRUB} ima-file-changed",
             newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
 ]

@@ -22,6 +22,9 @@ struct predict_section {
 	char name[9]; /* ".linux" */
 	struct attest_digest digests[4];
 	size_t count;
+	/* Of .cmdline alone: as the options of a boot program (predict_options). */
+	struct attest_digest options[4];
+	size_t options_count;
 };
 
 /* A file on disk now. */
@@ -108,6 +111,10 @@ int predict_boot(struct attest_hasher *hasher, const struct boot *last,
 
 /* Does systemd-stub measure a section of that name? .pcrsig is signed over and never measured. */
 bool predict_is_measured(const char *section);
+
+/* The text of .cmdline as boot programs hand it on and measure it: UTF-16 with a NUL, no blanks at
+ * the end. False when it is not plain ASCII, or memory is short. */
+bool predict_options(struct rf_slice cmdline, struct rf_buf *out) RF_MUST_CHECK;
 
 /* The file that the boot loader means by path: on the root file system, below /boot or on the EFI
  * system partition; NULL when it is not there. */

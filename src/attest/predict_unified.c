@@ -2,8 +2,11 @@
 /*
  * What the next boot of a unified kernel image will measure: the image itself (PCR 4, by the
  * firmware) and its sections (PCR 11, by systemd-stub: name and contents of each, in a fixed
- * order), see predict.h. Not for add-ons, credentials and system extensions (PCR 12, 13).
- * Source: systemd, src/boot/efi/stub.c, src/fundamental/uki.c; systemd-measure(1).
+ * order), its command line as systemd-boot and the kernel's own stub measure it again (PCR 12, 9),
+ * and its initrd as the kernel takes it (PCR 9), see predict.h. Not for add-ons, credentials and
+ * system extensions (PCR 12, 13).
+ * Source: systemd, src/boot/efi/stub.c, src/boot/efi/boot.c, src/fundamental/uki.c;
+ * systemd-measure(1); kernel, drivers/firmware/efi/libstub/efi-stub-helper.c; a real boot (lab).
  */
 #include <errno.h>
 #include <string.h>
@@ -24,6 +27,21 @@ bool predict_is_measured(const char *section)
 			return true;
 	}
 	return false;
+}
+
+bool predict_options(struct rf_slice cmdline, struct rf_buf *out)
+{
+	while (cmdline.len && cmdline.data[cmdline.len - 1] <= ' ')
+		cmdline.len--;
+	for (size_t i = 0; i < cmdline.len; i++) {
+		if (cmdline.data[i] < ' ' || cmdline.data[i] > '~')
+			return false;
+		rf_buf_add_byte(out, cmdline.data[i]);
+		rf_buf_add_byte(out, 0);
+	}
+	rf_buf_add_byte(out, 0);
+	rf_buf_add_byte(out, 0);
+	return !out->failed;
 }
 
 static bool is_section(const struct boot_item *item)
@@ -132,12 +150,50 @@ static void predict_contents(struct prediction *p, struct boot_item *item)
 			item->name);
 }
 
-/* A section that is new comes between the others: its place is not guessed. */
+/* Digests of what the stub takes out of a section and hands on: the command line, or the initrd. */
+static size_t handed_on(const struct predict_section *section, bool options,
+			const struct attest_digest **out)
+{
+	*out = !section ? NULL : options ? section->options : section->digests;
+	return !section ? 0 : options ? section->options_count : section->count;
+}
+
+/* What is measured again behind the stub, or before it by systemd-boot. */
+static void predict_handed_on(struct prediction *p, struct boot_item *item)
+{
+	const struct attest_digest *was, *now;
+	bool options = item->component == COMPONENT_CMDLINE;
+	const char *name = options ? ".cmdline" : ".initrd";
+	size_t was_count = handed_on(find_section(p->old_kernel_file, name), options, &was);
+	size_t now_count = handed_on(find_section(p->kernel_file, name), options, &now);
+	int changed = p->changed;
+
+	if (p->old_kernel_file && !predict_all_match(item, was, was_count)) {
+		predict_note(p->notes,
+			     "PCR %u: unknown: \"%.80s\" is not section %s of the old image; taken "
+			     "as it was",
+			     item->pcr, item->text, name);
+		return;
+	}
+	if (!now_count || !predict_replace(p, item, now, now_count))
+		predict_note(p->notes,
+			     "PCR %u: unknown: section %s of the new image, as it is "
+			     "handed on; taken as it was",
+			     item->pcr, name);
+	if (p->changed == changed || !options || item->pcr != 12)
+		return;
+	/* The old text would be a lie. */
+	item->value = rf_slice_text("");
+	rf_format(item->text, sizeof(item->text), "the command line in %s", p->kernel_file->path);
+}
+
+/* A section that is new comes between the others: its place is not guessed. One that the old image
+ * has as well is none that this stub measures. */
 static void note_new_sections(struct prediction *p)
 {
 	for (size_t i = 0; i < p->kernel_file->sections_count; i++) {
 		const char *name = p->kernel_file->sections[i].name;
-		bool known = false;
+		bool known = find_section(p->old_kernel_file, name) != NULL;
 
 		for (size_t k = 0; k < p->last->count && !known; k++)
 			known = is_section(&p->last->items[k]) &&
@@ -201,7 +257,11 @@ static int predict_item(struct prediction *p, size_t i, size_t image, bool *afte
 		predict_contents(p, item);
 	else if (*after && item->pcr == 4 && item->component == COMPONENT_BOOT_APP)
 		predict_inner(p, item);
-	else if (item->pcr == 12 || item->pcr == 13)
+	else if ((item->pcr == 9 || item->pcr == 12) && item->component == COMPONENT_CMDLINE)
+		predict_handed_on(p, item);
+	else if (item->pcr == 9 && item->component == COMPONENT_INITRD)
+		predict_handed_on(p, item);
+	else if (item->pcr == 9 || item->pcr == 12 || item->pcr == 13)
 		predict_note(p->notes, "PCR %u: \"%.80s\" is taken as it was", item->pcr,
 			     item->text);
 	return 0;

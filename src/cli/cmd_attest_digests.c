@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ringfence attest digests: a file of known contents for a baseline's `digest-sets`, from folders,
- * from what dpkg installed, or from files of sums. It hashes and writes; what the set allows, rules
- * of the baseline say. Not for .deb files: unpack them first (dpkg-deb -x).
+ * from what dpkg installed, from packages (.deb), or from files of sums. It hashes and writes; what
+ * the set allows, rules of the baseline say.
  * Source: sha256sum(1); deb-md5sums(5).
  */
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "attest/digestset.h"
 #include "base/limits.h"
@@ -17,7 +18,9 @@
 #include "base/str.h"
 #include "cli/baseline_file.h"
 #include "cli/common.h"
+#include "cli/file_digest.h"
 #include "collect/dpkg.h"
+#include "sys/deb.h"
 
 #define FILE_BYTES_MAX (1024u << 20)
 #define DEPTH_MAX      64u
@@ -29,6 +32,12 @@ struct job {
 	struct sys *sys;
 	struct rf_buf out;
 	size_t files, left_out;
+	/* Packages are hostile: they are opened first and read when the program is locked in. */
+	struct deb {
+		const char *path;
+		int fd;
+	} debs[CLI_MAX_WORDS];
+	size_t debs_count;
 };
 
 /* A file that could not be taken: a set that lacks it alarms later, so it is told now. */
@@ -63,26 +72,51 @@ static int add_line(struct job *job, const char *hex, const char *path, const ch
 			     label);
 }
 
+/* SHA-256, and MD5 where it is wanted (NULL: not). Asked for; read where nobody answers. */
+static int sums_of(struct job *job, const char *path, struct rf_buf *md5, struct rf_buf *sha256)
+{
+	struct attest_digest digests[FILE_DIGESTS];
+	size_t count = file_digest_ask(job->sys, path, digests);
+	RF_AUTOBUF struct rf_buf bytes = {0};
+	char sum[33] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (digests[i].alg == ATTEST_SHA256)
+			rf_buf_add_hex(sha256, digests[i].bytes, digests[i].len);
+	}
+	if (md5 && sha256->len)
+		file_digest_ask_md5(job->sys, path, sum);
+	if (md5)
+		rf_buf_add_text(md5, sum);
+	if (sha256->len && (!md5 || sum[0]))
+		return sha256->failed || (md5 && md5->failed) ? -ENOMEM : 0;
+	rf_buf_reset(sha256);
+	int rc = file_digest_read(job->sys, path, FILE_BYTES_MAX, &bytes);
+
+	if (rc == 0 && md5)
+		rc = digest(EVP_md5(), rf_buf_slice(&bytes), md5);
+	return rc == 0 ? digest(EVP_sha256(), rf_buf_slice(&bytes), sha256) : rc;
+}
+
 /* md5: what the package shipped, NULL where nobody knows. */
 static int add_file(struct job *job, const char *path, const char *md5, const char *label)
 {
-	RF_AUTOBUF struct rf_buf bytes = {0}, hex = {0}, sum = {0};
-	int rc = sys_read(job->sys, path, FILE_BYTES_MAX, &bytes, NULL);
+	RF_AUTOBUF struct rf_buf hex = {0}, sum = {0};
+	int rc = sums_of(job, path, md5 ? &sum : NULL, &hex);
 
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc < 0) {
-		leave_out(job, path, rf_code_text(rc));
+		leave_out(job, path,
+			  rc == RF_E_CHANGED ? "has what looks like a secret, which is not read"
+					     : rf_code_text(rc));
 		return 0;
 	}
-	rc = md5 ? digest(EVP_md5(), rf_buf_slice(&bytes), &sum) : 0;
-	if (rc == 0 && md5 && strcmp(rf_buf_text(&sum), md5) != 0) {
+	if (md5 && strcmp(rf_buf_text(&sum), md5) != 0) {
 		leave_out(job, path, "is not what its package brought");
 		return 0;
 	}
-	if (rc == 0)
-		rc = digest(EVP_sha256(), rf_buf_slice(&bytes), &hex);
-	return rc == 0 ? add_line(job, rf_buf_text(&hex), path, label) : rc;
+	return add_line(job, rf_buf_text(&hex), path, label);
 }
 
 /* ---- a folder ---- */
@@ -200,11 +234,47 @@ static int add_sums(struct job *job, const char *path, struct rf_err *err)
 	return job->out.failed ? -ENOMEM : 0;
 }
 
+/* ---- packages that are not installed ---- */
+
+static int open_deb(struct job *job, const char *path, struct rf_err *err)
+{
+	int fd = deb_open(path, err);
+
+	if (fd < 0)
+		return fd;
+	job->debs[job->debs_count++] = (struct deb){path, fd};
+	return 0;
+}
+
+static int add_deb_file(void *arg, const struct deb_package *package, const char *path,
+			const char *sha256)
+{
+	RF_AUTOFREE char *label = rf_asprintf("pkg:%s=%s", package->name, package->version);
+
+	return label ? add_line(arg, sha256, path, label) : -ENOMEM;
+}
+
+static int add_debs(struct job *job, struct rf_err *err)
+{
+	for (size_t i = 0; i < job->debs_count; i++) {
+		size_t before = job->files;
+		int rc = deb_read(job->debs[i].fd, add_deb_file, job, err);
+
+		if (rc < 0)
+			return rf_wrap(err, rc, "%s", job->debs[i].path);
+		if (job->files == before)
+			leave_out(job, job->debs[i].path, "holds no file");
+	}
+	return 0;
+}
+
 static int add_source(struct job *job, const char *word, struct rf_err *err)
 {
 	struct sys_stat st;
 	int rc;
 
+	if (rf_ends(word, ".deb"))
+		return open_deb(job, word, err);
 	if (strcmp(word, "dpkg") == 0 || rf_starts(word, "dpkg:"))
 		return add_packages(job, word[4] ? word + 5 : "*", err);
 	if (word[0] == '/' && sys_stat(job->sys, word, &st) == 0 && st.type == S_IFDIR)
@@ -225,10 +295,12 @@ static int run(const struct cli_args *args, struct job *job, struct rf_err *err)
 
 	for (size_t i = 0; rc == 0 && i < args->words_count; i++)
 		rc = add_source(job, args->words[i], err);
-	if (rc == 0 && job->files == 0)
-		rc = rf_fail(err, RF_E_MISSING, "no file was found: nothing is written");
 	if (rc == 0)
 		rc = baseline_file_lock_in(path, cli_has(args, OPT_QUIET), err);
+	if (rc == 0)
+		rc = add_debs(job, err);
+	if (rc == 0 && job->files == 0)
+		rc = rf_fail(err, RF_E_MISSING, "no file was found: nothing is written");
 	/* What a baseline could not read must not be written. */
 	if (rc == 0)
 		rc = digestset_load(rf_buf_slice(&job->out), &set, err);
@@ -254,6 +326,8 @@ int cmd_attest_digests(const struct cli_args *args, struct rf_err *err)
 	struct job job = {0};
 	int rc = run(args, &job, err);
 
+	for (size_t i = 0; i < job.debs_count; i++)
+		close(job.debs[i].fd);
 	rf_buf_done(&job.out);
 	sys_close(job.sys);
 	return rc;

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "cli/baseline_file.h"
 #include "cli/common.h"
+#include "cli/file_digest.h"
 #include "cli/rows.h"
 #include "cli/story.h"
 
@@ -76,6 +77,14 @@ static int hash_flat(struct job *job, struct rf_slice bytes, struct predict_file
 	return file->flat_count ? 0 : RF_E_CRYPTO;
 }
 
+static void hash_options(struct job *job, struct rf_slice cmdline, struct predict_section *section)
+{
+	RF_AUTOBUF struct rf_buf options = {0};
+
+	if (predict_options(cmdline, &options))
+		section->options_count = hash_all(job, rf_buf_slice(&options), section->options);
+}
+
 /* Sections of a unified kernel image, and its kernel as an image. */
 static void hash_sections(struct job *job, const struct pe *pe, struct predict_file *file)
 {
@@ -96,6 +105,8 @@ static void hash_sections(struct job *job, const struct pe *pe, struct predict_f
 		file->sections_count++;
 		rf_copy(s->name, sizeof(s->name), pe->sections[i].name);
 		s->count = hash_all(job, pe->sections[i].data, s->digests);
+		if (strcmp(s->name, ".cmdline") == 0)
+			hash_options(job, pe->sections[i].data, s);
 	}
 	file->sections = sections;
 	for (size_t i = 0; pe_open(kernel, inner, NULL) == 0 && i < RF_COUNT(algs); i++) {
@@ -121,43 +132,6 @@ static void hash_image(struct job *job, struct rf_slice bytes, struct predict_fi
 	hash_sections(job, pe, file);
 }
 
-/* "sha256 HEX" and the like, as the seam hashes the file itself; how many digests there are. */
-static size_t ask_flat(struct job *job, const char *path, struct attest_digest out[4])
-{
-	RF_AUTOBUF struct rf_buf answer = {0};
-	size_t count = 0;
-
-	if (sys_probe(job->sys, "file-digest", path, &answer, NULL) < 0 || !answer.len)
-		return 0;
-	for (char *cursor = (char *)answer.data, *line; (line = rf_line_next(&cursor));) {
-		const char *word = rf_word_next(&line), *hex = rf_word_next(&line);
-
-		for (size_t i = 0; hex && i < RF_COUNT(algs); i++) {
-			char name[16];
-			size_t len = 0;
-
-			if (count == RF_COUNT(algs) ||
-			    strcmp(word, attest_alg_name(algs[i], name)) != 0 ||
-			    rf_hex_decode(hex, out[count].bytes, ATTEST_MAX_DIGEST, &len) < 0 ||
-			    len != attest_digest_size(algs[i]))
-				continue;
-			out[count].alg = algs[i];
-			out[count++].len = (uint8_t)len;
-		}
-	}
-	return count;
-}
-
-/* The seam takes secrets out of what it reads: a file of another length is not the one that is
- * booted. */
-static int read_whole(struct job *job, const char *path, const struct sys_stat *st,
-		      struct rf_buf *out)
-{
-	int rc = sys_read(job->sys, path, FILE_BYTES_MAX, out, NULL);
-
-	return rc == 0 && out->len != (size_t)st->size_bytes ? RF_E_CHANGED : rc;
-}
-
 /* Asks for the digests; where nobody answers, as in a folder with a host's files, hashes here. */
 static int add_file(struct job *job, const char *path, const struct sys_stat *st,
 		    struct rf_err *err)
@@ -169,10 +143,10 @@ static int add_file(struct job *job, const char *path, const struct sys_stat *st
 	    job->bytes + st->size_bytes > ALL_BYTES_MAX)
 		return 0;
 	job->bytes += st->size_bytes;
-	file->flat_count = ask_flat(job, path, file->flat);
+	file->flat_count = file_digest_ask(job->sys, path, file->flat);
 	bool asked = file->flat_count > 0;
 	int rc = asked ? sys_probe(job->sys, "boot-image", path, &bytes, NULL)
-		       : read_whole(job, path, st, &bytes);
+		       : file_digest_read(job->sys, path, FILE_BYTES_MAX, &bytes);
 
 	/* A file that cannot be read is missing from the prediction, and that is said there. One
 	 * that is no program has no image. */

@@ -209,12 +209,13 @@ const struct cli_command cli_commands[] = {
 	{"attest digests", "SOURCE...", "write a list of known contents for a baseline",
 	 "Hashes files (SHA-256) into FILE, which a baseline names in its digest-sets. SOURCE is a folder "
 	 "(from / on; symbolic links are not followed), dpkg or dpkg:GLOB for what such installed packages "
-	 "brought (a file that changed since is left out, and named), or a file of sha256sum. Several go "
-	 "into one list. With --from the paths are those of that host. A .deb: unpack it with dpkg-deb -x "
-	 "and give --from that folder.\n\n"
+	 "brought (a file that changed since is left out, and named), a package that is not installed yet "
+	 "(FILE.deb), or a file of sha256sum. Several go into one list. With --from the paths are those of "
+	 "that host.\n\n"
 	 "Exit status: 0 written, 2 written but for files that are named, 1 not written.",
 	 "ringfence attest digests dpkg /opt/tools -o known.sums\n"
 	 "ringfence attest digests 'dpkg:linux-image-*' -o kernels.sums\n"
+	 "ringfence attest digests /var/cache/apt/archives/*.deb -o tomorrow.sums\n"
 	 "ringfence attest digests build/SHA256SUMS -o ours.sums",
 	 OPT_ALWAYS | OPT(FILE) | OPT(FROM), 1, CLI_MAX_WORDS, cmd_attest_digests},
 	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",

@@ -39,9 +39,7 @@ static int archive_error(struct archive *a, struct rf_err *err)
 	return rf_fail(err, RF_E_SYNTAX, "%s", text ? text : "no archive of ours");
 }
 
-/* The path of an entry without "./" before and "/" behind; NULL when it is no clean relative one.
- * "" stands for the directory itself. */
-static const char *clean_path(const char *path, char out[RF_MAX_PATH_BYTES])
+const char *archive_clean_path(const char *path, char out[RF_MAX_PATH_BYTES])
 {
 	size_t parts = 0;
 
@@ -113,7 +111,7 @@ static int unpack_file(struct unpack *u, const char *path, struct archive_entry 
 static int unpack_entry(struct unpack *u, struct archive_entry *entry, struct rf_err *err)
 {
 	char buf[RF_MAX_PATH_BYTES];
-	const char *path = clean_path(archive_entry_pathname(entry), buf);
+	const char *path = archive_clean_path(archive_entry_pathname(entry), buf);
 
 	if (++u->files > RF_MAX_CAPTURE_FILES)
 		return rf_fail(err, RF_E_LIMIT, "more than %u entries", RF_MAX_CAPTURE_FILES);

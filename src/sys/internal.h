@@ -72,6 +72,10 @@ int file_stat(struct file_root root, const char *path, bool follow,
 	      struct sys_stat *out) RF_MUST_CHECK;
 int file_readlink(struct file_root root, const char *path, char *out, size_t size) RF_MUST_CHECK;
 
+/* capture.c: the path of an archive's entry without "./" before and "/" behind; NULL when it is no
+ * clean relative one. "" stands for the directory itself. */
+const char *archive_clean_path(const char *path, char out[RF_MAX_PATH_BYTES]);
+
 /* tree.c: opens path below dir_fd for writing, making it (0600) and the directories above it
  * (0700), never through a symbolic link. Descriptor or -errno. */
 int file_create(int dir_fd, const char *path, int extra_flags) RF_MUST_CHECK;

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a list of known contents made from a folder, from what dpkg installed and from sums, as a baseline reads it; what does not belong
 in it is left out and named; a million lines stay within the bounds of a baseline's set."""
+import gzip
 import hashlib
+import io
+import lzma
 import os
+import tarfile
 
 import pytest
 
@@ -62,6 +66,51 @@ def test_what_dpkg_installed(host, tmp_path):
     for pattern in ("dpkg:none", "dpkg:gone"):
         r = digests(host, tmp_path / "none", pattern)
         assert r.code == 1 and "no such package" in r.err and not (tmp_path / "none").exists()
+
+
+def deb(path, files, compress=lambda b: b, end=""):
+    """A package as dpkg-deb builds it."""
+    def tar(members):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as t:
+            for name, body in members.items():
+                info = tarfile.TarInfo("./" + name)
+                info.size = len(body)
+                t.addfile(info, io.BytesIO(body))
+        return compress(out.getvalue())
+    parts = {"debian-binary": b"2.0\n", "control.tar" + end: tar({"control": b"Package: tool\nVersion: 1.2-3\n"}), "data.tar" + end: tar(files)}
+    path.write_bytes(b"!<arch>\n" + b"".join(f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(body):<10}`\n".encode() + body + b"\n" * (len(body) % 2)
+                                             for name, body in parts.items()))
+    return path
+
+
+@pytest.mark.parametrize("compress, end", [(lambda b: b, ""), (gzip.compress, ".gz"), (lzma.compress, ".xz")])
+def test_a_package_that_is_not_installed(tmp_path, compress, end):
+    out = tmp_path / "o"
+    package = deb(tmp_path / "tool_1.2-3.deb", {"usr/bin/tool": b"run", "usr/lib/x.so": b"lib", "usr/share/none": b""}, compress, end)
+    r = ringfence("attest", "digests", package, "-o", out)
+    assert r.code == 0 and "2 digests of 2 files" in r.out, r.err
+    assert out.read_text().splitlines() == [f"sha256:{sha(b'run')} /usr/bin/tool pkg:tool=1.2-3", f"sha256:{sha(b'lib')} /usr/lib/x.so pkg:tool=1.2-3"]
+
+
+def test_a_package_that_means_harm(tmp_path):
+    """Locked in before it is read; refused whole, and nothing is written."""
+    good, out = deb(tmp_path / "good.deb", {"usr/bin/tool": b"run"}), tmp_path / "o"
+    for body, words in ((good.read_bytes()[:300], "damaged.deb: "), (b"!<arch>\n", "it has no debian-binary"), (b"", "damaged.deb: "),
+                        (good.read_bytes().replace(b"./usr/bin/tool", b"../../../tool."), "damaged.deb: ")):
+        (tmp_path / "damaged.deb").write_bytes(body)
+        r = ringfence("attest", "digests", good, tmp_path / "damaged.deb", "-o", out)
+        assert r.code == 1 and words in r.err and not out.exists(), r.err
+    r = ringfence("attest", "digests", tmp_path / "none.deb", "-o", out)
+    assert r.code == 1 and "none.deb: " in r.err
+
+
+def test_a_file_that_holds_a_secret(host, tmp_path):
+    """What is read of a host comes without its secrets: a digest of that would be a lie."""
+    (host / "opt/tools/conf").write_text("password=hunter2hunter2\n")
+    r = digests(host, tmp_path / "o", "/opt/tools")
+    lines = [line for line in (tmp_path / "o").read_text().splitlines() if "/conf" in line]
+    assert lines == [f"sha256:{sha((host / 'opt/tools/conf').read_bytes())} /opt/tools/conf"] or (r.code == 2 and not lines and "/conf" in r.err)
 
 
 def test_sums_and_several_sources(host, tmp_path):

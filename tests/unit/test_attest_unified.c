@@ -27,6 +27,28 @@ static void add_section(struct log_build *b, const char *name, const char *text)
 	add_measured(b, 11, IPL, rf_buf_slice(&data), story_text(text));
 }
 
+/* What systemd-boot and the kernel's own stub measure of an image's command line and initrd. */
+static void add_handed_on(struct log_build *b, uint32_t pcr, const char *version, const char *name)
+{
+	char text[64];
+	RF_AUTOBUF struct rf_buf data = {0}, options = {0};
+	bool cmdline = strcmp(name, ".cmdline") == 0;
+
+	contents(version, name, text);
+	if (cmdline)
+		assert_true(predict_options(story_text(text), &options));
+	if (pcr == 12) {
+		add_event(b, pcr, IPL, rf_buf_slice(&options));
+		return;
+	}
+	put_le(&data, cmdline ? 0x8f3b22ed : 0x8f3b22ec, 4);
+	put_le(&data, cmdline ? 26 : 13, 4);
+	rf_buf_add(&data, cmdline ? "LOADED_IMAGE::LoadOptions" : "Linux initrd",
+		   cmdline ? 26 : 13);
+	add_measured(b, pcr, EVENT_TAG, rf_buf_slice(&data),
+		     cmdline ? rf_buf_slice(&options) : story_text(text));
+}
+
 /* A boot of systemd-boot and an image of that version; more: a section that others do not have. */
 static void make_boot(const char *version, const char *more, struct log_build *log,
 		      struct boot *boot)
@@ -39,11 +61,14 @@ static void make_boot(const char *version, const char *more, struct log_build *l
 	add_image(log, "\\EFI\\systemd\\systemd-bootx64.efi", story_text("systemd-boot"));
 	rf_format(path, sizeof(path), "\\EFI\\Linux\\debian-%s.efi", version);
 	add_image(log, path, story_text(contents(version, "image", text)));
+	add_handed_on(log, 12, version, ".cmdline");
 	for (size_t i = 0; i < RF_COUNT(names); i++)
 		add_section(log, names[i], contents(version, names[i], text));
 	if (more)
 		add_section(log, more, "more");
 	add_image(log, NULL, story_text(contents(version, "inner", text)));
+	add_handed_on(log, 9, version, ".cmdline");
+	add_handed_on(log, 9, version, ".initrd");
 	const struct boot_logs logs = {.firmware = rf_buf_slice(&log->buf)};
 
 	memset(boot, 0, sizeof(*boot));
@@ -61,6 +86,21 @@ static size_t hash(struct attest_hasher *hasher, const char *text, struct attest
 			attest_hash(hasher, algs[i], story_text(text), NOTHING, out[i].bytes), 0);
 	}
 	return RF_COUNT(algs);
+}
+
+static size_t hash_options(struct attest_hasher *hasher, const char *text,
+			   struct attest_digest out[4])
+{
+	RF_AUTOBUF struct rf_buf options = {0};
+
+	size_t count = hash(hasher, "", out);
+
+	assert_true(predict_options(story_text(text), &options));
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(attest_hash(hasher, out[i].alg, rf_buf_slice(&options), NOTHING,
+					     out[i].bytes),
+				 0);
+	return count;
 }
 
 struct image {
@@ -82,6 +122,8 @@ static void put_image(struct attest_hasher *hasher, const char *version, const c
 
 		rf_copy(s->name, sizeof(s->name), names[i]);
 		s->count = hash(hasher, contents(version, names[i], text), s->digests);
+		if (strcmp(names[i], ".cmdline") == 0)
+			s->options_count = hash_options(hasher, text, s->options);
 	}
 	if (more) {
 		struct predict_section *s = &image->sections[file->sections_count++];
@@ -152,10 +194,10 @@ static void a_newer_image_is_predicted(void **state)
 
 	(void)state;
 	scene_make(&s, NULL);
-	/* The image, five sections, the kernel in it. */
-	assert_int_equal(scene_predict(&s, 2), 7);
-	same_register(s.last_log.hasher, &s.result.boot, &s.next, 4, true);
-	same_register(s.last_log.hasher, &s.result.boot, &s.next, 11, true);
+	/* The image, five sections, the kernel in it, its command line twice, its initrd. */
+	assert_int_equal(scene_predict(&s, 2), 10);
+	for (uint32_t pcr = 0; pcr < 16; pcr++)
+		same_register(s.last_log.hasher, &s.result.boot, &s.next, pcr, true);
 	assert_false(noted(&s.result, "unknown"));
 	scene_done(&s);
 	/* Nothing new on disk: nothing changes. */
@@ -191,6 +233,27 @@ static void what_is_not_known_is_marked(void **state)
 	assert_true(noted(&s.result, "PCR 11: unknown: section .linux of the old image"));
 	assert_true(noted(&s.result, "PCR 4: unknown: event"));
 	scene_done(&s);
+	/* A section that both images have, and that this stub does not measure. */
+	scene_make(&s, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct predict_section *more = &s.images[i].sections[s.files[i].sections_count++];
+
+		rf_copy(more->name, sizeof(more->name), ".sbat");
+	}
+	assert_true(scene_predict(&s, 2) > 0);
+	assert_false(noted(&s.result, "unknown"));
+	same_register(s.last_log.hasher, &s.result.boot, &s.next, 11, true);
+	scene_done(&s);
+	/* What is handed on is something else than the sections. */
+	scene_make(&s, NULL);
+	s.images[0].sections[2].options[1].bytes[0] ^= 1;
+	s.images[1].sections[3].count = 0;
+	assert_true(scene_predict(&s, 2) > 0);
+	assert_true(noted(&s.result, "PCR 12: unknown: \""));
+	assert_true(
+		noted(&s.result, "PCR 9: unknown: \"LOADED_IMAGE::LoadOptions\" is not section"));
+	assert_true(noted(&s.result, "PCR 9: unknown: section .initrd of the new image"));
+	scene_done(&s);
 	/* Not all banks are known. */
 	scene_make(&s, NULL);
 	s.images[1].sections[3].count = 1;
@@ -214,6 +277,25 @@ static void without_an_image_nothing_is_predicted(void **state)
 	scene_done(&s);
 }
 
+static void options_are_those_of_the_log(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len, bytes; /* 0: none */
+	} rows[] = {{"a b", 3, 8},  {"a b\n\0\0", 6, 8}, {"a ", 2, 4},	{"", 0, 2},
+		    {"a\nb", 3, 0}, {"\xc3\xa4", 2, 0},	 {"a\0b", 3, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		RF_AUTOBUF struct rf_buf out = {0};
+		bool good = predict_options(
+			(struct rf_slice){(const uint8_t *)rows[i].text, rows[i].len}, &out);
+
+		if (good != (rows[i].bytes > 0) || (good && out.len != rows[i].bytes))
+			fail_msg("row %zu: %d, %zu", i, good, out.len);
+	}
+}
+
 static void only_what_the_stub_measures(void **state)
 {
 	(void)state;
@@ -230,6 +312,7 @@ int main(void)
 		cmocka_unit_test(a_newer_image_is_predicted),
 		cmocka_unit_test(what_is_not_known_is_marked),
 		cmocka_unit_test(without_an_image_nothing_is_predicted),
+		cmocka_unit_test(options_are_those_of_the_log),
 		cmocka_unit_test(only_what_the_stub_measures),
 	};
 
