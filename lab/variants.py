@@ -2,8 +2,9 @@
 """The lab's variants: one row each. A variant changes the settings of a boot; several can be combined with '+'.
 
 PCRs names the registers whose value must differ from `base` of the same host, by design of the boot chain and not by what was
-seen: 4 boot programs, 7 Secure Boot, 8 what GRUB runs, 9 what GRUB reads, 10 IMA, 14 machine owner's keys. IMA's first entry
-holds PCR 0 to 9, so that 10 always goes with them. Reasons names what `ringfence attest diff` must say, all of it."""
+seen: 4 boot programs, 7 Secure Boot, 8 what GRUB runs, 9 what GRUB reads or the kernel's own stub takes, 10 IMA, 11 sections of a unified kernel image, 12 its command
+line by systemd-boot, 14 machine owner's keys. IMA's first entry holds PCR 0 to 9, so that 10 always goes with them. Reasons names
+what `ringfence attest diff` must say, all of it; a host with a unified image is of another kind and is compared with itself."""
 import dataclasses
 
 IMA_POLICY = """# What the host measures: programs, libraries, modules, what root reads.
@@ -87,14 +88,14 @@ VARIANTS = [
     variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
             tpm="other-tpm", keeps_state=False),
     variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one", reasons="other-tpm", tpm="other-tpm"),
-    variant("uki", "systemd-boot and a unified kernel image of the owner's; an update of it is predicted", (), "", unified=True,
-            firmware=("db_add",), update_waits=True, keeps_state=False, tasks=("trust", "look", "update")),
+    variant("uki", "systemd-boot and a unified kernel image of the owner's; an update of it is predicted", (4, 7, 8, 9, 11, 12, 14),
+            unified=True, firmware=("db_add",), update_waits=True, tasks=("anew", "trust", "update")),
     variant("update", "a package update: kernel, initramfs, grub.cfg and a program", (4, 8, 9), f"{KERNEL} {GRUB} ima-file-changed",
             newer_kernel=True, grub_extra=EXTRA_ENTRY, release="1.1"),
 ]
 BY_NAME = {v.name: v for v in VARIANTS}
 # What --all boots: everything alone, and the pairs that show more together.
-ALL = [v.name for v in VARIANTS] + ["no-secureboot+unsigned-module", "kernel+cmdline"]
+ALL = [v.name for v in VARIANTS] + ["no-secureboot+unsigned-module", "kernel+cmdline", "uki+kernel"]
 
 
 def parse(text):

@@ -72,6 +72,12 @@ int file_stat(struct file_root root, const char *path, bool follow,
 	      struct sys_stat *out) RF_MUST_CHECK;
 int file_readlink(struct file_root root, const char *path, char *out, size_t size) RF_MUST_CHECK;
 
+/* stale.c: removes the files ".NAME.new-PID" beside NAME that writers left who are no more; only
+ * ours, only in a folder where nobody else may write. What cannot be told stays. */
+void file_stale_remove(int dir_fd, const char *name);
+/* Says that the file is being written: nobody's stale file. */
+void file_claim(int fd);
+
 /* capture.c: the path of an archive's entry without "./" before and "/" behind; NULL when it is no
  * clean relative one. "" stands for the directory itself. */
 const char *archive_clean_path(const char *path, char out[RF_MAX_PATH_BYTES]);

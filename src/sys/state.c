@@ -84,6 +84,9 @@ int state_read(const char *dir, const char *name, size_t max_bytes, struct rf_bu
 static int write_new(int dir_fd, const char *temp, const char *name, struct rf_slice bytes)
 {
 	int fd = file_create(dir_fd, temp, O_TRUNC);
+
+	if (fd >= 0)
+		file_claim(fd);
 	int rc = fd < 0 ? fd : rf_write_all(fd, bytes);
 
 	if (rc == 0 && fsync(fd) < 0)
@@ -106,6 +109,8 @@ int state_write(const char *dir, const char *name, struct rf_slice bytes, struct
 	if (rc == 0 && (strchr(name, '/') ||
 			!rf_format(temp, sizeof(temp), ".%s.new-%d", name, (int)getpid())))
 		rc = -EINVAL;
+	if (rc == 0)
+		file_stale_remove(dir_fd, name);
 	if (rc == 0)
 		rc = write_new(dir_fd, temp, name, bytes);
 	/* The name must survive a power cut too. */

@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "sys/internal.h"
 
 #define MODE_NEW 0600
 
@@ -53,6 +54,7 @@ static int make_temp(struct file_swap *swap)
 		openat(swap->dir_fd, swap->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE_NEW);
 	if (swap->fd < 0)
 		return -errno;
+	file_claim(swap->fd);
 	if (!swap->existed)
 		return 0;
 	if ((was->st_uid != geteuid() || was->st_gid != getegid()) &&
@@ -73,8 +75,10 @@ int file_swap_open(const char *path, struct file_swap *swap, struct rf_err *err)
 		rc = -ELOOP;
 	else if (rc == 0 && swap->existed && !S_ISREG(swap->was.st_mode))
 		rc = RF_E_UNSUPPORTED;
-	if (rc == 0)
+	if (rc == 0) {
+		file_stale_remove(swap->dir_fd, swap->name);
 		rc = make_temp(swap);
+	}
 	return rc < 0 ? fail(swap, rc, err) : 0;
 }
 

@@ -263,6 +263,7 @@ int tpm_open(const char *tcti, struct tpm **out, struct rf_err *err)
 		tpm_close(tpm);
 		return rc;
 	}
+	tpm_flush_stale(tpm);
 	*out = tpm;
 	return 0;
 }

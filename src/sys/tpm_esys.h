@@ -67,6 +67,11 @@ struct tpm_held {
 #define TPM_HELD __attribute__((cleanup(tpm_held_done)))
 void tpm_held_done(struct tpm_held *held);
 
+/* The index-th kind of key that we make; false past the last one. */
+bool tpm_key_template(struct tpm *tpm, size_t index, TPM2B_PUBLIC *out);
+/* Flushes keys of ours that a killed run left loaded; nothing behind a resource manager. */
+void tpm_flush_stale(struct tpm *tpm);
+
 /* Frees what tpm2-tss allocated, and wipes size_bytes of it before (0: nothing secret). */
 void tpm_free(struct tpm *tpm, void *memory, size_t size_bytes);
 

@@ -235,11 +235,11 @@ static const struct {
 	ESYS_TR hierarchy;
 } parents[] = {{'O', ESYS_TR_RH_OWNER}, {'E', ESYS_TR_RH_ENDORSEMENT}};
 
-static int parent_load(struct tpm *tpm, size_t which, struct tpm_held *held)
+static void parent_template(TPM2B_PUBLIC *out)
 {
-	TPM2B_PUBLIC template = {0};
-	TPMT_PUBLIC *area = &template.publicArea;
+	TPMT_PUBLIC *area = &out->publicArea;
 
+	memset(out, 0, sizeof(*out));
 	area->type = TPM2_ALG_ECC;
 	area->nameAlg = TPM2_ALG_SHA256;
 	area->objectAttributes = STORAGE_ATTRIBUTES | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA;
@@ -247,6 +247,13 @@ static int parent_load(struct tpm *tpm, size_t which, struct tpm_held *held)
 	area->parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL;
 	area->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
 	area->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+}
+
+static int parent_load(struct tpm *tpm, size_t which, struct tpm_held *held)
+{
+	TPM2B_PUBLIC template;
+
+	parent_template(&template);
 	return create_primary(tpm, parents[which].hierarchy, &template, held, NULL);
 }
 
@@ -271,6 +278,21 @@ static void ak_template(enum tpm_ak_kind kind, TPM2B_PUBLIC *out)
 	area->parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
 	area->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
 	area->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+}
+
+bool tpm_key_template(struct tpm *tpm, size_t index, TPM2B_PUBLIC *out)
+{
+	static const enum tpm_ak_kind aks[] = {TPM_AK_RSA2048, TPM_AK_P256};
+
+	if (index == 0)
+		parent_template(out);
+	else if (index <= RF_COUNT(aks))
+		ak_template(aks[index - 1], out);
+	else if (index <= RF_COUNT(aks) + TPM_EK_KINDS)
+		(void)template_from_nv(tpm, &ek_rows[index - 1 - RF_COUNT(aks)], out);
+	else
+		return false;
+	return true;
 }
 
 /* A blob: "RFAK1\n", the parent's letter, '\n', TPM2B_PUBLIC, TPM2B_PRIVATE (wrapped). */

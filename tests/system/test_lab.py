@@ -6,6 +6,7 @@ predicted must come true, and what ringfence says inside the host must be right.
 RINGFENCE_LAB=all boots every variant, RINGFENCE_LAB=base,mok,kernel+cmdline these, RINGFENCE_LAB=/DIR judges what an earlier run
 left in DIR."""
 import argparse
+import hashlib
 import importlib.machinery
 import importlib.util
 import json
@@ -23,6 +24,9 @@ import measured
 from conftest import EXE, ROOT, need
 
 sys.path.insert(0, str(ROOT / "lab"))
+import disk as lab_disk  # noqa: E402
+import packages as lab_packages  # noqa: E402
+import unified as lab_unified  # noqa: E402
 import variants  # noqa: E402
 
 TOOL = os.path.join(os.path.dirname(EXE), "../../tests/system/attest_tool")
@@ -94,6 +98,11 @@ def only_ima(name):
     """What IMA measured is judged by rules of the baseline, and these boots differ in nothing else."""
     expected = variants.reasons(name.split("#")[0])
     return expected and all(r.startswith("ima-") for r in expected)
+
+
+def unified(name):
+    """A host of another kind: it is compared with itself."""
+    return name.startswith("uki")
 
 
 def secure_boot(name):
@@ -172,7 +181,7 @@ def changes(told):
     return {c["reason"] for c in told}, {p for c in told for p in c["pcrs"]}
 
 
-@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if n != "base"])
+@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if n != "base" and not unified(n)])
 def test_the_difference_in_words(lab, name):
     """Every cause by its name and its registers, and nothing else. That IMA's first entry follows the others is no cause."""
     expected = variants.reasons(name.split("#")[0])
@@ -237,7 +246,7 @@ def verdict_of(name):
     return ("warning", 0) if expected == {"revocation-list-changed"} else ("untrusted", 2)
 
 
-@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if not only_ima(n)])
+@pytest.mark.parametrize("name", [n for n in with_log(NAMES) if not only_ima(n) and not unified(n)])
 def test_the_verdict(lab, baseline, name):
     """What was approved is trusted; each change is named; the only other words are about protections that are off now."""
     lab.meta(name)
@@ -370,6 +379,53 @@ def test_the_predicted_boot_is_trusted_once_approved(lab, tmp_path):
     assert told["verdict"] == "trusted" and not [r for r in told["reasons"] if r["effect"] != "note"]
     assert verify(lab, path, "base", 0)["verdict"] == "trusted", "the old kernel may still be booted"
     assert verify(lab, path, "cmdline", 2)["verdict"] == "untrusted"
+
+
+# ---- a unified kernel image ----
+
+def extended(parts, bank="sha256"):
+    """The register that these measurements give."""
+    value = bytes(hashlib.new(bank).digest_size)
+    for part in parts:
+        value = hashlib.new(bank, value + hashlib.new(bank, part).digest()).digest()
+    return value
+
+
+def unified_pcrs(kernel, initramfs, command_line):
+    """{pcr: bytes} by systemd's documents: name and contents of each section, and what the stub hands on."""
+    sections = {".linux": pathlib.Path(kernel.image).read_bytes(), ".osrel": lab_unified.OS_RELEASE,
+                ".cmdline": command_line.encode() + b"\0", ".initrd": initramfs}
+    wide = (command_line + "\0").encode("utf-16-le")
+    return {9: extended([wide, initramfs]), 11: extended(p for n, body in sections.items() for p in (n.encode() + b"\0", body)),
+            12: extended([wide])}
+
+
+def test_a_unified_image_is_predicted(lab):
+    """The registers of the boot are those of the documents; so are the ones that were predicted inside the host for the update."""
+    now = lab.pcrs("uki")["sha256"]
+    settings, _ = variants.parse("uki")
+    older, newer = lab_packages.kernels(lab_packages.cache_dir())
+    assert lab.meta("uki")["kernel"] == older.release
+    expected, next_boot = (unified_pcrs(k, lab_disk.initramfs(k, settings.initrd_note), settings.command_line) for k in (older, newer))
+    assert {pcr: now[pcr] for pcr in expected} == expected
+    status, text = lab.host_said("uki", "predict")
+    told = predicted_pcrs(text)
+    assert status == 0 and set(told) == {4, 9, 11}
+    assert (told[9], told[11]) == (next_boot[9], next_boot[11]) and next_boot[12] == now[12]
+    assert re.findall(r"^note: (.{13})", text, re.M) == ["programs that"], "nothing else was left open:\n" + text
+
+
+def test_the_predicted_image_boots(lab, tmp_path):
+    """Register by register, and trusted once approved."""
+    now, path = lab.pcrs("uki+kernel")["sha256"], tmp_path / "predicted.yaml"
+    _, text = lab.host_said("uki", "predict")
+    told = predicted_pcrs(text)
+    assert {pcr: now[pcr] for pcr in told} == told
+    path.write_bytes((lab.folder / "uki.predicted.yaml").read_bytes())
+    assert verify(lab, path, "uki", 0)["verdict"] == "trusted"
+    assert verify(lab, path, "uki+kernel", 2)["verdict"] == "untrusted"
+    subprocess.run([EXE, "attest", "baseline", "approve", path, "the update", "--by", "A Tester"], check=True, timeout=120)
+    assert verify(lab, path, "uki+kernel", 0)["verdict"] == "trusted"
 
 
 # ---- what ringfence says inside the host ----

@@ -3,14 +3,18 @@
 that last, credentials that only the right TPM opens, no handle left behind on good paths and bad ones, errors that say what to do."""
 import json
 import os
+import re
+import signal
+import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
 from conftest import EXE, need, ringfence
-from test_attest_tpm import Tpm, tool
+from test_attest_tpm import Tpm, free_port, tool
 
 TPM_TOOL = os.path.join(os.path.dirname(EXE), "../../tests/system/tpm_tool")
 NONCE = "6a09e667f3bcc908b2fb1366ea957d3e"
@@ -172,6 +176,77 @@ def test_no_handle_is_left_where_it_fails(tpm):
     assert r.returncode == 0, r.stderr
     assert tpm.loaded() == before
     assert tpm.evidence().code == 0
+
+
+class Between:
+    """Stands between a program and the TPM, and kills the program in place of the nth command of a kind."""
+    FLUSH_CONTEXT = 0x165
+
+    def __init__(self, tpm, command, nth):
+        self.tpm, self.command, self.left, self.run = tpm, command, nth, None
+        self.port = free_port()
+        self.listeners = [socket.create_server(("127.0.0.1", self.port + offset)) for offset in (0, 1)]  # commands, control channel
+        for offset, listener in enumerate(self.listeners):
+            threading.Thread(target=self.serve, args=(listener, offset), daemon=True).start()
+
+    def serve(self, listener, offset):
+        """A software TPM is asked anew for each command."""
+        while True:
+            try:
+                program, _ = listener.accept()
+            except OSError:
+                return
+            with program, socket.create_connection(("127.0.0.1", self.tpm.port + offset)) as chip:
+                self.pass_on(program, chip, offset == 0)
+
+    def pass_on(self, program, chip, commands):
+        while asked := (self.one(program) if commands else program.recv(4096)):
+            if commands and struct.unpack_from(">I", asked, 6)[0] == self.command:
+                self.left -= 1
+                if self.left == 0:
+                    os.killpg(self.run.pid, signal.SIGKILL)
+                    return
+            chip.sendall(asked)
+            program.sendall(self.one(chip) if commands else chip.recv(4096))
+
+    @staticmethod
+    def one(channel):
+        """A whole command or answer: its length stands behind its tag."""
+        got = b""
+        while len(got) < 6 or len(got) < struct.unpack_from(">I", got, 2)[0]:
+            part = channel.recv(4096)
+            if not part:
+                return b""
+            got += part
+        return got
+
+    def evidence(self, out, keys):
+        self.run = subprocess.Popen([EXE, "attest", "evidence", "-o", out, "--tcti", f"swtpm:host=127.0.0.1,port={self.port}", "--state-dir", keys],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        status = self.run.wait(timeout=60)
+        for listener in self.listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        return status
+
+
+def test_keys_that_a_killed_run_left_are_flushed(tpm):
+    """Killed before each time that it would take a key of its own out of the TPM. Only ours go at the next run; what another program has
+    loaded stays."""
+    for handle in re.findall("0x81[0-9A-Fa-f]+", tpm.run("tpm2_getcap", "handles-persistent").stdout):
+        tpm.run("tpm2_evictcontrol", "-C", "o", "-c", handle)  # so that the endorsement key is loaded, too
+    assert tpm.evidence().code == 0 and "0x8" not in tpm.loaded()
+    killed = 0
+    while Between(tpm, Between.FLUSH_CONTEXT, killed + 1).evidence(tpm.file("killed.rfe"), tpm.keys) == -signal.SIGKILL:
+        killed += 1
+        left = tpm.loaded().count("0x8")
+        assert left in (1, 2), f"killed before flush {killed}"
+        tpm.run("tpm2_createprimary", "-C", "o", "-G", "ecc", "-c", "others.ctx", check=False)  # or all would be flushed
+        assert tpm.loaded().count("0x8") == left + 1, "a TPM has three places"
+        assert tpm.evidence().code == 0
+        assert tpm.loaded().count("0x8") == 1, "the other program's key is still there"
+        tpm.run("tpm2_flushcontext", "-t")
+    assert killed >= 3, "its storage key, its signing key, an endorsement key"
 
 
 def test_what_the_probe_says(tpm):

@@ -3,9 +3,12 @@
  * TPM. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "facts_test.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "sys/state.h"
 #include "sys/tpm.h"
@@ -177,6 +180,116 @@ static void test_key_files_are_read_with_care(void **state)
 			 RF_E_SYNTAX);
 }
 
+/* ---- what killed writers left ---- */
+
+static pid_t dead(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	return child;
+}
+
+static bool is_there(const char *name)
+{
+	struct stat st;
+
+	return lstat(below(name), &st) == 0;
+}
+
+static void test_stale_files_go(void **state)
+{
+	const pid_t gone = dead();
+	/* The number of a process that is gone stands between the two. */
+	static const struct {
+		const char *before, *behind;
+		bool goes;
+	} rows[] = {
+		{"d/.key.new-", "", true},    {"d/.key.new-", "0000000000", false},
+		{"d/.key.new-0", "", false},  {"d/.key.new-", "x", false},
+		{"d/.key.new--", "", false},  {"d/.key.new- ", "", false},
+		{"d/.other.new-", "", false}, {"d/key.new-", "", false},
+		{"d/.key.old-", "", false},   {"d/.key.new-", ".new-1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		char name[64], path[72];
+
+		rf_format(name, sizeof(name), "%s%d%s", rows[i].before, (int)gone, rows[i].behind);
+		rf_format(path, sizeof(path), "/%s", name);
+		host_file(&host, path, "half");
+		assert_int_equal(chmod(below("d"), 0700), 0);
+		assert_int_equal(state_write(below("d"), "key", rf_slice_text("whole"), NULL), 0);
+		if (is_there(name) == rows[i].goes)
+			fail_msg("%s %s", name, rows[i].goes ? "stayed" : "went");
+	}
+	/* No number, and that of a process that lives. */
+	host_file(&host, "/d/.key.new-", "half");
+	char living[64];
+
+	snprintf(living, sizeof(living), "/d/.key.new-%d", (int)getppid());
+	host_file(&host, living, "half");
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there("d/.key.new-") && is_there(living + 1));
+	/* A name that has the sign of another file in it. */
+	char name[64];
+
+	snprintf(name, sizeof(name), "/d/..key.new-2.new-%d", (int)gone);
+	host_file(&host, name, "half");
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name + 1));
+	assert_int_equal(state_write(below("d"), ".key.new-2", rf_slice_text("x"), NULL), 0);
+	assert_false(is_there(name + 1));
+}
+
+/* What only looks like ours, and what somebody still writes. */
+static void test_stale_files_that_stay(void **state)
+{
+	char name[64], path[72];
+
+	(void)state;
+	snprintf(name, sizeof(name), "d/.key.new-%d", (int)dead());
+	rf_format(path, sizeof(path), "/%s", name);
+	host_file(&host, "/d/kept", "kept");
+	assert_int_equal(chmod(below("d"), 0700), 0);
+	/* A link, to be followed by nobody. */
+	char target[256];
+
+	rf_copy(target, sizeof(target), below("d/kept"));
+	assert_int_equal(symlink(target, below(name)), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name) && is_there("d/kept"));
+	assert_int_equal(unlink(below(name)), 0);
+	/* A second name of a file. */
+	assert_int_equal(link(target, below(name)), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name));
+	assert_int_equal(unlink(below(name)), 0);
+	/* A folder. */
+	assert_int_equal(mkdir(below(name), 0700), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name));
+	assert_int_equal(rmdir(below(name)), 0);
+	/* Being written by somebody whose number we cannot see. */
+	host_file(&host, path, "half");
+	int fd = open(below(name), O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name));
+	close(fd);
+	/* Where others may write, names prove nothing. */
+	assert_int_equal(chmod(below("d"), 0770), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_true(is_there(name));
+	assert_int_equal(chmod(below("d"), 0700), 0);
+	assert_int_equal(state_write(below("d"), "key", rf_slice_text("x"), NULL), 0);
+	assert_false(is_there(name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +298,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_link_is_replaced_not_followed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stale_files_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stale_files_that_stay, setup, teardown),
 		cmocka_unit_test(test_names_of_tpms),
 		cmocka_unit_test(test_key_files_are_read_with_care),
 	};
