@@ -106,6 +106,15 @@ bool rf_cpus_equal(const struct rf_cpus *a, const struct rf_cpus *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+bool rf_cpus_within(const struct rf_cpus *a, const struct rf_cpus *b)
+{
+	for (size_t i = 0; i < WORDS; i++) {
+		if (a->bits[i] & ~b->bits[i])
+			return false;
+	}
+	return true;
+}
+
 bool rf_cpus_meet(const struct rf_cpus *a, const struct rf_cpus *b)
 {
 	for (size_t i = 0; i < WORDS; i++) {

@@ -47,6 +47,8 @@ void rf_cpus_or(struct rf_cpus *a, const struct rf_cpus *b);
 void rf_cpus_minus(struct rf_cpus *a, const struct rf_cpus *b);
 /* Whether both hold the same CPUs. */
 bool rf_cpus_equal(const struct rf_cpus *a, const struct rf_cpus *b);
+/* Whether b has every CPU of a. */
+bool rf_cpus_within(const struct rf_cpus *a, const struct rf_cpus *b);
 /* Whether a CPU is in both. */
 bool rf_cpus_meet(const struct rf_cpus *a, const struct rf_cpus *b);
 

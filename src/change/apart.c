@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work on strangers' bytes apart: the privileged process reads them but never parses them. A child
- * that opens nothing and may do nothing does, and hands the result back through a pipe.
+ * that opens nothing and may do nothing does, and hands the result back through a pipe. Work with
+ * somebody who may hang is done so, too, under a timer of the child's own: the privileged process
+ * may end nobody (sys/sandbox.c), so the child has to have its end with it. Source:
+ * timer_create(2).
  */
 #include "change/apart.h"
 
@@ -12,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -49,7 +53,28 @@ static void lock_in(void)
 		_exit(1);
 }
 
-static void child_run(int fd, apart_fn *work, void *arg, struct rf_slice in)
+/* Nothing holds SIGKILL up: not a handler, not a mask, not a call that waits. */
+static void end_in(unsigned wait_ms)
+{
+	struct sigevent end = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	const struct itimerspec when = {.it_value = {.tv_sec = wait_ms / 1000,
+						     .tv_nsec = (long)(wait_ms % 1000) * 1000000}};
+	timer_t timer;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (timer_create(CLOCK_MONOTONIC, &end, &timer) < 0 ||
+	    timer_settime(timer, 0, &when, NULL) < 0)
+		_exit(1);
+}
+
+struct job {
+	apart_fn *work;
+	void *arg;
+	struct rf_slice in;
+	unsigned wait_ms; /* 0: locked in */
+};
+
+static void child_run(int fd, const struct job *job)
 {
 	RF_AUTOBUF struct rf_buf made = {0};
 	struct rf_err err = {0};
@@ -58,8 +83,11 @@ static void child_run(int fd, apart_fn *work, void *arg, struct rf_slice in)
 	/* What is open here is not the child's. */
 	close_range(3, (unsigned)fd - 1, 0);
 	close_range((unsigned)fd + 1, ~0u, 0);
-	lock_in();
-	answer.code = work(arg, in, &made, &err);
+	if (job->wait_ms)
+		end_in(job->wait_ms);
+	else
+		lock_in();
+	answer.code = job->work(job->arg, job->in, &made, &err);
 	memcpy(answer.text, err.text, sizeof(answer.text));
 	int rc = rf_write_all(fd, (struct rf_slice){(uint8_t *)&answer, sizeof(answer)});
 
@@ -90,7 +118,7 @@ static int answer_read(int fd, struct rf_buf *out, struct rf_err *err)
 	return rf_buf_add(out, bytes.data + sizeof(answer), bytes.len - sizeof(answer));
 }
 
-int apart_run(apart_fn *work, void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+static int job_run(const struct job *job, struct rf_buf *out, struct rf_err *err)
 {
 	int fds[2], status = 0;
 
@@ -100,7 +128,7 @@ int apart_run(apart_fn *work, void *arg, struct rf_slice in, struct rf_buf *out,
 
 	if (pid == 0) {
 		close(fds[0]);
-		child_run(fds[1], work, arg, in);
+		child_run(fds[1], job);
 	}
 	int failed = errno;
 
@@ -111,7 +139,19 @@ int apart_run(apart_fn *work, void *arg, struct rf_slice in, struct rf_buf *out,
 	close(fds[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (job->wait_ms && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return rf_fail(err, RF_E_TIMEOUT, "no answer within %u ms", job->wait_ms);
 	if (!rc && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		rc = rf_fail(err, RF_E_PEER, "the process that computes the new state failed");
 	return rc;
+}
+
+int apart_run(apart_fn *work, void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+{
+	return job_run(&(struct job){work, arg, in, 0}, out, err);
+}
+
+int apart_ask(apart_fn *work, void *arg, unsigned wait_ms, struct rf_buf *out, struct rf_err *err)
+{
+	return job_run(&(struct job){work, arg, {NULL, 0}, wait_ms ? wait_ms : 1}, out, err);
 }

@@ -72,6 +72,7 @@ enum cli_option_id {
 	OPT_POLICY,
 	OPT_RECORD_MAX,
 	OPT_ACTIVE,
+	OPT_KEPT,
 	OPT_COUNT
 };
 

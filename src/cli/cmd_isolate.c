@@ -18,6 +18,8 @@ int isolate_limits_want(struct isolate_input *in, struct isolate_wants *wants, s
 {
 	int rc = memory_wants_add(in->policy, &in->memory, &in->memory_result, wants, err);
 
+	if (!rc)
+		rc = cpu_cell_want(in->policy, in->before, &in->host, wants, err);
 	return rc ? rc : cpu_wants_add(&in->cpu, &in->host, wants, err);
 }
 
@@ -157,5 +159,8 @@ int cmd_isolate_plan(const struct cli_args *args, struct rf_err *err)
 
 int cmd_isolate_apply(const struct cli_args *args, struct rf_err *err)
 {
+	/* What is enforced is named, not found. */
+	if (!args->words_count && !cli_has(args, OPT_KEPT))
+		return rf_fail(err, RF_E_USAGE, "which policy? name its file, or --kept");
 	return plan_and(args, true, err);
 }

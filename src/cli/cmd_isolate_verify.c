@@ -12,12 +12,15 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/apart.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "isolate/cpu_verify.h"
+#include "isolate/ksm_try.h"
 #include "isolate/memory_verify.h"
 
 #define FRAME_MAX_BYTES 65550u
+#define KSM_TRY_MS	500
 
 /* ---- verify ---- */
 
@@ -181,6 +184,18 @@ static enum promise_answer answer_of(bool yes)
 	return yes ? PROMISE_YES : PROMISE_NO;
 }
 
+/* Nothing is said where nothing was promised of the host's pages. */
+static void pages_try(struct verify *v, struct memory_proofs *proofs)
+{
+	struct ksm_trial trial;
+	bool any = false;
+
+	for (size_t i = 0; i < proofs->count; i++)
+		any = any || !proofs->items[i].vm[0];
+	if (any && prover_pages(v->prover, KSM_TRY_MS, &trial, NULL) == 0)
+		memory_proofs_tried(proofs, &trial);
+}
+
 /* What was promised of memory, among the other promises. */
 static int memory_prove(struct verify *v, const struct isolate_input *in, struct sys *sys,
 			struct rf_err *err)
@@ -188,6 +203,8 @@ static int memory_prove(struct verify *v, const struct isolate_input *in, struct
 	MEMORY_AUTOPROOFS struct memory_proofs proofs = {0};
 	int rc = memory_verify(in->policy, &in->memory, &in->memory_result, sys, &proofs, err);
 
+	if (!rc && v->active)
+		pages_try(v, &proofs);
 	for (size_t i = 0; rc == 0 && i < proofs.count; i++) {
 		const struct memory_proof *p = &proofs.items[i];
 		struct isolate_promise promise = {.configured = answer_of(p->configured),
@@ -203,16 +220,33 @@ static int memory_prove(struct verify *v, const struct isolate_input *in, struct
 	return rc;
 }
 
-/* Of processors and memory, out of files of the host. */
-static int host_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+static int load_try(void *arg, const char *vm, const struct cpu_load *load, struct cpu_trial *out,
+		    struct rf_err *err)
 {
+	const struct verify *v = arg;
+
+	return prover_load(v->prover, vm, load, out, err);
+}
+
+/* Of processors and memory, out of files of the host. */
+static int host_verify(struct verify *v, const struct isolate_input *in, struct rf_slice account,
+		       struct rf_err *err)
+{
+	struct watched watched = {0};
 	struct sys *sys = NULL;
 	int rc = prover_host(v->prover, &sys, err);
+	struct cpu_look look = {.sys = sys,
+				.attempt = v->active ? load_try : NULL,
+				.arg = v,
+				.now_s = common_now_ms() / 1000};
 
+	if (account.len && watched_read(account, &watched, NULL) == 0)
+		look.watched = &watched;
 	if (!rc)
-		rc = cpu_promises(&in->cpu, sys, &v->promises, err);
+		rc = cpu_promises(&in->cpu, &look, &v->promises, err);
 	if (!rc)
 		rc = memory_prove(v, in, sys, err);
+	watched_done(&watched);
 	sys_close(sys);
 	v->failed_count += in->notes.conflicts;
 	return rc;
@@ -222,8 +256,14 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
 	struct isolate_input in = {0};
-	int rc = wanted ? isolate_input_read(args, args->words[0], ISOLATE_PROOF, &in, err)
-			: -ENOMEM;
+	const char *file = args->words_count ? args->words[0] : NULL;
+	RF_AUTOBUF struct rf_buf account = {0};
+	/* Read while files can be; without one nobody watches, which is told where somebody should.
+	 */
+	int rc = wanted ? apart_account(args, &account, NULL) : -ENOMEM;
+
+	if (rc != -ENOMEM)
+		rc = isolate_input_read(args, file, ISOLATE_PROOF, &in, err);
 
 	if (!rc)
 		rc = policy_zones(in.policy, wanted, err);
@@ -234,7 +274,7 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 	for (size_t i = 0; rc == 0 && i < in.promises.count; i++)
 		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
 	if (!rc)
-		rc = host_verify(v, &in, err);
+		rc = host_verify(v, &in, rf_buf_slice(&account), err);
 	if (!rc) {
 		isolate_left_show(stderr, &in.result, v->all);
 		isolate_notes_show(stderr, &in.notes, !v->all);
@@ -297,10 +337,11 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 
 	if (output && !v.json && strcmp(output, "text") != 0)
 		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
+	bool policy = args->words_count || cli_has(args, OPT_KEPT);
 	int rc = prover_start(v.active, &v.prover, &v.guarded, err);
 
 	/* A policy may speak of disks alone; a port that it names is told to be unguarded. */
-	if (!rc && !v.guarded && !args->words_count)
+	if (!rc && !v.guarded && !policy)
 		rc = isolate_no_guard(err);
 	if (!rc && prover_missing(v.prover)[0] && !cli_has(args, OPT_QUIET))
 		fprintf(stderr, "ringfence: proving without: %s\n", prover_missing(v.prover));
@@ -308,8 +349,7 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 	if (!rc && !v.ports)
 		rc = -ENOMEM;
 	if (!rc)
-		rc = args->words_count ? policy_verify(&v, args, err)
-				       : guarded_verify(&v, args, err);
+		rc = policy ? policy_verify(&v, args, err) : guarded_verify(&v, args, err);
 	if (!rc)
 		rc = verify_print(&v);
 	json_decref(v.ports);

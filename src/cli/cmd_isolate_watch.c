@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
+#include "cli/watch_hostile.h"
 
 #define TICK_MS	    1000
 #define SAMPLES_MAX 512
@@ -53,6 +54,8 @@ struct watch {
 	struct sample samples[SAMPLES_MAX]; /* the newest of a port and verdict */
 	size_t samples_count;
 	bool look; /* something was told: look at once */
+	int hostile;
+	struct watched watched; /* hostile VMs, as told last */
 };
 
 /* ---- samples ---- */
@@ -164,6 +167,38 @@ static void row_tell(struct watch *w, struct row *row)
 	if (!row->fresh && !row->was_fenced && row->fenced)
 		event_print(w, "fence-closed", row->name, "the bridge holds it to its addresses",
 			    NULL);
+}
+
+/* ---- hostile VMs ---- */
+
+static void hostile_event(struct watch *w, const struct watched_vm *vm, const char *kind)
+{
+	char text[300];
+
+	rf_format(text, sizeof(text), "VM %.120s: %s%s%s%s; %.100s", vm->vm, vm->state,
+		  vm->cause[0] ? ": " : "", vm->cause, vm->apart ? " (on cores of its own)" : "",
+		  vm->rates);
+	event_print(w, kind, "", text,
+		    json_pack("{s:s,s:s,s:b,s:s,s:s}", "vm", vm->vm, "state", vm->state, "apart",
+			      vm->apart, "cause", vm->cause, "counters", vm->rates));
+}
+
+/* What changed since the last look is told. */
+static void hostile_look(struct watch *w, bool tell)
+{
+	struct watched now = {0};
+
+	if (!watch_hostile_read(w->hostile, common_now_ms() / 1000, &now))
+		now = (struct watched){0};
+	for (size_t i = 0; tell && i < now.count; i++) {
+		const struct watched_vm *old = watched_find(&w->watched, now.items[i].vm);
+
+		if (old ? strcmp(old->state, now.items[i].state) != 0
+			: strcmp(now.items[i].state, "calm") != 0)
+			hostile_event(w, &now.items[i], "hostile");
+	}
+	watched_done(&w->watched);
+	w->watched = now;
 }
 
 /* ---- looking ---- */
@@ -318,6 +353,7 @@ static void table_print(const struct watch *w)
 		printf("... and %zu more\n", w->count - room);
 	printf("strict %s, %zu rules of nft\n", guard_strict_get(w->guard) ? "on" : "off",
 	       w->rules_count);
+	watch_hostile_print(&w->watched);
 	fflush(stdout);
 }
 
@@ -349,10 +385,13 @@ static int once(struct watch *w, struct rf_err *err)
 
 	if (rc < 0)
 		return rc;
+	hostile_look(w, false);
 	if (w->style == STYLE_JSON)
 		ports_json(w);
 	else
 		table_print(w);
+	for (size_t i = 0; i < w->watched.count && w->style == STYLE_JSON; i++)
+		hostile_event(w, &w->watched.items[i], "vm");
 	for (size_t i = 0; i < w->count; i++)
 		rc = is_off(&w->rows[i]) ? CLI_FINDINGS : rc;
 	return rc;
@@ -363,6 +402,7 @@ static int loop(struct watch *w, struct rf_err *err)
 	int64_t next = common_now_ms() + TICK_MS;
 	int rc = look(w, err);
 
+	hostile_look(w, false);
 	/* What comes from here on is told. */
 	if (!rc)
 		event_print(w, "watching", "", "",
@@ -384,6 +424,7 @@ static int loop(struct watch *w, struct rf_err *err)
 			w->look = false;
 			next = common_now_ms() + TICK_MS;
 			rc = look(w, err);
+			hostile_look(w, true);
 			if (!rc && w->style == STYLE_TABLE)
 				table_print(w);
 		}
@@ -419,6 +460,8 @@ int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
 	if (!rc && guard_events_fd(w->guard) < 0)
 		rc = rf_fail(err, -errno, "samples of frames: %s", rf_code_text(-errno));
 	if (!rc)
+		rc = watch_hostile_open(args, &w->hostile, err);
+	if (!rc)
 		rc = isolate_lock_in(args, err);
 	if (rc < 0) {
 		guard_close(w->guard);
@@ -433,6 +476,8 @@ int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
 	if (w->rules_fd >= 0)
 		close(w->rules_fd);
 	rf_free(w->rows);
+	watched_done(&w->watched);
+	close(w->hostile);
 	guard_close(w->guard);
 	return rc;
 }

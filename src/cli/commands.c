@@ -85,7 +85,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_RECORD_MAX, "record-max", 0, "MIB", false,
 	 "space for the record of each network card; default 512, 0 records nothing"},
 	{OPT_ACTIVE, "active", 0, NULL, false,
-	 "also try: real frames, in a network namespace of its own"},
+	 "also try: real frames in a network namespace of its own, real load beside a VM's group, equal pages"},
+	{OPT_KEPT, "kept", 0, NULL, false, "the policy that was applied last, instead of a file"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -304,31 +305,37 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate plan policy.yaml -a      also why a network card gets no port\n"
 	 "ringfence isolate plan policy.yaml --save plan.json",
 	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(STATE_DIR) | OPT(SAVE),
+		 OPT(STATE_DIR) | OPT(SAVE) | OPT(KEPT),
 	 0, 1, cmd_isolate_plan},
-	{"isolate apply", "POLICY", "enforce a policy of isolation, live",
+	{"isolate apply", "[POLICY]", "enforce a policy of isolation, live",
 	 "Makes the plan and applies it: each port is read back, what fails is undone as a whole, and no VM is "
 	 "restarted. With a conflict nothing is changed. The guard stays in the kernel when this program "
-	 "ends, until the next start of the host. With --confirm-within it is undone unless you confirm.",
+	 "ends, until the next start of the host. With --confirm-within it is undone unless you confirm. "
+	 "With --kept instead of POLICY the one that is in force is applied again: what drifted is mended, and "
+	 "what follows a schedule is set to the time of the week; ringfence-isolate.timer does so every five "
+	 "minutes.",
 	 "ringfence isolate apply policy.yaml\n"
 	 "ringfence isolate apply policy.yaml --confirm-within 60s\n"
+	 "ringfence isolate apply --kept\n"
 	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it",
 	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN),
-	 1, 1, cmd_isolate_apply},
+		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(KEPT),
+	 0, 1, cmd_isolate_apply},
 	{"isolate verify", "[POLICY]", "is every promise configured, enforced and proven",
 	 "Asks the live guard about 30 frames for each port (24 forged, 6 honest; nothing is sent): is the "
 	 "promise configured, do the programs that hang on the port enforce it, did they answer so. With "
 	 "POLICY also: is each port and zone what the policy wants, and what its profiles say of rates and "
 	 "disks. Without: every guarded port. --active also sends real frames through token buckets of the "
-	 "same rates, in a network namespace of its own: half a second for each limit.\n\n"
+	 "same rates, in a network namespace of its own (half a second for each limit); puts real load on one "
+	 "CPU of each VM, in groups of its own beside the VM's, with the VM's weight and cap (a fifth of a "
+	 "second each: VMs on that CPU feel it); and looks whether the kernel merges equal pages of its own.\n\n"
 	 "Exit status: 0 all, 2 some are not, 1 could not tell, 64 wrong use.",
 	 "ringfence isolate verify\n"
 	 "ringfence isolate verify policy.yaml -a    every promise with its evidence\n"
-	 "ringfence isolate verify policy.yaml --active\n"
+	 "ringfence isolate verify --kept --active\n"
 	 "ringfence isolate verify policy.yaml -o json",
 	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(ACTIVE) | OPT(STATE_DIR),
+		 OPT(ACTIVE) | OPT(STATE_DIR) | OPT(KEPT),
 	 0, 1, cmd_isolate_verify},
 	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
 	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPT_ALWAYS | OPT(STATE_DIR), 0, 1,
@@ -402,12 +409,13 @@ const struct cli_command cli_commands[] = {
 	{"isolate watch", "", "ports live: frames, drops by reason, heals, who hits them",
 	 "On a terminal a table, every second; else a line for each event: frames refused (with a sample of "
 	 "one), a guard, fence or rule that somebody took off, a heal. What another program takes off shows "
-	 "within a second of it. Nothing is changed.\n\n"
+	 "within a second of it. VMs that are watched for hostile work (ringfence-hostile.service) are shown with "
+	 "their counters. Nothing is changed.\n\n"
 	 "Exit status: 0 (with --once: 2 where a guard is off), 1 could not look.",
 	 "ringfence isolate watch\n"
 	 "ringfence isolate watch --once\n"
 	 "ringfence isolate watch -o jsonl | logger -t ringfence",
-	 OPT_ALWAYS | OPT(OUTPUT) | OPT(ONCE), 0, 0, cmd_isolate_watch},
+	 OPT_ALWAYS | OPT(OUTPUT) | OPT(ONCE) | OPT(STATE_DIR), 0, 0, cmd_isolate_watch},
 	{"isolate topology", "[POLICY]",
 	 "switches, what is plugged in, and every way out of closed ones",
 	 "Draws the switches of this host (bridges, Open vSwitch, libvirt's networks), their ports, VMs, uplinks, "

@@ -41,8 +41,9 @@ enum isolate_purpose {
 	ISOLATE_PROOF, /* promises of disks besides, and the facts that they need */
 	ISOLATE_ZONES, /* who is where; the program is not locked in, for others read on */
 };
-/* Reads the policy file (NULL: ISOLATE_POLICY) and the facts, locks the program in as soon as
- * everything is read, and only then parses and resolves the one over the other. */
+/* Reads the policy file (NULL: ISOLATE_POLICY; with --kept the one that is in force) and the facts,
+ * locks the program in as soon as everything is read, and only then parses and resolves the one
+ * over the other. */
 int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/apart.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "isolate/applied.h"
@@ -23,6 +24,7 @@
 #define PROC_MAX_BYTES (4u << 20)
 #define ENV_MAX_BYTES  (256u << 10)
 #define PARENTS_MAX    16
+#define KEPT	       "the kept policy"
 
 void isolate_input_done(struct isolate_input *input)
 {
@@ -190,13 +192,16 @@ static int kept_read(const struct cli_args *args, struct isolate_input *in, stru
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int memory_read(struct fact_store *store, struct memory_input *out, struct rf_err *err)
+/* What no fact says. */
+static int live_read(struct isolate_input *in, struct rf_err *err)
 {
 	struct sys *sys = NULL;
 	int rc = sys_open_live(&sys, err);
 
 	if (!rc)
-		rc = memory_input_load(store, sys, out, err);
+		policy_host_look(&in->host, sys);
+	if (!rc)
+		rc = memory_input_load(in->facts, sys, &in->memory, err);
 	sys_close(sys);
 	return rc;
 }
@@ -223,7 +228,9 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		rc = disk_input_load(in->facts, &in->disks, err);
 	if (!rc)
 		taps_check(&in->nics);
-	return rc ? rc : memory_read(in->facts, &in->memory, err);
+	if (!rc)
+		rc = apart_mark(args, &in->host, err);
+	return rc ? rc : live_read(in, err);
 }
 
 /* Everything besides the network. */
@@ -246,7 +253,12 @@ static int parse(struct isolate_input *in, const char *name, struct rf_slice yam
 			 : rf_fail(err, -ENOMEM, "no memory");
 
 	if (!rc && old.len)
-		rc = policy_parse_numbered(old, "the kept policy", in->numbers, &in->before, err);
+		rc = policy_parse_numbered(old, KEPT, in->numbers, &in->before, err);
+	/* --kept */
+	if (!rc && !yaml.data)
+		yaml = old;
+	if (!rc && !yaml.len && strcmp(name, KEPT) == 0)
+		rc = rf_fail(err, RF_E_MISSING, "--kept: no policy was applied yet");
 	if (!rc)
 		rc = policy_parse_numbered(yaml, name, in->numbers, &in->policy, err);
 	if (!rc)
@@ -289,13 +301,16 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 		       struct isolate_input *out, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf yaml = {0};
-	const char *name = file ? file : ISOLATE_POLICY;
+	bool kept = cli_has(args, OPT_KEPT);
+	const char *name = kept ? KEPT : file ? file : ISOLATE_POLICY;
 
 	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
 	out->numbers = rf_alloc(1, sizeof(*out->numbers));
 	if (!out->live || !out->numbers)
 		return rf_fail(err, -ENOMEM, "no memory");
-	int rc = common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
+	if (kept && file)
+		return rf_fail(err, RF_E_USAGE, "--kept: then no policy is named");
+	int rc = kept ? 0 : common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
 
 	if (!rc)
 		rc = kept_read(args, out, err);

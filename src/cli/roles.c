@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/priv.h"
+#include "cli/apart.h"
 #include "isolate/quarantine.h"
 #include "isolate/tune.h"
 #include "isolate/verbs.h"
@@ -66,6 +67,7 @@ static const struct {
 	{"priv", priv_run},
 	{"record", record_run},
 	{"guard", role_guard_run},
+	{"hostile", role_hostile_run},
 };
 
 int role_run(int argc, char **argv)

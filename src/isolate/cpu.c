@@ -77,7 +77,7 @@ static int allowed_find(struct cpu_solver *s, struct cpu_item *item)
 	RF_AUTOBUF struct rf_buf list = {0};
 	struct rf_cpus beyond = cpu->affinity, cells = {0};
 
-	item->cpus = s->host->online;
+	item->cpus = s->out->pool;
 	rf_cpus_minus(&beyond, &s->host->online);
 	if (cpu->has_affinity && rf_cpus_count(&beyond)) {
 		rf_cpus_format(&beyond, &list);
@@ -94,9 +94,11 @@ static int allowed_find(struct cpu_solver *s, struct cpu_item *item)
 	if (cpu->has_numa)
 		rf_cpus_and(&item->cpus, &cells);
 	if (rf_cpus_count(&item->cpus) == 0)
-		return policy_note(s->notes, &who,
-				   "no CPU of its affinity lies in its NUMA cells: nothing is left "
-				   "to run on");
+		return policy_note(
+			s->notes, &who,
+			"no CPU of its affinity lies in its NUMA cells%s: nothing is left "
+			"to run on",
+			s->out->host->has_cell ? " and in the VMs' cell" : "");
 	return 0;
 }
 
@@ -123,7 +125,7 @@ static int item_read(struct cpu_solver *s, struct cpu_item *item, const struct t
 	bool twice = false;
 	const struct policy_profile *profile = policy_vm_profile(s->policy, item->vm, &twice);
 
-	item->cpus = s->host->online;
+	item->cpus = s->out->pool;
 	item->quota_us = -1;
 	if (twice) {
 		const struct policy_note who = cpu_note_of(item, true);
@@ -135,6 +137,8 @@ static int item_read(struct cpu_solver *s, struct cpu_item *item, const struct t
 	item->managed = true;
 	item->profile = profile->name;
 	item->cpu = profile->cpu;
+	item->apart =
+		item->vm->apart && item->vm->running && item->cpu.hostile == HOSTILE_WATCH_APART;
 	s->out->any = true;
 	shift_apply(&item->cpu, now);
 	int rc = mhz_convert(s, item);
@@ -170,14 +174,6 @@ static int pool_place(struct cpu_solver *s, struct cpu_item *item)
 
 /* ---- floors ---- */
 
-static bool within(const struct rf_cpus *a, const struct rf_cpus *b)
-{
-	struct rf_cpus rest = *a;
-
-	rf_cpus_minus(&rest, b);
-	return rf_cpus_count(&rest) == 0;
-}
-
 /* Floors of all VMs that can run nowhere but on these CPUs; their names into list. */
 static int64_t floors_within(const struct cpu_result *r, const struct rf_cpus *cpus,
 			     struct rf_buf *names)
@@ -187,7 +183,7 @@ static int64_t floors_within(const struct cpu_result *r, const struct rf_cpus *c
 	for (size_t i = 0; i < r->count; i++) {
 		const struct cpu_item *item = &r->items[i];
 
-		if (!item->managed || !item->cpu.floor_pct || !within(&item->cpus, cpus))
+		if (!item->managed || !item->cpu.floor_pct || !rf_cpus_within(&item->cpus, cpus))
 			continue;
 		sum += item->cpu.floor_pct;
 		rf_buf_printf(names, "%s%s (%lld%%)", names->len ? ", " : "", item->vm->name,
@@ -318,6 +314,32 @@ static int weights_find(struct cpu_solver *s)
 	return 0;
 }
 
+/* ---- times ---- */
+
+/* Which window holds is worked out when a plan is made: somebody has to make one. */
+static int schedule_tell(struct cpu_solver *s)
+{
+	const struct policy_note who = cpu_note_of(NULL, false);
+	const struct cpu_result *r = s->out;
+	RF_AUTOBUF struct rf_buf names = {0};
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->items[i].managed || !r->items[i].cpu.shifts_count)
+			continue;
+		if (count++ < 3)
+			rf_buf_printf(&names, "%s%s", names.len ? ", " : "", r->items[i].vm->name);
+	}
+	if (!count || s->host->has_timer)
+		return 0;
+	return policy_note(
+		s->notes, &who,
+		"%zu VMs follow a schedule (%.200s%s), and no timer applies it: what is in "
+		"force stays so until the next `isolate apply` (systemctl enable --now "
+		"ringfence-isolate.timer)",
+		count, rf_buf_text(&names), count > 3 ? ", ..." : "");
+}
+
 /* ---- all of it ---- */
 
 static int facts_suffice(struct cpu_solver *s)
@@ -334,8 +356,9 @@ static int facts_suffice(struct cpu_solver *s)
 static int solve(struct cpu_solver *s, const struct tm *now)
 {
 	struct cpu_result *r = s->out;
-	int rc = 0;
+	int rc = cpu_cell_take(s);
 
+	r->any = r->host->has_cell;
 	for (size_t i = 0; rc == 0 && i < r->count; i++)
 		rc = item_read(s, &r->items[i], now);
 	if (rc || !r->any)
@@ -349,13 +372,17 @@ static int solve(struct cpu_solver *s, const struct tm *now)
 		rc = pool_place(s, &r->items[i]);
 	if (!rc)
 		rc = floors_admit(s);
+	if (!rc)
+		rc = schedule_tell(s);
 	return rc ? rc : weights_find(s);
 }
 
 int cpu_resolve(const struct policy *policy, const struct policy_host *host, const struct tm *now,
 		struct cpu_result *out, struct policy_notes *notes, struct rf_err *err)
 {
-	struct cpu_result result = {.pool = host->online};
+	struct cpu_result result = {.pool = host->online,
+				    .host = &policy->cpu,
+				    .cell_dir = host->cell_dir ? host->cell_dir : ""};
 	struct cpu_solver solver = {policy, host, &result, notes};
 
 	result.items = rf_alloc(host->vms_count + 1, sizeof(*result.items));

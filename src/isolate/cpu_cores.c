@@ -29,6 +29,11 @@ static size_t need_of(const struct cpu_solver *s, const struct cpu_item *item)
 
 		threads = n > threads ? n : threads;
 	}
+	/* Squeezed is what it is to be: the policy's number, or fewer where that is all it needs.
+	 */
+	if (item->apart && item->configured == HT_ANY &&
+	    (size_t)s->out->host->hostile_cores < vcpus)
+		return (size_t)s->out->host->hostile_cores;
 	return item->effective == HT_NONE ? vcpus : (vcpus + threads - 1) / threads;
 }
 
@@ -135,7 +140,7 @@ static int overridden(struct cpu_solver *s, struct cpu_item *item, size_t need)
 static int refused(struct cpu_solver *s, const struct cores *cores, const struct cpu_item *item,
 		   size_t need)
 {
-	const struct policy_note who = cpu_note_of(item, true);
+	const struct policy_note who = cpu_note_of(item, !item->apart);
 	RF_AUTOBUF struct rf_buf holders = {0};
 
 	for (size_t i = 0; i < s->out->count; i++) {
@@ -143,6 +148,11 @@ static int refused(struct cpu_solver *s, const struct cores *cores, const struct
 			rf_buf_printf(&holders, "%s%s", holders.len ? ", " : "; others hold: ",
 				      s->out->items[i].vm->name);
 	}
+	if (item->apart)
+		return policy_note(s->notes, &who,
+				   "it is hostile and cannot be set apart: %zu whole cores are "
+				   "needed, %zu are free, and one stays for everybody else%s",
+				   need, cores->free, rf_buf_text(&holders));
 	return policy_note(s->notes, &who,
 			   "ht-sharing %s needs %zu whole cores of its own; %zu of %zu are free, "
 			   "and one stays for the host%s",
@@ -157,9 +167,13 @@ static int item_assign(struct cpu_solver *s, struct cores *cores, struct cpu_ite
 
 	if (fits && (keep(s, cores, need, item) || choose(s, cores, need, item)))
 		return 0;
-	if (item->cpu.has_affinity || item->cpu.has_numa)
+	if (!item->apart && (item->cpu.has_affinity || item->cpu.has_numa))
 		return overridden(s, item, need);
-	return refused(s, cores, item, need);
+	int rc = refused(s, cores, item, need);
+
+	if (item->apart)
+		item->effective = HT_ANY;
+	return rc;
 }
 
 /* What will be in force, before cores are looked for. */
@@ -168,7 +182,11 @@ static int mode_settle(struct cpu_solver *s, struct cpu_item *item)
 	const struct policy_note who = cpu_note_of(item, false);
 
 	item->configured = item->effective = item->cpu.ht;
-	if (item->configured == HT_ANY)
+	if (item->apart && (item->configured == HT_ANY || !s->host->smt)) {
+		item->configured = HT_ANY;
+		item->effective = HT_INTERNAL;
+	}
+	if (item->apart || item->configured == HT_ANY)
 		return 0;
 	if (!s->host->smt) {
 		item->effective = HT_ANY;
@@ -197,20 +215,28 @@ static int say_how(struct cpu_solver *s)
 	if (s->out->exclusive_count == 0)
 		return 0;
 	return policy_note(
-		s->notes, &who,
-		s->host->core_sched
-			? "whole cores are set apart; this kernel has core scheduling, "
-			  "too (sched_core in qemu.conf, from the next start of a VM)"
-			: "whole cores are set apart: this kernel has no core scheduling. "
-			  "Processes of the host itself may still run there");
+		s->notes, &who, "whole cores are set apart%s%s",
+		s->host->core_sched ? "; this kernel has core scheduling, too (sched_core in "
+				      "qemu.conf, from the next start of a VM)"
+				    : ": this kernel has no core scheduling",
+		s->out->host->has_cell && s->host->cell_dir[0]
+			? ""
+			: ". Processes of the host itself may still run there: a cell (host: cpu: "
+			  "cell) keeps them off, with cgroup v2");
 }
 
 int cpu_cores_assign(struct cpu_solver *s)
 {
 	RF_AUTOFREE bool *taken = rf_alloc(s->host->cores_count + 1, sizeof(*taken));
-	struct cores cores = {taken, s->host->cores_count};
+	struct cores cores = {taken, 0};
 	struct cpu_result *r = s->out;
 	int rc = taken ? 0 : -ENOMEM;
+
+	/* A core that is not whole within the VMs' cell is nobody's own. */
+	for (size_t i = 0; rc == 0 && i < s->host->cores_count; i++) {
+		taken[i] = !rf_cpus_within(&s->host->cores[i].cpus, &s->out->pool);
+		cores.free += !taken[i];
+	}
 
 	for (size_t i = 0; rc == 0 && i < r->count; i++)
 		rc = r->items[i].managed ? mode_settle(s, &r->items[i]) : 0;

@@ -16,6 +16,9 @@ struct cpu_solver {
 /* Who a note is about; item NULL: the host. */
 struct policy_note cpu_note_of(const struct cpu_item *item, bool conflict);
 
+/* Takes the cell of the policy as the pool, and says what speaks against it. */
+int cpu_cell_take(struct cpu_solver *s);
+
 /* Gives cores to the VMs whose ht-sharing asks for some, and takes them out of the pool. */
 int cpu_cores_assign(struct cpu_solver *s);
 

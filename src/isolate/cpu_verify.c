@@ -10,7 +10,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolate/cpu_alone.h"
+#include "isolate/cpu_try.h"
 #include "isolate/vm_scope.h"
+#include "isolate/watcher.h"
 
 #define MAX_LEVELS 16
 /* A floor counts as kept from so much of it on: weights are whole numbers. */
@@ -18,6 +21,9 @@
 
 struct subject {
 	struct sys *sys;
+	const struct cpu_look *look;
+	const struct cpu_result *result;
+	const struct cpu_strangers *strangers;
 	const struct cpu_item *item;
 	struct vm_scope scope;
 	bool found; /* scope is known */
@@ -123,6 +129,51 @@ static bool weight_holds(struct subject *s, struct isolate_promise *p)
 			  dir, (long long)above, (long long)usual);
 	}
 	return holds;
+}
+
+/* A machine that is too busy to load says nothing against the kernel; one trial that misses may be
+ * chance, three are not. */
+#define TRIES 3
+
+static void load_try(struct subject *s, struct isolate_promise *p, const struct cpu_load *load)
+{
+	struct cpu_trial trial = {0};
+	struct rf_err why = {0};
+	size_t len = strlen(p->evidence);
+	char *end = p->evidence + len;
+	int rc = 0;
+
+	for (int i = 0; i < TRIES && rc == 0 && !(trial.loaded && cpu_trial_holds(load, &trial));
+	     i++)
+		rc = s->look->attempt(s->look->arg, s->item->vm->name, load, &trial, &why);
+	if (rc == 0 && trial.loaded)
+		p->proven = cpu_trial_holds(load, &trial) ? PROMISE_YES : PROMISE_NO;
+	const char *busy = trial.loaded ? "" : " (the CPU was too busy to tell)";
+
+	if (rc < 0)
+		rf_format(end, sizeof(p->evidence) - len, "; not tried: %.90s", rf_err_text(&why));
+	else if (load->weight)
+		rf_format(end, sizeof(p->evidence) - len, "; tried beside it: %.2f to 1 of %.2f%s",
+			  trial.had, trial.wanted, busy);
+	else
+		rf_format(end, sizeof(p->evidence) - len,
+			  "; tried beside it: %.1f%% of a CPU, held to %.1f%%%s", 100 * trial.had,
+			  100 * trial.wanted, busy);
+}
+
+static void weight_try(struct subject *s, struct isolate_promise *p, unsigned cpu)
+{
+	load_try(s, p, &(struct cpu_load){.cpu = cpu, .weight = s->item->weight});
+}
+
+/* No cap is nothing to be tried. */
+static void cap_try(struct subject *s, struct isolate_promise *p, unsigned cpu)
+{
+	if (s->item->quota_us > 0)
+		load_try(s, p,
+			 &(struct cpu_load){.cpu = cpu,
+					    .quota_us = s->item->quota_us,
+					    .period_us = CPU_PERIOD_US});
 }
 
 static bool cap_holds(struct subject *s, struct isolate_promise *p)
@@ -254,7 +305,110 @@ static bool place_holds(struct subject *s, struct isolate_promise *p)
 	return seen > 0;
 }
 
+/* ---- alone ---- */
+
+/* The CPUs as a whole: whoever may run on one of them is said. */
+static bool alone_on(const struct subject *s, const struct rf_cpus *cpus, struct isolate_promise *p)
+{
+	unsigned cpu = 0;
+	uint32_t n = cpu_strangers_on(s->strangers, cpus, &cpu);
+
+	if (s->strangers->seen == 0) {
+		rf_format(p->evidence, sizeof(p->evidence), "no process of the host could be seen");
+		return false;
+	}
+	p->proven = n ? PROMISE_NO : PROMISE_YES;
+	if (n)
+		rf_format(
+			p->evidence, sizeof(p->evidence),
+			"configured, not enforced: %u processes of the host may run on CPU %u, such "
+			"as %d (%s); %s",
+			n, cpu, s->strangers->pid[cpu], s->strangers->name[cpu],
+			s->result->cell_dir[0]
+				? "a cell (host: cpu: cell) keeps them off"
+				: "this host has no partitions of CPUs (cgroup v2) to keep them off");
+	else
+		rf_format(p->evidence, sizeof(p->evidence),
+			  "none of %zu processes of the host may run there", s->strangers->seen);
+	return n == 0;
+}
+
+static bool alone_holds(struct subject *s, struct isolate_promise *p)
+{
+	return alone_on(s, &s->item->cpus, p);
+}
+
+/* "root", or "root invalid (why)". */
+static int cell_judge(struct subject *s, struct isolate_promises *out)
+{
+	struct isolate_promise p = {.configured = PROMISE_YES, .enforced = PROMISE_NO};
+	const struct rf_cpus *cell = &s->result->host->cell;
+	RF_AUTOBUF struct rf_buf list = {0};
+	char path[120], state[200] = "", text[4096] = "";
+	struct rf_cpus now;
+
+	if (!s->result->host->has_cell)
+		return 0;
+	rf_cpus_format(cell, &list);
+	rf_copy(p.subject, sizeof(p.subject), "this host cpu");
+	rf_format(p.what, sizeof(p.what), "CPUs %.60s are the VMs' alone", rf_buf_text(&list));
+	bool alone = alone_on(s, cell, &p);
+
+	if (s->result->cell_dir[0]) {
+		rf_format(path, sizeof(path), "%s/cpuset.cpus.partition", s->result->cell_dir);
+		if (sys_read_line(s->sys, path, state, sizeof(state)) < 0)
+			state[0] = '\0';
+		rf_format(path, sizeof(path), "%s/cpuset.cpus", s->result->cell_dir);
+		p.configured = sys_read_line(s->sys, path, text, sizeof(text)) == 0 &&
+					       rf_cpus_parse(text, &now) == 0 &&
+					       rf_cpus_equal(&now, cell)
+				       ? PROMISE_YES
+				       : PROMISE_NO;
+		bool root = strcmp(state, "root") == 0 || strcmp(state, "isolated") == 0;
+		size_t len = strlen(p.evidence);
+
+		p.enforced = root && alone ? PROMISE_YES : PROMISE_NO;
+		rf_format(p.evidence + len, sizeof(p.evidence) - len, "; %.60s: %.80s", path,
+			  state[0] ? state : "cannot be read");
+	}
+	return isolate_promise_add(out, &p);
+}
+
+/* ---- hostile ---- */
+
+static bool watched_holds(struct subject *s, struct isolate_promise *p)
+{
+	const struct watched *w = s->look->watched;
+	const struct watched_vm *vm = w ? watched_find(w, s->item->vm->name) : NULL;
+
+	if (!w || s->look->now_s - w->at_s > WATCHED_STALE_S) {
+		rf_format(p->evidence, sizeof(p->evidence),
+			  "nobody watches: ringfence-hostile.service does not run");
+		return false;
+	}
+	if (!vm) {
+		rf_format(p->evidence, sizeof(p->evidence), "it is not among those watched%s%.200s",
+			  w->problem[0] ? ": " : "", w->problem);
+		return false;
+	}
+	rf_format(p->evidence, sizeof(p->evidence), "%s%s%s, set apart %u times; %.120s%s%s",
+		  vm->state, vm->cause[0] ? ": " : "", vm->cause, vm->times, vm->rates,
+		  w->missing[0] ? "; this host does not count: " : "", w->missing);
+	/* What is not counted at all is judged by nobody. */
+	return vm->rates[0] != '\0';
+}
+
 /* ---- the table ---- */
+
+static bool exclusive(const struct cpu_item *item)
+{
+	return item->exclusive;
+}
+
+static bool watched(const struct cpu_item *item)
+{
+	return item->managed && item->cpu.hostile != HOSTILE_WATCH_OFF;
+}
 
 static bool managed(const struct cpu_item *item)
 {
@@ -276,12 +430,24 @@ static const struct {
 	const char *type;
 	bool (*promised)(const struct cpu_item *item);
 	bool (*holds)(struct subject *s, struct isolate_promise *p);
+	void (*try)(struct subject *s, struct isolate_promise *p, unsigned cpu); /* NULL: cannot */
 } types[] = {
-	{"weight", managed, weight_holds},
-	{"cap", managed, cap_holds},
-	{"floor", has_floor, floor_holds},
-	{"place", everybody, place_holds},
+	{"weight", managed, weight_holds, weight_try},
+	{"cap", managed, cap_holds, cap_try},
+	{"floor", has_floor, floor_holds, NULL},
+	{"place", everybody, place_holds, NULL},
+	{"alone on its cores", exclusive, alone_holds, NULL},
+	{"watched for hostile work", watched, watched_holds, NULL},
 };
+
+static unsigned first_cpu(const struct rf_cpus *cpus)
+{
+	unsigned cpu = 0;
+
+	while (cpu + 1 < RF_MAX_CPUS && !rf_cpus_has(cpus, cpu))
+		cpu++;
+	return cpu;
+}
 
 static int subject_judge(struct subject *s, struct isolate_promises *out)
 {
@@ -300,22 +466,49 @@ static int subject_judge(struct subject *s, struct isolate_promises *out)
 			rf_format(p.evidence, sizeof(p.evidence), "%.250s", rf_err_text(&s->why));
 		else if (types[i].holds(s, &p))
 			p.enforced = PROMISE_YES;
+		if (s->look->attempt && p.enforced == PROMISE_YES && types[i].try)
+			types[i].try(s, &p, first_cpu(&s->item->cpus));
 		rc = isolate_promise_add(out, &p);
 	}
 	return rc;
 }
 
-int cpu_promises(const struct cpu_result *result, struct sys *sys, struct isolate_promises *out,
-		 struct rf_err *err)
+/* The QEMUs of all VMs; -1 for one that is not found. */
+static void strangers_find(const struct cpu_result *r, const struct cpu_look *look,
+			   struct cpu_strangers *out)
 {
-	int rc = 0;
+	RF_AUTOFREE int *pids = rf_alloc(r->count + 1, sizeof(*pids));
+	struct vm_scope scope;
 
+	for (size_t i = 0; pids && i < r->count; i++) {
+		scope = (struct vm_scope){.pid = -1};
+		pids[i] = vm_scope_see(look->sys, r->items[i].vm->name, "cpu", &scope, NULL) == 0
+				  ? scope.pid
+				  : -1;
+	}
+	if (pids)
+		cpu_strangers_find(look->sys, pids, r->count, out);
+}
+
+int cpu_promises(const struct cpu_result *result, const struct cpu_look *look,
+		 struct isolate_promises *out, struct rf_err *err)
+{
+	RF_AUTOFREE struct cpu_strangers *strangers = rf_alloc(1, sizeof(*strangers));
+	struct subject host = {
+		.sys = look->sys, .look = look, .result = result, .strangers = strangers};
+	int rc = strangers ? 0 : -ENOMEM;
+
+	if (rc == 0 && result->any && cpu_is_shared(result))
+		strangers_find(result, look, strangers);
+	if (rc == 0)
+		rc = cell_judge(&host, out);
 	for (size_t i = 0; rc == 0 && result->any && i < result->count; i++) {
-		struct subject s = {.sys = sys, .item = &result->items[i]};
+		struct subject s = host;
 
-		if (!s.item->vm->running || (!s.item->managed && !result->exclusive_count))
+		s.item = &result->items[i];
+		if (!s.item->vm->running || (!s.item->managed && !cpu_is_shared(result)))
 			continue;
-		s.found = vm_scope_see(sys, s.item->vm->name, "cpu", &s.scope, &s.why) == 0;
+		s.found = vm_scope_see(look->sys, s.item->vm->name, "cpu", &s.scope, &s.why) == 0;
 		rc = subject_judge(&s, out);
 	}
 	return rc ? rf_fail(err, rc, "no memory") : 0;

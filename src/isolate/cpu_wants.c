@@ -25,13 +25,16 @@ static const char *explain(struct isolate_wants *w, const struct cpu_item *item)
 	RF_AUTOBUF struct rf_buf text = {0};
 
 	if (!item->managed)
-		return rf_arena_copy(&w->texts, "keeps off cores that are set apart for other VMs");
+		return rf_arena_copy(&w->texts, "keeps to the CPUs that VMs share");
 	rf_buf_printf(&text, "profile %s", item->profile);
 	if (item->cpu.cap_pct)
 		rf_buf_printf(&text, ", cap %lld%%", (long long)item->cpu.cap_pct);
 	if (item->cpu.floor_pct)
 		rf_buf_printf(&text, ", floor %lld%%", (long long)item->cpu.floor_pct);
-	if (item->configured != HT_ANY || item->effective != HT_ANY)
+	if (item->apart && item->exclusive)
+		rf_buf_printf(&text, ", set apart as hostile (%lld CPUs booked)",
+			      (long long)item->charged);
+	else if (item->configured != HT_ANY || item->effective != HT_ANY)
 		rf_buf_printf(&text, ", ht-sharing %s (effective: %s, %lld CPUs booked)",
 			      ht_mode_name(item->configured), ht_mode_name(item->effective),
 			      (long long)item->charged);
@@ -118,8 +121,35 @@ int cpu_wants_add(const struct cpu_result *result, const struct policy_host *hos
 			rc = layer_want(&m, VIRT_LIVE);
 		if (rc == 0 && m.item->managed && m.item->vm->defined)
 			rc = layer_want(&m, VIRT_PERSISTENT);
-		if (rc == 0 && !m.item->managed && m.item->vm->running && result->exclusive_count)
+		if (rc == 0 && !m.item->managed && m.item->vm->running && cpu_is_shared(result))
 			rc = places_want(&m, VIRT_LIVE);
+	}
+	return rc;
+}
+
+bool cpu_is_shared(const struct cpu_result *result)
+{
+	return result->exclusive_count || result->host->has_cell;
+}
+
+int cpu_wants_between(const struct cpu_result *before, const struct cpu_result *after,
+		      const struct policy_host *host, struct isolate_wants *wants,
+		      struct rf_err *err)
+{
+	struct maker m = {.wants = wants, .result = after, .host = host, .err = err};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < after->count && i < before->count; i++) {
+		const struct cpu_item *old = &before->items[i];
+
+		m.item = &after->items[i];
+		if (!m.item->vm->running)
+			continue;
+		m.why = explain(wants, m.item);
+		if (!rf_cpus_equal(&old->cpus, &m.item->cpus))
+			rc = places_want(&m, VIRT_LIVE);
+		if (rc == 0 && m.item->managed && old->weight != m.item->weight)
+			rc = want_number(&m, VIRT_LIVE, "cpu.shares", m.item->weight);
 	}
 	return rc;
 }

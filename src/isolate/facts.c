@@ -9,6 +9,7 @@
 #define NETS "links", "namespaces", "tc"
 #define PLAN VMS, NETS, "host", "cpu", "qemu-processes"
 
+const char *const isolate_collectors_cpu[] = {VMS, "host", "cpu", "qemu-processes", NULL};
 const char *const isolate_collectors_vms[] = {VMS, NULL};
 const char *const isolate_collectors_nets[] = {VMS, NETS, NULL};
 const char *const isolate_collectors[] = {PLAN, NULL};

@@ -10,6 +10,8 @@ extern const char *const isolate_collectors[];
 extern const char *const isolate_collectors_verify[];
 /* For who has which network card: the guard's service, quarantine. Ends with NULL. */
 extern const char *const isolate_collectors_vms[];
+/* What the processor is worked out from alone. */
+extern const char *const isolate_collectors_cpu[];
 
 /* For what switches reach (topology.h). Ends with NULL. */
 extern const char *const isolate_collectors_nets[];

@@ -11,13 +11,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/policy_parts.h"
+#include "sys/sys.h"
+
+/* Enabled: systemd starts it with all timers. */
+#define POLICY_TIMER "/etc/systemd/system/timers.target.wants/ringfence-isolate.timer"
 
 /* One row for each VM: what runs counts, else the definition. */
 static const char vms_question[] =
 	"SELECT coalesce(nullif(v.name, ''), v.vm), v.class, v.zone, v.layer = 'live',"
 	" EXISTS (SELECT 1 FROM vm p WHERE p.host = v.host AND p.vm = v.vm AND p.layer ="
 	" 'persistent'), v.vcpus, v.iothreads, v.memory_bytes, (SELECT max(c.cpu_weight) FROM"
-	" vm_cgroup c WHERE c.host = v.host AND c.vm = v.vm), v.cpu_set, v.ht_sharing FROM vm v"
+	" vm_cgroup c WHERE c.host = v.host AND c.vm = v.vm), v.cpu_set, v.ht_sharing, v.uuid"
+	" FROM vm v"
 	" WHERE v.format = 'libvirt' AND (v.layer = 'live' OR (v.layer = 'persistent' AND NOT EXISTS"
 	" (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))"
 	" ORDER BY 1, v.layer";
@@ -58,7 +63,8 @@ static int vm_take(void *arg, sqlite3_stmt *stmt)
 				   .memory_bytes = sqlite3_column_int64(stmt, 7),
 				   .cpu_weight = sqlite3_column_int64(stmt, 8),
 				   .cpu_set = text_of(host, stmt, 9),
-				   .ht_asked = text_of(host, stmt, 10)};
+				   .ht_asked = text_of(host, stmt, 10),
+				   .uuid = text_of(host, stmt, 11)};
 	return host->texts.failed ? -ENOMEM : 0;
 }
 
@@ -107,7 +113,7 @@ static int host_take(void *arg, sqlite3_stmt *stmt)
 
 int policy_host_load(struct fact_store *store, struct policy_host *out, struct rf_err *err)
 {
-	struct policy_host host = {0};
+	struct policy_host host = {.cell_dir = ""};
 	int rc = fact_store_each(store, host_question, host_take, &host);
 
 	if (!rc)
@@ -120,6 +126,30 @@ int policy_host_load(struct fact_store *store, struct policy_host *out, struct r
 	}
 	*out = host;
 	return 0;
+}
+
+void policy_host_look(struct policy_host *host, struct sys *sys)
+{
+	/* Where libvirt puts VMs, with systemd and without. */
+	static const char *const dirs[] = {"/sys/fs/cgroup/machine.slice",
+					   "/sys/fs/cgroup/machine"};
+	char path[80];
+
+	host->cell_dir = "";
+	for (size_t i = 0; i < RF_COUNT(dirs) && !host->cell_dir[0]; i++) {
+		rf_format(path, sizeof(path), "%s/cpuset.cpus.partition", dirs[i]);
+		if (sys_exists(sys, path))
+			host->cell_dir = dirs[i];
+	}
+	host->has_timer = sys_exists(sys, POLICY_TIMER);
+}
+
+void policy_host_apart(struct policy_host *host, const char *uuid)
+{
+	for (size_t i = 0; i < host->vms_count; i++) {
+		if (uuid[0] && strcmp(host->vms[i].uuid, uuid) == 0)
+			host->vms[i].apart = true;
+	}
 }
 
 void policy_notes_done(struct policy_notes *notes)

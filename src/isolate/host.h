@@ -12,8 +12,10 @@
 
 /* A VM of libvirt's. Texts are never NULL; numbers that are not known are 0. */
 struct policy_vm {
-	const char *name, *class, *zone; /* zone and class: its tags */
-	bool running, defined;		 /* has live settings; has a definition */
+	const char *name, *uuid;
+	const char *class, *zone; /* its tags */
+	bool apart;		  /* it is set apart as hostile (policy_host_apart) */
+	bool running, defined;	  /* has live settings; has a definition */
 	int64_t vcpus, iothreads;
 	int64_t memory_bytes;
 	int64_t cpu_weight;   /* of its cgroup, in the host's unit; 0: does not run, or not known */
@@ -37,12 +39,19 @@ struct policy_host {
 	int cgroup_version; /* of the cpu controller; 0: not known */
 	int64_t mhz;	    /* nominal; 0: not known */
 	int64_t memory_bytes;
+	const char *cell_dir; /* group above all VMs that can be a partition; "": there is none */
+	bool has_timer;	      /* a timer applies the policy again (policy_host_look) */
 	struct rf_arena texts;
 };
 /* Free with policy_host_done. */
 int policy_host_load(struct fact_store *store, struct policy_host *out,
 		     struct rf_err *err) RF_MUST_CHECK;
 void policy_host_done(struct policy_host *host);
+struct sys;
+/* What no fact says: cell_dir and has_timer. */
+void policy_host_look(struct policy_host *host, struct sys *sys);
+/* Marks the VM of this UUID as set apart. */
+void policy_host_apart(struct policy_host *host, const char *uuid);
 
 /* What is to be said of a VM (or, with vm "", of the host) besides what is wanted. */
 struct policy_note {

@@ -5,13 +5,37 @@
 #include "base/mem.h"
 
 static const char *const counters[HOSTILE_COUNTERS] = {
-	"machine clears", "split locks", "cache misses", "pressure on others", "throttling",
+	"machine clears",     "split locks", "cache misses",
+	"pressure on others", "steal",	     "throttling",
 };
 static const char *const states[] = {"calm", "suspect", "set apart", "cooling down"};
+
+/* A guest that rewrites its own code in a loop clears some millions of times a second, one that
+ * compiles at run time some ten thousand. A lock over two lines of the cache stops every CPU of the
+ * host; of honest software it is a fault. */
+const struct hostile_rules hostile_usual = {
+	.limits = {[HOSTILE_MACHINE_CLEARS] = {500000, 100000}, [HOSTILE_SPLIT_LOCKS] = {60, 10}},
+	.settle_ms = 10000,
+	.minimum_ms = 60000,
+	.calm_ms = 60000,
+	.maximum_ms = 3600000,
+};
 
 const char *hostile_counter_name(enum hostile_counter counter)
 {
 	return (unsigned)counter < HOSTILE_COUNTERS ? counters[counter] : "?";
+}
+
+void hostile_rate_text(enum hostile_counter counter, int64_t rate, struct rf_buf *out)
+{
+	bool share = counter == HOSTILE_PRESSURE || counter == HOSTILE_STEAL ||
+		     counter == HOSTILE_THROTTLED;
+
+	if (share)
+		rf_buf_printf(out, "%lld.%02lld%%", (long long)rate / 100, (long long)rate % 100);
+	else
+		rf_buf_printf(out, "%lld a %s", (long long)rate,
+			      counter == HOSTILE_SPLIT_LOCKS ? "minute" : "second");
 }
 
 const char *hostile_state_name(enum hostile_state state)
@@ -87,16 +111,18 @@ static enum hostile_step set_apart(struct hostile *vm, const struct hostile_rule
 	enter(vm, HOSTILE_APART, now_ms);
 	vm->apart_ms = now_ms;
 	vm->times++;
-	rf_buf_printf(why, "%s: %lld, the limit is %lld, for %lld ms", counters[vm->cause],
-		      (long long)reading->rates[vm->cause], (long long)rules->limits[vm->cause].on,
-		      (long long)rules->settle_ms);
+	rf_buf_printf(why, "%s: ", counters[vm->cause]);
+	hostile_rate_text(vm->cause, reading->rates[vm->cause], why);
+	rf_buf_printf(why, ", the limit is ");
+	hostile_rate_text(vm->cause, rules->limits[vm->cause].on, why);
+	rf_buf_printf(why, ", for %lld s", (long long)rules->settle_ms / 1000);
 	return HOSTILE_SET_APART;
 }
 
 static enum hostile_step release(struct hostile *vm, int64_t now_ms, const char *reason,
 				 struct rf_buf *why)
 {
-	rf_buf_printf(why, "%s, apart for %lld ms", reason, (long long)(now_ms - vm->apart_ms));
+	rf_buf_printf(why, "%s, after %lld s", reason, (long long)(now_ms - vm->apart_ms) / 1000);
 	enter(vm, HOSTILE_CALM, now_ms);
 	return HOSTILE_RELEASE;
 }
@@ -144,6 +170,23 @@ enum hostile_step hostile_take(const struct hostile_rules *rules, struct hostile
 	if (vm->state == HOSTILE_CALM || vm->state == HOSTILE_SUSPECT)
 		return outside(rules, vm, reading, now_ms, why);
 	return inside(rules, vm, reading, now_ms, why);
+}
+
+void hostile_resume(struct hostile *vm, int64_t now_ms)
+{
+	enter(vm, HOSTILE_APART, now_ms);
+	vm->apart_ms = now_ms;
+	vm->times++;
+}
+
+void hostile_undo(struct hostile *vm, enum hostile_step step, int64_t now_ms)
+{
+	if (step == HOSTILE_SET_APART) {
+		enter(vm, HOSTILE_SUSPECT, now_ms);
+		vm->times--;
+	} else if (step == HOSTILE_RELEASE) {
+		enter(vm, HOSTILE_APART, now_ms);
+	}
 }
 
 bool hostile_missing(const struct hostile_rules *rules, const struct hostile_reading *reading,

@@ -17,14 +17,18 @@
 
 enum hostile_counter {
 	HOSTILE_MACHINE_CLEARS, /* PMU: per second */
-	HOSTILE_SPLIT_LOCKS,	/* kernel's split_lock events: per second */
+	HOSTILE_SPLIT_LOCKS,	/* PMU, or lines of the kernel's log: per minute */
 	HOSTILE_CACHE_MISSES,	/* PMU, last level: per second */
-	HOSTILE_PRESSURE,	/* PSI of its neighbours, "some": hundredths of a percent */
-	HOSTILE_THROTTLED,	/* cpu.stat: time it was held back by its cap, thousandths */
+	HOSTILE_PRESSURE,	/* PSI of its neighbours' groups: hundredths of a percent of time */
+	HOSTILE_STEAL,		/* time its neighbours' vCPUs wait for a CPU: the same */
+	HOSTILE_THROTTLED,	/* cpu.stat, time that it is held back by its cap: the same */
 	HOSTILE_COUNTERS
 };
 /* "machine clears" ... */
 const char *hostile_counter_name(enum hostile_counter counter);
+
+/* Appends a rate with its unit: "12.50%", "5000 a second". */
+void hostile_rate_text(enum hostile_counter counter, int64_t rate, struct rf_buf *out);
 
 /* Above on it counts as hostile, below off as calm again; between the two nothing changes. 0: the
  * counter is not judged. */
@@ -39,6 +43,10 @@ struct hostile_rules {
 	int64_t calm_ms;    /* so long it must be calm before it comes back */
 	int64_t maximum_ms; /* so long it stays apart at most; 0: until it is calm */
 };
+
+/* What is judged where a policy says nothing: machine clears and split locks. How much of a busy
+ * CPU is too much is a site's own matter. */
+extern const struct hostile_rules hostile_usual;
 
 /* RF_E_LIMIT for limits and times that contradict each other. */
 int hostile_rules_check(const struct hostile_rules *rules, struct rf_err *err) RF_MUST_CHECK;
@@ -70,6 +78,13 @@ enum hostile_step { HOSTILE_STAY, HOSTILE_SET_APART, HOSTILE_RELEASE };
 enum hostile_step hostile_take(const struct hostile_rules *rules, struct hostile *vm,
 			       const struct hostile_reading *reading, int64_t now_ms,
 			       struct rf_buf *why);
+
+/* Of a VM that is apart already when watching begins: it stays so for the shortest time at least.
+ */
+void hostile_resume(struct hostile *vm, int64_t now_ms);
+/* What was to be done could not be: it is tried again when the VM was hostile, or calm, for as long
+ * again. */
+void hostile_undo(struct hostile *vm, enum hostile_step step, int64_t now_ms);
 
 /* Appends which of the counters that the rules judge are missing: "machine clears, split locks";
  * false: none is. */

@@ -9,8 +9,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolate/ksm_try.h"
 #include "isolate/smaps.h"
 
+#define HOST_ALONE	"no page of this host is shared"
 #define MIB		(1ll << 20)
 #define SMAPS_MAX_BYTES (32u << 20)
 
@@ -160,7 +162,7 @@ static int host_prove(const struct verifying *v)
 {
 	const struct memory_policy *host = policy_memory(v->policy);
 	bool off = (host->said & SAID_SHARING) && !host->sharing;
-	struct memory_proof *p = off ? proof_add(v, "", "no page of this host is shared") : NULL;
+	struct memory_proof *p = off ? proof_add(v, "", HOST_ALONE) : NULL;
 
 	if (!off)
 		return v->result->label ? group_prove(v) : 0;
@@ -290,4 +292,23 @@ int memory_verify(const struct policy *policy, const struct memory_input *input,
 	}
 	*out = proofs;
 	return 0;
+}
+
+void memory_proofs_tried(struct memory_proofs *proofs, const struct ksm_trial *trial)
+{
+	static const char *const words[] = {"were merged", "were not merged",
+					    "were not looked at in that time: unknown"};
+
+	for (size_t i = 0; i < proofs->count; i++) {
+		struct memory_proof *p = &proofs->items[i];
+		size_t len = strlen(p->evidence);
+
+		if (p->vm[0])
+			continue;
+		if (strcmp(p->name, HOST_ALONE) == 0 && trial->answer == KSM_MERGED)
+			p->proven = false;
+		(void)rf_format(p->evidence + len, sizeof(p->evidence) - len,
+				"; tried: equal pages of our own %s (%u ms)", words[trial->answer],
+				trial->ms);
+	}
 }

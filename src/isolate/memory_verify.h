@@ -30,4 +30,9 @@ int memory_verify(const struct policy *policy, const struct memory_input *input,
 		  const struct memory_result *result, struct sys *sys, struct memory_proofs *out,
 		  struct rf_err *err) RF_MUST_CHECK;
 
+struct ksm_trial;
+/* Says in the proofs that speak of the host's page sharing what became of equal pages (ksm_try.h):
+ * merged where nothing is to be merged is no proof. Pure. */
+void memory_proofs_tried(struct memory_proofs *proofs, const struct ksm_trial *trial);
+
 #endif

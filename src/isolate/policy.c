@@ -359,10 +359,11 @@ static int addresses_read(struct policy *p, const struct yaml_node *list, struct
 }
 
 struct host_map {
-	const struct yaml_node *memory;
+	const struct yaml_node *memory, *cpu;
 };
 static const struct yaml_field host_fields[] = {
 	{"memory", YAML_T_MAP, offsetof(struct host_map, memory), false},
+	{"cpu", YAML_T_MAP, offsetof(struct host_map, cpu), false},
 };
 
 static int host_read(struct policy *p, const struct yaml_node *map, struct rf_err *err)
@@ -370,6 +371,9 @@ static int host_read(struct policy *p, const struct yaml_node *map, struct rf_er
 	struct host_map host = {0};
 	int rc = map ? yaml_bind(&p->doc, map, host_fields, RF_COUNT(host_fields), &host, err) : 0;
 
+	p->cpu = (struct policy_cpu_host){.hostile = hostile_usual, .hostile_cores = 1};
+	if (!rc && host.cpu)
+		rc = policy_cpu_host_read(&p->doc, host.cpu, &p->cpu, err);
 	return rc || !host.memory ? rc : memory_policy_read(&p->doc, host.memory, &p->memory, err);
 }
 

@@ -64,6 +64,7 @@ struct policy {
 	struct policy_address *addresses;
 	size_t addresses_count;
 	struct memory_policy memory; /* of the host */
+	struct policy_cpu_host cpu;  /* of the host */
 	struct guard_pair *pairs;
 	size_t pairs_count, pairs_capacity;
 	struct policy_layer layer;

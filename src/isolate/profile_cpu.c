@@ -150,6 +150,26 @@ static int read_ht(const struct reader *r)
 	return yaml_fail(r->doc, r->node, r->err, "%s: any, internal or none", r->node->key);
 }
 
+const char *hostile_watch_name(enum hostile_watch watch)
+{
+	static const char *const words[] = {"off", "report", "apart"};
+
+	return (unsigned)watch < RF_COUNT(words) ? words[watch] : "?";
+}
+
+static int read_hostile(const struct reader *r)
+{
+	const char *text = text_of(r->node);
+
+	for (enum hostile_watch watch = HOSTILE_WATCH_OFF; watch <= HOSTILE_WATCH_APART; watch++) {
+		if (strcmp(text, hostile_watch_name(watch)) != 0)
+			continue;
+		r->cpu->hostile = watch;
+		return 0;
+	}
+	return yaml_fail(r->doc, r->node, r->err, "%s: off, report or apart", r->node->key);
+}
+
 /* ---- other times of the week ---- */
 
 static int shift_read(const struct reader *outer, const struct yaml_node *map)
@@ -210,6 +230,7 @@ static const struct cpu_key {
 	{"affinity", read_affinity},
 	{"numa", read_numa},
 	{"ht-sharing", read_ht},
+	{"hostile", read_hostile},
 	{"schedule", read_schedule},
 	/* the same in the unit of a .vmx file */
 	{"cap-mhz", read_max},

@@ -24,14 +24,15 @@ struct side {
 };
 
 struct prover {
-	struct side asker, trier;
+	struct side sides[PROVE_SIDES];
 	struct sys_through files;
 	char missing[2 * SANDBOX_MISSING_BYTES];
 	struct prove_request request; /* large: not on the stack */
 };
 
-static int side_start(struct side *side, bool asks, int other, struct rf_err *err)
+static int side_start(struct prover *prover, enum prove_side which, struct rf_err *err)
 {
+	struct side *side = &prover->sides[which];
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -40,9 +41,11 @@ static int side_start(struct side *side, bool asks, int other, struct rf_err *er
 	if (side->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(pair[0]);
-		if (other >= 0)
-			close(other);
-		prover_serve(pair[1], asks);
+		for (size_t i = 0; i < PROVE_SIDES; i++) {
+			if (prover->sides[i].socket >= 0)
+				close(prover->sides[i].socket);
+		}
+		prover_serve(pair[1], which);
 		_exit(0);
 	}
 	close(pair[1]);
@@ -62,16 +65,23 @@ void prover_stop(struct prover *prover)
 {
 	if (!prover)
 		return;
-	side_stop(&prover->asker);
-	side_stop(&prover->trier);
+	for (size_t i = 0; i < PROVE_SIDES; i++)
+		side_stop(&prover->sides[i]);
 	rf_free(prover);
+}
+
+static enum prove_side side_of(enum prove_op op)
+{
+	if (op == PROVE_LOAD || op == PROVE_PAGES)
+		return PROVE_LOADS;
+	return op == PROVE_TRY ? PROVE_TRIES : PROVE_ASKS;
 }
 
 /* Sends prover->request; what came is appended to out, at most max bytes. */
 static int ask(struct prover *prover, enum prove_op op, size_t max, struct rf_buf *out,
 	       struct rf_err *err)
 {
-	struct side *side = op == PROVE_TRY ? &prover->trier : &prover->asker;
+	struct side *side = &prover->sides[side_of(op)];
 	struct prove_reply reply;
 	int memory = -1;
 
@@ -208,11 +218,34 @@ int prover_shape(struct prover *prover, const char *link, struct shape_seen *out
 int prover_try(struct prover *prover, const struct shape_way *way, unsigned ms,
 	       struct shape_trial *out, struct rf_err *err)
 {
-	if (prover->trier.socket < 0)
+	if (prover->sides[PROVE_TRIES].socket < 0)
 		return rf_fail(err, RF_E_UNSUPPORTED, "nobody is there to send frames");
 	prover->request.way = *way;
 	prover->request.number = ms;
 	return ask_one(prover, PROVE_TRY, out, sizeof(*out), err);
+}
+
+int prover_load(struct prover *prover, const char *vm, const struct cpu_load *load,
+		struct cpu_trial *out, struct rf_err *err)
+{
+	int rc = prover->sides[PROVE_LOADS].socket < 0
+			 ? rf_fail(err, RF_E_UNSUPPORTED, "nobody is there to make load")
+			 : text_set(prover, vm, err);
+
+	prover->request.load = *load;
+	return rc ? rc : ask_one(prover, PROVE_LOAD, out, sizeof(*out), err);
+}
+
+int prover_pages(struct prover *prover, unsigned max_ms, struct ksm_trial *out, struct rf_err *err)
+{
+	if (prover->sides[PROVE_LOADS].socket < 0)
+		return rf_fail(err, RF_E_UNSUPPORTED, "nobody is there to offer pages");
+	prover->request.number = max_ms;
+	int rc = ask_one(prover, PROVE_PAGES, out, sizeof(*out), err);
+
+	if (!rc && (unsigned)out->answer > KSM_UNKNOWN)
+		rc = rf_fail(err, RF_E_PEER, "the process that offers pages answered nonsense");
+	return rc;
 }
 
 const char *prover_missing(const struct prover *prover)
@@ -227,12 +260,15 @@ int prover_start(bool trials, struct prover **out, bool *out_guarded, struct rf_
 
 	if (!prover)
 		return rf_fail(err, -ENOMEM, "no memory");
-	prover->asker.socket = prover->trier.socket = -1;
+	for (size_t i = 0; i < PROVE_SIDES; i++)
+		prover->sides[i].socket = -1;
 	prover->files = (struct sys_through){file_read, file_list, file_exists, prover};
-	int rc = side_start(&prover->asker, true, -1, err);
+	int rc = side_start(prover, PROVE_ASKS, err);
 
 	if (!rc && trials)
-		rc = side_start(&prover->trier, false, prover->asker.socket, err);
+		rc = side_start(prover, PROVE_TRIES, err);
+	if (!rc && trials)
+		rc = side_start(prover, PROVE_LOADS, err);
 	if (!rc)
 		rc = ask(prover, PROVE_HELLO, sizeof(prover->missing), &missing, err);
 	if (rc < 0) {

@@ -3,20 +3,22 @@
  * Who asks the kernel for `isolate verify`: the program itself is locked in before it parses the
  * policy and judges, and has no right left. A process of its own, with the rights and no input but
  * typed requests, asks the guard and the links and reads some files of /proc and cgroups; another,
- * in an empty network namespace, sends test frames through token buckets. Neither can change what
- * is in force.
+ * in an empty network namespace, sends test frames through token buckets; a third may make groups
+ * of processes, and puts load into its own. None can change what is in force.
  */
 #ifndef RF_ISOLATE_PROVER_H
 #define RF_ISOLATE_PROVER_H
 
+#include "isolate/cpu_try.h"
 #include "isolate/guard/guard.h"
+#include "isolate/ksm_try.h"
 #include "isolate/shape.h"
 #include "sys/sys.h"
 
 struct prover;
 
-/* Starts it, before anything is read; trials: also who sends frames. RF_E_MISSING is no error where
- * no guard is loaded: *out_guarded says it. */
+/* Starts it, before anything is read; trials: also who sends frames, and who makes load.
+ * RF_E_MISSING is no error where no guard is loaded: *out_guarded says it. */
 int prover_start(bool trials, struct prover **out, bool *out_guarded,
 		 struct rf_err *err) RF_MUST_CHECK;
 /* Accepts NULL. */
@@ -55,6 +57,11 @@ int prover_shape(struct prover *prover, const char *link, struct shape_seen *out
 /* shape_try where it harms nobody. RF_E_UNSUPPORTED without trials. */
 int prover_try(struct prover *prover, const struct shape_way *way, unsigned ms,
 	       struct shape_trial *out, struct rf_err *err) RF_MUST_CHECK;
+/* cpu_try beside the group of that VM, and ksm_try. RF_E_UNSUPPORTED without trials. */
+int prover_load(struct prover *prover, const char *vm, const struct cpu_load *load,
+		struct cpu_trial *out, struct rf_err *err) RF_MUST_CHECK;
+int prover_pages(struct prover *prover, unsigned max_ms, struct ksm_trial *out,
+		 struct rf_err *err) RF_MUST_CHECK;
 /* The files that proofs are made of, as a host; prover must outlive it. */
 int prover_host(struct prover *prover, struct sys **out, struct rf_err *err) RF_MUST_CHECK;
 /* Whether a file may be read so: it proves something, and holds no secret. Pure. */

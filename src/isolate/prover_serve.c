@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "change/priv_wire.h"
 #include "isolate/prover_wire.h"
+#include "isolate/vm_scope.h"
 #include "sys/sandbox.h"
 
 struct server {
@@ -111,6 +112,8 @@ static const struct {
 	{"/proc/#/cgroup", ""},
 	{"/proc/#/smaps", ""},
 	{"/proc/#/ksm_merging_pages", ""},
+	{"/proc/#/stat", ""},
+	{"/proc/#/status", ""},
 	{"/proc/#/task", ""},
 	{"/proc/#/task/#/stat", ""},
 	{"/proc/#/task/#/status", ""},
@@ -201,28 +204,56 @@ static int on_try(struct server *s, struct call *c, struct rf_err *err)
 	return rc ? rc : rf_buf_add(&c->memory, &trial, sizeof(trial));
 }
 
+/* Which group a VM has is found here: nobody names one. */
+static int on_load(struct server *s, struct call *c, struct rf_err *err)
+{
+	struct cpu_trial trial;
+	struct vm_scope scope;
+	int rc = vm_scope_see(s->sys, c->request->text, "cpu", &scope, err);
+
+	memset(&trial, 0, sizeof(trial));
+	if (!rc)
+		rc = cpu_try(&scope, &c->request->load, &trial, err);
+	return rc ? rc : rf_buf_add(&c->memory, &trial, sizeof(trial));
+}
+
+static int on_pages(struct server *s, struct call *c, struct rf_err *err)
+{
+	struct ksm_trial trial;
+
+	(void)s;
+	memset(&trial, 0, sizeof(trial));
+	if (c->request->number < 1 || c->request->number > PROVE_MAX_MS)
+		return rf_fail(err, RF_E_SYNTAX, "this is no trial");
+	int rc = ksm_try((unsigned)c->request->number, &trial, err);
+
+	return rc ? rc : rf_buf_add(&c->memory, &trial, sizeof(trial));
+}
+
 /* ---- the loop ---- */
+
+#define ANY_SIDE 7u /* a bit each */
 
 static const struct handler {
 	enum prove_op op;
-	bool asks, tries; /* which of the two processes answers it */
+	unsigned sides; /* which processes answer it */
 	int (*run)(struct server *s, struct call *c, struct rf_err *err);
 } handlers[] = {
-	{PROVE_HELLO, true, true, on_hello},	{PROVE_LINKS, true, false, on_links},
-	{PROVE_PORT, true, false, on_port},	{PROVE_SHAPE, true, false, on_shape},
-	{PROVE_READ, true, false, on_read},	{PROVE_LIST, true, false, on_list},
-	{PROVE_EXISTS, true, false, on_exists}, {PROVE_TRY, false, true, on_try},
+	{PROVE_HELLO, ANY_SIDE, on_hello},	     {PROVE_LINKS, 1u << PROVE_ASKS, on_links},
+	{PROVE_PORT, 1u << PROVE_ASKS, on_port},     {PROVE_SHAPE, 1u << PROVE_ASKS, on_shape},
+	{PROVE_READ, 1u << PROVE_ASKS, on_read},     {PROVE_LIST, 1u << PROVE_ASKS, on_list},
+	{PROVE_EXISTS, 1u << PROVE_ASKS, on_exists}, {PROVE_TRY, 1u << PROVE_TRIES, on_try},
+	{PROVE_LOAD, 1u << PROVE_LOADS, on_load},    {PROVE_PAGES, 1u << PROVE_LOADS, on_pages},
 };
 
-static int dispatch(struct server *s, bool asks, struct call *c, struct rf_err *err)
+static int dispatch(struct server *s, enum prove_side side, struct call *c, struct rf_err *err)
 {
 	const struct prove_request *r = c->request;
 
 	if (r->magic != PROVE_MAGIC || strnlen(r->text, sizeof(r->text)) == sizeof(r->text))
 		return rf_fail(err, RF_E_SYNTAX, "this is no request");
 	for (size_t i = 0; i < RF_COUNT(handlers); i++) {
-		if ((uint32_t)handlers[i].op == r->op &&
-		    (asks ? handlers[i].asks : handlers[i].tries))
+		if ((uint32_t)handlers[i].op == r->op && (handlers[i].sides >> side & 1))
 			return handlers[i].run(s, c, err);
 	}
 	return rf_fail(err, RF_E_UNKNOWN, "there is no operation %u", r->op);
@@ -264,12 +295,25 @@ static int trier_open(struct server *s, struct rf_err *err)
 	return rc ? rc : sandbox_enter(SANDBOX_TRIAL, NULL, 0, s->missing, err);
 }
 
-void prover_serve(int socket, bool asks)
+/* It reads where VMs are and writes to groups of processes, and has no other right. */
+static int loader_open(struct server *s, struct rf_err *err)
+{
+	static const char *const groups[] = {"/sys/fs/cgroup"};
+	bool any = access(groups[0], F_OK) == 0;
+	int rc = sys_open_live(&s->sys, err);
+
+	return rc ? rc : sandbox_enter(SANDBOX_LOAD, groups, any ? 1 : 0, s->missing, err);
+}
+
+static int (*const openers[PROVE_SIDES])(struct server *s, struct rf_err *err) = {
+	[PROVE_ASKS] = asker_open, [PROVE_TRIES] = trier_open, [PROVE_LOADS] = loader_open};
+
+void prover_serve(int socket, enum prove_side side)
 {
 	RF_AUTOFREE struct prove_request *request = rf_alloc(1, sizeof(*request));
 	struct server s = {.guard = NULL};
 	struct rf_err opened = {0};
-	int open = asks ? asker_open(&s, &opened) : trier_open(&s, &opened);
+	int open = openers[side](&s, &opened);
 	int rc = request ? 0 : -ENOMEM;
 
 	while (rc == 0) {
@@ -282,7 +326,7 @@ void prover_serve(int socket, bool asks)
 			close(fd);
 		if (rc < 0)
 			break;
-		int done = open < 0 ? open : dispatch(&s, asks, &c, &err);
+		int done = open < 0 ? open : dispatch(&s, side, &c, &err);
 
 		rc = answer(socket, &c, done, open < 0 ? &opened : &err);
 		rf_buf_done(&c.memory);

@@ -20,12 +20,23 @@ enum prove_op {
 	PROVE_LIST,	 /* text: path -> memory: names, each with its NUL */
 	PROVE_EXISTS,	 /* text: path */
 	PROVE_TRY,	 /* way, number: ms -> memory: struct shape_trial */
+	PROVE_LOAD,	 /* text: VM, load -> memory: struct cpu_trial */
+	PROVE_PAGES,	 /* number: ms -> memory: struct ksm_trial */
+};
+
+/* Each in a process of its own, with what it needs. */
+enum prove_side {
+	PROVE_ASKS,  /* the guard, links, files */
+	PROVE_TRIES, /* frames, in an empty network namespace */
+	PROVE_LOADS, /* processors and pages, in groups of its own */
+	PROVE_SIDES
 };
 
 struct prove_request {
 	uint32_t magic, op;
 	uint64_t number;
 	struct shape_way way;
+	struct cpu_load load;
 	char text[PROVE_TEXT_BYTES];
 };
 
@@ -36,8 +47,8 @@ struct prove_reply {
 	char text[512]; /* of an error */
 };
 
-/* Serves requests until the socket is closed. asks: those to the guard and for files; else those
- * for trials. Both lock themselves in first. Does not return an error: the first answer is it. */
-void prover_serve(int socket, bool asks);
+/* Serves requests until the socket is closed. Each side locks itself in first. Does not return an
+ * error: the first answer is it. */
+void prover_serve(int socket, enum prove_side side);
 
 #endif

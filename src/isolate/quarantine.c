@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/files.h"
+#include "isolate/hostile_table.h"
 
 #define RECORD_MAX_BYTES 8192u
 #define RECORD_ABSENT	 "-"
@@ -214,25 +215,46 @@ int quarantine_wants_add(struct quarantine_wants *wants, const struct quarantine
 
 /* ---- the record: one line of JSON, and one that names the plan ---- */
 
-static int record_target_check(const struct verb_env *env, const char *target, struct rf_err *err)
-{
-	const char *uuid = target + strlen(RECORD_TARGET);
+/* Where there are records: of VMs that are shut in, and of those that are set apart on cores of
+ * their own. */
+static const char *const folders[] = {QUARANTINE_DIR, APART_DIR};
 
-	(void)env;
-	if (!rf_starts(target, RECORD_TARGET) || strlen(uuid) != UUID_CHARS ||
-	    strspn(uuid, "0123456789abcdef-") != UUID_CHARS)
-		return rf_fail(err, RF_E_DENIED, "%.80s is no record of a quarantine", target);
-	return 0;
+/* "FOLDER UUID". */
+struct record {
+	const char *folder, *name;
+};
+
+static bool record_find(const char *target, struct record *out)
+{
+	for (size_t i = 0; i < RF_COUNT(folders); i++) {
+		size_t len = strlen(folders[i]);
+
+		if (!rf_starts(target, folders[i]) || target[len] != ' ')
+			continue;
+		*out = (struct record){folders[i], target + len + 1};
+		return strlen(out->name) == UUID_CHARS &&
+		       strspn(out->name, "0123456789abcdef-") == UUID_CHARS;
+	}
+	return false;
 }
 
-static int folder_open(const struct verb_env *env, bool make, struct rf_err *err)
+static int record_target_check(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	struct record record;
+
+	(void)env;
+	return record_find(target, &record)
+		       ? 0
+		       : rf_fail(err, RF_E_DENIED, "%.80s is no record of a quarantine", target);
+}
+
+static int folder_open(const struct verb_env *env, const char *name, bool make, struct rf_err *err)
 {
 	if (env->state <= 0)
 		return rf_fail(err, RF_E_UNSUPPORTED, "there is no state folder");
-	if (make && mkdirat(env->state, QUARANTINE_DIR, 0700) < 0 && errno != EEXIST)
-		return rf_fail(err, -errno, "%s: %s", QUARANTINE_DIR, rf_code_text(-errno));
-	int fd =
-		openat(env->state, QUARANTINE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (make && mkdirat(env->state, name, 0700) < 0 && errno != EEXIST)
+		return rf_fail(err, -errno, "%s: %s", name, rf_code_text(-errno));
+	int fd = openat(env->state, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd >= 0 ? fd : -errno;
 }
@@ -240,10 +262,12 @@ static int folder_open(const struct verb_env *env, bool make, struct rf_err *err
 static int record_read(const struct verb_env *env, const char *target, struct rf_buf *out,
 		       struct rf_err *err)
 {
-	int folder = folder_open(env, false, err);
-	int rc = folder < 0 ? folder
-			    : files_read(folder, target + strlen(RECORD_TARGET), RECORD_MAX_BYTES,
-					 out, err);
+	struct record record;
+
+	if (!record_find(target, &record))
+		return RF_E_DENIED;
+	int folder = folder_open(env, record.folder, false, err);
+	int rc = folder < 0 ? folder : files_read(folder, record.name, RECORD_MAX_BYTES, out, err);
 
 	if (folder >= 0)
 		close(folder);
@@ -279,12 +303,16 @@ static int record_put(const struct verb_env *env, const char *target, struct rf_
 		      struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
-	const char *name = target + strlen(RECORD_TARGET);
+	struct record record;
+
+	if (!record_find(target, &record))
+		return RF_E_DENIED;
+	const char *name = record.name;
 	struct rf_slice line = record_essence(state);
-	int folder = folder_open(env, true, err), rc = 0;
+	int folder = folder_open(env, record.folder, true, err), rc = 0;
 
 	if (folder < 0)
-		return rf_fail(err, folder, "%s: %s", QUARANTINE_DIR, rf_code_text(folder));
+		return rf_fail(err, folder, "%s: %s", record.folder, rf_code_text(folder));
 	rf_buf_add(&text, state.data, state.len);
 	if (line.len == state.len)
 		rf_buf_printf(&text, "\n" QUARANTINE_PLAN_LINE "%s\n", env->scratch);
@@ -295,7 +323,7 @@ static int record_put(const struct verb_env *env, const char *target, struct rf_
 		rc = record_write(folder, name, rf_buf_slice(&text), err);
 	}
 	if (!rc && fsync(folder) < 0)
-		rc = rf_fail(err, -errno, "%s: %s", QUARANTINE_DIR, rf_code_text(-errno));
+		rc = rf_fail(err, -errno, "%s: %s", record.folder, rf_code_text(-errno));
 	close(folder);
 	return rc;
 }
@@ -316,6 +344,8 @@ int quarantine_record_predict(const struct change_spec *spec, struct rf_slice be
 	const char *text = change_spec_value(spec);
 
 	(void)before;
+	if (strcmp(spec->op, "remove") == 0)
+		return rf_buf_add_text(out, RECORD_ABSENT);
 	if (text[0] != '{')
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no record", spec->target);
 	return rf_buf_add(out, text, strlen(text));

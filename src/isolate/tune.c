@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cpus.h"
 #include "base/mem.h"
@@ -281,6 +282,24 @@ static int definition_read(const struct tune_name *name, struct virt_vm *vm, str
 	return rc ? rc : apart_run(xml_read_work, &work, rf_buf_slice(&xml), out, err);
 }
 
+/* A libvirtd that is restarted in the middle of a plan is back in a moment: VMs and their groups
+ * do not notice, and no plan has to fail for it. */
+#define RESTART_TRIES	 20
+#define RESTART_PAUSE_MS 250
+
+static int open_patiently(const char *vm, struct virt_vm **out, struct rf_err *err)
+{
+	const struct timespec pause = {.tv_nsec = RESTART_PAUSE_MS * 1000000l};
+	int rc = virt_vm_open(TUNE_URI, vm, out, err);
+
+	for (unsigned i = 0; i < RESTART_TRIES && rc == RF_E_PEER; i++) {
+		nanosleep(&pause, NULL);
+		rf_err_clear(err);
+		rc = virt_vm_open(TUNE_URI, vm, out, err);
+	}
+	return rc;
+}
+
 static int target_open(const struct verb_env *env, const char *target, struct tune_name *name,
 		       struct virt_vm **vm, struct rf_err *err)
 {
@@ -290,7 +309,7 @@ static int target_open(const struct verb_env *env, const char *target, struct tu
 		return rc;
 	if (!env->live)
 		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has VMs to set");
-	return virt_vm_open(TUNE_URI, name->vm, vm, err);
+	return open_patiently(name->vm, vm, err);
 }
 
 static int tune_read(const struct verb_env *env, const char *target, struct rf_buf *out,

@@ -69,7 +69,8 @@ extern const struct tune_way tune_pin;
 extern const struct tune_way tune_cgroup;
 
 /* One QMP command to the QEMU of a struct virt_vm, through libvirt; arguments is taken, NULL for
- * none. The answer is a stranger's bytes, appended as they came. Fits struct qmp_peer. */
+ * none. The answer is a stranger's bytes, appended as they came. RF_E_TIMEOUT for a QEMU that does
+ * not answer within QMP_WAIT_MS. Fits struct qmp_peer. */
 int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
 		 struct rf_err *err) RF_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "change/apart.h"
 #include "change/kinds.h"
 #include "isolate/tune.h"
 #include "isolate/vm_scope.h"
@@ -209,11 +210,32 @@ const struct tune_way tune_cgroup = {cgroup_read, cgroup_put};
 
 /* ---- QEMU's monitor ---- */
 
+/* A child's: with a connection of its own, so that one that is cut off in the middle of an answer
+ * is nobody else's. */
+static int monitor_work(void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+{
+	const char *const *question = arg; /* UUID, command */
+	VIRT_AUTOVM struct virt_vm *vm = NULL;
+	int rc = virt_vm_open(TUNE_URI, question[0], &vm, err);
+
+	(void)in;
+	return rc ? rc : virt_monitor(vm, question[1], out, err);
+}
+
+/* A QEMU that hangs, or that its guest keeps from answering, must not hold us: libvirt itself would
+ * wait for ever. */
 int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
 		 struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
+	char uuid[37];
+	const char *question[] = {uuid, NULL};
 	int rc = qmp_command_write(command, arguments, "", &text);
 
-	return rc ? rf_fail(err, rc, "no memory") : virt_monitor(vm, rf_buf_text(&text), out, err);
+	if (rc < 0)
+		return rf_fail(err, rc, "no memory");
+	virt_vm_uuid(vm, uuid);
+	question[1] = rf_buf_text(&text);
+	rc = apart_ask(monitor_work, question, QMP_WAIT_MS, out, err);
+	return rc == RF_E_TIMEOUT ? rf_wrap(err, rc, "its QEMU hangs (%s)", command) : rc;
 }

@@ -182,7 +182,7 @@ static int scope_find(const struct reader *r, const char *vm, const char *contro
 		return rf_fail(err, rc == -ENOENT ? RF_E_MISSING : rc, "%s: %s: %s", vm, path,
 			       rf_code_text(rc));
 	rc = vm_scope_parse(rf_buf_text(&cgroup), rf_buf_text(&mounts), controller, out, err);
-	out->pid = rc ? out->pid : (int)pid;
+	out->pid = (int)pid;
 	return rc ? rf_wrap(err, rc, "%s", vm) : 0;
 }
 

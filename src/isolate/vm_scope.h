@@ -19,7 +19,8 @@ struct vm_scope {
 /*
  * Finds the cgroup of a VM for a controller ("cpu.max" or "cpu": what stands before the dot).
  * root is a descriptor of the host's root. RF_E_MISSING when the VM does not run or has no cgroup
- * of its own, RF_E_UNSUPPORTED when no hierarchy has the controller.
+ * of its own, RF_E_UNSUPPORTED when no hierarchy has the controller; out->pid is set then, too,
+ * where the process is known.
  */
 int vm_scope_find(int root, const char *vm, const char *controller, struct vm_scope *out,
 		  struct rf_err *err) RF_MUST_CHECK;

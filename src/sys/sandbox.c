@@ -55,6 +55,8 @@ enum need {
 	NEED_PORTS = 512,   /* hang them on links, and configure them */
 	NEED_ASK = 1024,    /* ask them */
 	NEED_PACKET = 2048, /* send frames */
+	NEED_PERF = 4096,   /* open counters of the processor */
+	NEED_GROUPS = 8192, /* take folders away, too */
 };
 
 static const struct profile {
@@ -88,6 +90,10 @@ static const struct profile {
 	[SANDBOX_TRIAL] = {NEED_NETLINK | NEED_PACKET, {CAP_NET_ADMIN, CAP_NET_RAW, -1}},
 	[SANDBOX_GUARD] = {NEED_NETLINK | NEED_ASK | NEED_PORTS,
 			   {CAP_NET_ADMIN, CAP_SYS_ADMIN, -1}},
+	/* Its own right for counters is as old as Linux 5.8; before, it was that to trace. */
+	[SANDBOX_COUNT] = {NEED_READ | NEED_PERF,
+			   {CAP_DAC_READ_SEARCH, CAP_PERFMON, CAP_SYS_PTRACE, -1}},
+	[SANDBOX_LOAD] = {NEED_READ | NEED_GROUPS, {CAP_DAC_READ_SEARCH, -1}},
 };
 
 /* Never allowed. */
@@ -131,7 +137,6 @@ static const char *const denied[] = {
 	"reboot",
 	"swapon",
 	"swapoff",
-	"perf_event_open",
 	"userfaultfd",
 	"syslog",
 	"acct",
@@ -253,7 +258,8 @@ static int landlock_enter(const struct profile *profile, const char *const *writ
 								   : rf_code_text(ruleset));
 		return 1;
 	}
-	uint64_t write = FS_WRITE | (profile->needs & NEED_CHANGE ? FS_CHANGE : 0);
+	uint64_t write = FS_WRITE | (profile->needs & NEED_CHANGE ? FS_CHANGE : 0) |
+			 (profile->needs & NEED_GROUPS ? LANDLOCK_ACCESS_FS_REMOVE_DIR : 0);
 	int rc = profile->needs & NEED_READ
 			 ? allow_path(ruleset, "/", O_DIRECTORY, FS_READ & rights)
 			 : 0;
@@ -426,13 +432,15 @@ static int deny_arguments(scmp_filter_ctx ctx)
 /* writes: Landlock says where. */
 static int seccomp_enter(const struct profile *profile, bool writes, bool landlocked)
 {
-	static const char *const unseen[] = {"openat2"};
+	static const char *const unseen[] = {"openat2"}, *const counters[] = {"perf_event_open"};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 
 	if (!ctx)
 		return -ENOMEM;
 	int rc = deny_names(ctx, denied, RF_COUNT(denied));
 
+	if (rc == 0 && !(profile->needs & NEED_PERF))
+		rc = deny_names(ctx, counters, RF_COUNT(counters));
 	if (rc == 0 && !(profile->needs & NEED_CHANGE))
 		rc = deny_names(ctx, denied_changes, RF_COUNT(denied_changes));
 	if (rc == 0 && !writes)

@@ -53,6 +53,12 @@ enum sandbox_profile {
 	/* The guard's service, with its guard open: hangs its programs on links, writes its maps,
 	 * configures ports of bridges and the rules of nft. Opens no file, loads no program. */
 	SANDBOX_GUARD,
+	/* Counts what processes do: reads everything, opens counters of the processor for others'
+	 * threads (perf_event_open(2)), writes to its folder only; no socket. */
+	SANDBOX_COUNT,
+	/* As files; may make folders below the writable directories and take them away: groups of
+	 * processes (cgroups), into which it puts its own children. */
+	SANDBOX_LOAD,
 };
 
 #define SANDBOX_MISSING_BYTES 256

@@ -37,6 +37,8 @@ static void refused(void **state)
 		{"{affinity: 0-5000}", "numbers as 0-3,8"},
 		{"{numa: x}", "numbers as 0-3,8"},
 		{"{ht-sharing: some}", "any, internal or none"},
+		{"{hostile: maybe}", "off, report or apart"},
+		{"{hostile: []}", "off, report or apart"},
 		{"{sched.cpu.htsharing: none}", "no key sched.cpu.htsharing"},
 		{"{cap-mhz: fast}", "MHz"},
 		{"{floor-mhz: -2}", "MHz"},
@@ -85,6 +87,78 @@ static void words_of_a_vmx(void **state)
 			     "p", &policy, &err),
 		0);
 	assert_null(policy);
+}
+
+/* "host: cpu:" */
+static void the_host_is_read(void **state)
+{
+	static const struct {
+		const char *cpu, *says;
+	} BAD[] = {
+		{"[]", "map"},
+		{"{cells: 1}", "a host's cpu has no key cells"},
+		{"{cell: ''}", "CPUs that are the VMs' alone"},
+		{"{cell: 3-1}", "CPUs that are the VMs' alone"},
+		{"{cell: []}", "CPUs that are the VMs' alone"},
+		{"{hostile: []}", "a map of counters"},
+		{"{hostile: {noise: 3}}", "no key noise"},
+		{"{hostile: {steal: 30}}", "steal: off, or {above: N"},
+		{"{hostile: {steal: {above: 101}}}", "in percent"},
+		{"{hostile: {steal: {above: 0}}}", "in percent"},
+		{"{hostile: {steal: {below: 3}}}", "in percent"},
+		{"{hostile: {steal: {above: 10, below: 10}}}", "less than"},
+		{"{hostile: {steal: {above: 10, beyond: 3}}}", "steal: off"},
+		{"{hostile: {machine-clears: {above: -1}}}", "a second"},
+		{"{hostile: {split-locks: {above: x}}}", "a minute"},
+		{"{hostile: {machine-clears: off, split-locks: off}}", "no counter is judged"},
+		{"{hostile: {minimum-seconds: 60, maximum-seconds: 30}}", "below the shortest"},
+		{"{hostile: {settle-seconds: 86401}}", "settle-seconds"},
+		{"{hostile: {cores: 0}}", "cores: 1 to"},
+	};
+	static const char good[] =
+		HEAD "assignments: []\nhost: {cpu: {cell: '2-3,7', hostile: {machine-clears: off, "
+		     "steal: {above: 40}, throttling: {above: 50, below: 20}, calm-seconds: 5, "
+		     "cores: 2}}}\n";
+	struct policy *policy = NULL;
+	struct rf_err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(BAD); i++) {
+		char text[512];
+
+		rf_format(text, sizeof(text), HEAD "assignments: []\nhost: {cpu: %s}\n",
+			  BAD[i].cpu);
+		err = (struct rf_err){0};
+		if (policy_parse(rf_slice_text(text), "p", &policy, &err) == 0)
+			fail_msg("%s was read", BAD[i].cpu);
+		if (!strstr(rf_err_text(&err), BAD[i].says))
+			fail_msg("%s: %s", BAD[i].cpu, rf_err_text(&err));
+		assert_null(policy);
+	}
+	assert_int_equal(policy_parse(rf_slice_text(good), "p", &policy, &err), 0);
+	const struct policy_cpu_host *host = policy_cpu_host(policy);
+	const struct hostile_rules *rules = &host->hostile;
+
+	assert_true(host->has_cell && rf_cpus_has(&host->cell, 7) &&
+		    rf_cpus_count(&host->cell) == 3);
+	assert_int_equal(host->hostile_cores, 2);
+	assert_int_equal(rules->limits[HOSTILE_MACHINE_CLEARS].on, 0);
+	assert_int_equal(rules->limits[HOSTILE_STEAL].on, 4000);
+	assert_int_equal(rules->limits[HOSTILE_STEAL].off, 2000);
+	assert_int_equal(rules->limits[HOSTILE_THROTTLED].off, 2000);
+	assert_int_equal(rules->calm_ms, 5000);
+	/* What is not said is as usual. */
+	assert_int_equal(rules->settle_ms, hostile_usual.settle_ms);
+	assert_int_equal(rules->limits[HOSTILE_SPLIT_LOCKS].on,
+			 hostile_usual.limits[HOSTILE_SPLIT_LOCKS].on);
+	policy_free(policy);
+	policy = NULL;
+	assert_int_equal(
+		policy_parse(rf_slice_text(HEAD "assignments: []\nhost: {cpu: {cell: all}}\n"), "p",
+			     &policy, &err),
+		0);
+	assert_false(policy_cpu_host(policy)->has_cell);
+	policy_free(policy);
 }
 
 /* ---- times ---- */
@@ -219,6 +293,7 @@ static void host_make_up(struct policy_host *host, size_t cores, size_t threads,
 	host->cores_count = cores;
 	host->smt = threads > 1;
 	host->cgroup_version = version;
+	host->cell_dir = "";
 	host->mhz = 2000;
 	for (size_t i = 0; i < cores; i++) {
 		host->cores[i].node = i >= cores / 2;
@@ -249,6 +324,7 @@ struct scene {
 	struct policy_host host;
 	struct cpu_result result;
 	struct policy_notes notes;
+	const char *host_says; /* "host:" of the policy */
 };
 
 static void scene_solve(struct scene *s, const char *profiles, const char *assignments)
@@ -257,8 +333,8 @@ static void scene_solve(struct scene *s, const char *profiles, const char *assig
 	char text[2048];
 	struct rf_err err = {0};
 
-	rf_format(text, sizeof(text), HEAD "profiles: {%s}\nassignments: [%s]\n", profiles,
-		  assignments);
+	rf_format(text, sizeof(text), HEAD "profiles: {%s}\nassignments: [%s]\nhost: {%s}\n",
+		  profiles, assignments, s->host_says ? s->host_says : "");
 	if (policy_parse(rf_slice_text(text), "p", &s->policy, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
 	assert_int_equal(
@@ -537,9 +613,159 @@ static void silence_wants_nothing(void **state)
 	scene_done(&s);
 }
 
+#define HOSTILE "h: {based-on: standard, cpu: {hostile: apart}}"
+
+/* A hostile VM gets whole cores, as few as the policy says; everybody else keeps off; and the plan
+ * says that of those alone who move. */
+static void hostile_vms_are_set_apart(void **state)
+{
+	static const struct {
+		size_t cores, threads;
+		int64_t vcpus;
+		const char *profile, *host, *cpus, *others;
+		const char *says; /* it cannot be had */
+	} CASES[] = {
+		{4, 2, 4, HOSTILE, NULL, "0,4", "1-3,5-7", NULL},
+		{4, 1, 4, HOSTILE, NULL, "0", "1-3", NULL},
+		{4, 1, 4, HOSTILE, "cpu: {hostile: {cores: 2}}", "0-1", "2-3", NULL},
+		{4, 1, 1, HOSTILE, "cpu: {hostile: {cores: 2}}", "0", "1-3", NULL},
+		{4, 1, 2, HOSTILE, "cpu: {cell: '1-3'}", "1", "2-3", NULL},
+		{4, 1, 2, "h: {based-on: standard, cpu: {hostile: apart, affinity: '3'}}", NULL,
+		 "3", "0-2", NULL},
+		{1, 2, 2, HOSTILE, NULL, "0-1", "0-1", "cannot be set apart"},
+		{4, 1, 2, HOSTILE, "cpu: {hostile: {cores: 4}, cell: '0-1'}", "0-1", "0-1",
+		 "cannot be set apart"},
+		/* Only watched: it stays where it is. */
+		{4, 1, 2, "h: {based-on: standard, cpu: {hostile: report}}", NULL, "0-3", "0-3",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(CASES); i++) {
+		struct scene before = {.host_says = CASES[i].host}, s = before;
+		RF_AUTOBUF struct rf_buf text = {0};
+		struct isolate_wants wants = {0};
+
+		for (int apart = 0; apart < 2; apart++) {
+			struct scene *now = apart ? &s : &before;
+
+			host_make_up(&now->host, CASES[i].cores, CASES[i].threads, 2);
+			vm_add(&now->host, "hog", CASES[i].vcpus);
+			vm_add(&now->host, "other", 2);
+			now->host.vms[0].apart = apart;
+			scene_solve(now, CASES[i].profile, TO("hog", "h"));
+			assert_int_equal(now->notes.conflicts, 0);
+		}
+		if (strcmp(place(&s, 0, &text), CASES[i].cpus) != 0)
+			fail_msg("case %zu: on %s", i, rf_buf_text(&text));
+		if (strcmp(place(&s, 1, &text), CASES[i].others) != 0)
+			fail_msg("case %zu: others on %s", i, rf_buf_text(&text));
+		if (CASES[i].says)
+			note_with(&s, CASES[i].says);
+		assert_int_equal(
+			cpu_wants_between(&before.result, &s.result, &s.host, &wants, NULL), 0);
+		bool moves = strcmp(CASES[i].cpus, CASES[i].others) != 0;
+		bool stays = rf_cpus_equal(&before.result.items[0].cpus, &s.result.items[0].cpus);
+		size_t hog = 0, other = 0;
+
+		for (size_t k = 0; k < wants.count; k++) {
+			hog += rf_starts(wants.items[k].spec.target, "hog/live/cpu.pin.");
+			other += rf_starts(wants.items[k].spec.target, "other/live/cpu.pin.");
+		}
+		/* Each vCPU and the emulator; nothing of a definition. */
+		assert_int_equal(hog, moves && !stays ? CASES[i].vcpus + 1 : 0);
+		assert_int_equal(other, moves ? 3 : 0);
+		assert_int_equal(wants.count, hog + other);
+		isolate_wants_done(&wants);
+		scene_done(&before);
+		scene_done(&s);
+	}
+}
+
+static void the_cell_is_the_pool(void **state)
+{
+	static const struct {
+		const char *cell, *dir, *says;
+		bool conflict;
+		size_t wants;
+	} CASES[] = {
+		{"2-3", "/sys/fs/cgroup/machine.slice", NULL, false, 2},
+		{"2-3", "", "configured, not enforced", false, 0},
+		{"2-9", "", "not online: 4-9", true, 0},
+		{"0-3", "", "leaves no CPU for the host", true, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(CASES); i++) {
+		RF_AUTOBUF struct rf_buf text = {0};
+		struct isolate_wants wants = {0};
+		char says[64];
+		struct scene s = {.host_says = says}, none = {0};
+
+		rf_format(says, sizeof(says), "cpu: {cell: '%s'}", CASES[i].cell);
+		host_make_up(&s.host, 4, 1, 2);
+		host_make_up(&none.host, 4, 1, 2);
+		s.host.cell_dir = none.host.cell_dir = CASES[i].dir;
+		vm_add(&s.host, "a", 2);
+		scene_solve(&s, "", "");
+		scene_solve(&none, "", "");
+		assert_int_equal(s.notes.conflicts > 0, CASES[i].conflict);
+		if (CASES[i].says)
+			note_with(&s, CASES[i].says);
+		assert_int_equal(cpu_cell_want(s.policy, NULL, &s.host, &wants, NULL), 0);
+		if (!CASES[i].conflict) {
+			/* A VM that no profile names keeps to it, too. */
+			assert_string_equal(place(&s, 0, &text), "2-3");
+			assert_int_equal(wants.count, CASES[i].wants);
+		}
+		if (wants.count && CASES[i].wants) {
+			assert_string_equal(wants.items[0].spec.target,
+					    "/sys/fs/cgroup/machine.slice/cpuset.cpus");
+			assert_string_equal(change_spec_value(&wants.items[0].spec), "2-3");
+			assert_string_equal(change_spec_value(&wants.items[1].spec), "root");
+		}
+		isolate_wants_done(&wants);
+		wants = (struct isolate_wants){0};
+		/* The next policy has none: first it is no partition any more. */
+		assert_int_equal(cpu_cell_want(none.policy, s.policy, &s.host, &wants, NULL), 0);
+		if (CASES[i].wants) {
+			assert_string_equal(change_spec_value(&wants.items[0].spec), "member");
+			assert_string_equal(change_spec_value(&wants.items[1].spec), "0-3");
+		}
+		isolate_wants_done(&wants);
+		scene_done(&s);
+		scene_done(&none);
+	}
+}
+
+static void a_schedule_wants_a_timer(void **state)
+{
+	static const char late[] = "p: {based-on: standard, cpu: {schedule: [{when: '22:00-06:00', "
+				   "shares: low}]}}";
+
+	(void)state;
+	for (int timer = 0; timer < 2; timer++) {
+		struct scene s = {0};
+
+		host_make_up(&s.host, 2, 1, 2);
+		vm_add(&s.host, "night", 1);
+		s.host.has_timer = timer;
+		scene_solve(&s, late, TO("night", "p"));
+		assert_int_equal(s.notes.conflicts, 0);
+		if (!timer)
+			note_with(&s, "1 VMs follow a schedule (night), and no timer");
+		assert_int_equal(s.notes.count, timer ? 0 : 1);
+		scene_done(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_host_is_read),
+		cmocka_unit_test(hostile_vms_are_set_apart),
+		cmocka_unit_test(the_cell_is_the_pool),
+		cmocka_unit_test(a_schedule_wants_a_timer),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(words_of_a_vmx),
 		cmocka_unit_test(times_of_the_week),

@@ -161,12 +161,25 @@ static void network_cards(void **state)
 	fact_store_close(store);
 }
 
+static void processors(void **state)
+{
+	struct fact_store *store = store_open();
+	struct policy_host host = {0};
+
+	(void)state;
+	assert_int_equal(policy_host_load(store, &host, NULL), 0);
+	covered(isolate_collectors_cpu);
+	policy_host_done(&host);
+	fact_store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan),
 		cmocka_unit_test(proofs),
 		cmocka_unit_test(network_cards),
+		cmocka_unit_test(processors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

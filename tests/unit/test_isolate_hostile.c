@@ -113,9 +113,59 @@ static void missing_counters_are_named(void **state)
 	assert_string_equal(hostile_counter_name(HOSTILE_PRESSURE), "pressure on others");
 }
 
+/* What could not be done is tried again, not at once; who was apart before watching began stays so.
+ */
+static void a_step_may_fail(void **state)
+{
+	struct hostile_reading high = {.has = {[HOSTILE_MACHINE_CLEARS] = true},
+				       .rates = {[HOSTILE_MACHINE_CLEARS] = 5000}};
+	struct hostile_reading low = {.has = {[HOSTILE_MACHINE_CLEARS] = true}};
+	RF_AUTOBUF struct rf_buf why = {0};
+	struct hostile vm = {0};
+
+	(void)state;
+	assert_int_equal(hostile_take(&RULES, &vm, &high, 0, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &high, 2000, &why), HOSTILE_SET_APART);
+	assert_string_equal(rf_buf_text(&why),
+			    "machine clears: 5000 a second, the limit is 1000 a second, for 2 s");
+	hostile_undo(&vm, HOSTILE_SET_APART, 2500);
+	assert_int_equal(vm.times, 0);
+	assert_int_equal(hostile_take(&RULES, &vm, &high, 4499, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &high, 4500, &why), HOSTILE_SET_APART);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 5000, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 14500, &why), HOSTILE_RELEASE);
+	hostile_undo(&vm, HOSTILE_RELEASE, 14600);
+	assert_int_equal(vm.state, HOSTILE_APART);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 14700, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 17700, &why), HOSTILE_RELEASE);
+	hostile_undo(&vm, HOSTILE_STAY, 17800);
+	assert_int_equal(vm.state, HOSTILE_CALM);
+	hostile_resume(&vm, 20000);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 20001, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 29999, &why), HOSTILE_STAY);
+	assert_int_equal(hostile_take(&RULES, &vm, &low, 30000, &why), HOSTILE_RELEASE);
+}
+
+static void rates_have_units(void **state)
+{
+	static const char *const texts[HOSTILE_COUNTERS] = {
+		"1234 a second", "1234 a minute", "1234 a second", "12.34%", "12.34%", "12.34%"};
+
+	(void)state;
+	for (enum hostile_counter i = 0; i < HOSTILE_COUNTERS; i++) {
+		RF_AUTOBUF struct rf_buf text = {0};
+
+		hostile_rate_text(i, 1234, &text);
+		assert_string_equal(rf_buf_text(&text), texts[i]);
+	}
+	assert_int_equal(hostile_rules_check(&hostile_usual, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_step_may_fail),
+		cmocka_unit_test(rates_have_units),
 		cmocka_unit_test(stories),
 		cmocka_unit_test(rules_are_checked),
 		cmocka_unit_test(missing_counters_are_named),

@@ -21,6 +21,8 @@ static void paths(void **state)
 	} CASES[] = {
 		{"/proc", true},
 		{"/proc/1/smaps", true},
+		{"/proc/1/stat", true},
+		{"/proc/1/status", true},
 		{"/proc/4194304/task/7/status", true},
 		{"/proc/12/task", true},
 		{"/proc/self/mountinfo", true},
@@ -166,6 +168,34 @@ static void hostile_trials(void **state)
 	prover_stop(prover);
 }
 
+/* What is put into groups of its own: of no VM that does not run, no load that is none, no more
+ * time than allowed. */
+static void hostile_loads(void **state)
+{
+	const struct cpu_load load = {.weight = 100};
+	struct cpu_trial trial = {.wanted = 4711};
+	struct ksm_trial pages = {.ms = 4711};
+	struct prover *prover;
+
+	(void)state;
+	need_rights();
+	prover = start(false);
+	assert_int_equal(prover_load(prover, "web", &load, &trial, NULL), RF_E_UNSUPPORTED);
+	assert_int_equal(prover_pages(prover, 100, &pages, NULL), RF_E_UNSUPPORTED);
+	prover_stop(prover);
+	prover = start(true);
+	assert_int_equal(prover_load(prover, "no-such-vm-here", &load, &trial, NULL), RF_E_MISSING);
+	assert_int_equal(prover_load(prover, "../../1", &load, &trial, NULL), RF_E_SYNTAX);
+	assert_int_equal(prover_pages(prover, 0, &pages, NULL), RF_E_SYNTAX);
+	assert_int_equal(prover_pages(prover, PROVE_MAX_MS + 1, &pages, NULL), RF_E_SYNTAX);
+	assert_true(trial.wanted == 4711 && pages.ms == 4711);
+	/* Whatever this kernel does with them, it says one of the three, or has no KSM. */
+	int rc = prover_pages(prover, 100, &pages, NULL);
+
+	assert_true(rc == RF_E_UNSUPPORTED || (rc == 0 && pages.answer <= KSM_UNKNOWN));
+	prover_stop(prover);
+}
+
 /*
  * A burst that goes at peak lasts 170 ms here. Frames wait from its first moment on, so that a
  * trial which began with the first waiting frame would count it: more than twice the average. What
@@ -214,7 +244,7 @@ static int ask_raw(int socket, const struct prove_request *request, struct prove
 	return rc;
 }
 
-static int server_start(bool asks, pid_t *out)
+static int server_start(enum prove_side side, pid_t *out)
 {
 	int pair[2];
 
@@ -222,7 +252,7 @@ static int server_start(bool asks, pid_t *out)
 	*out = fork();
 	if (*out == 0) {
 		close(pair[0]);
-		prover_serve(pair[1], asks);
+		prover_serve(pair[1], side);
 		_exit(7);
 	}
 	close(pair[1]);
@@ -248,7 +278,7 @@ static void hostile_requests(void **state)
 
 	(void)state;
 	need_rights();
-	s = server_start(true, &pid);
+	s = server_start(PROVE_ASKS, &pid);
 	r = (struct prove_request){.magic = 1, .op = PROVE_HELLO};
 	assert_int_equal(ask_raw(s, &r, &reply), 0);
 	assert_int_equal(reply.code, RF_E_SYNTAX);
@@ -268,7 +298,7 @@ static void hostile_requests(void **state)
 	assert_int_equal(send(s, "x", 1, MSG_NOSIGNAL), 1);
 	ended(s, pid);
 
-	s = server_start(false, &pid);
+	s = server_start(PROVE_TRIES, &pid);
 	r = (struct prove_request){
 		.magic = PROVE_MAGIC, .op = PROVE_READ, .number = 4096, .text = "/proc/1/smaps"};
 	assert_int_equal(ask_raw(s, &r, &reply), 0);
@@ -290,6 +320,7 @@ int main(void)
 		cmocka_unit_test(what_it_reads),
 		cmocka_unit_test(links),
 		cmocka_unit_test(hostile_trials),
+		cmocka_unit_test(hostile_loads),
 		cmocka_unit_test(a_peak_is_not_taken_for_the_average),
 		cmocka_unit_test(hostile_requests),
 	};

@@ -2,6 +2,7 @@
 /* Each profile in a child of its own that tries what is forbidden and what its work needs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -31,7 +32,9 @@
 #define ASK	  (1u << SANDBOX_GUARD_ASK)
 #define PROVE	  (1u << SANDBOX_PROVE)
 #define TRIAL	  (1u << SANDBOX_TRIAL)
-#define ALL	  (((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL)
+#define COUNT	  (1u << SANDBOX_COUNT)
+#define LOAD	  (1u << SANDBOX_LOAD)
+#define ALL	  (((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD)
 #define NO_FILES  (JUDGE | ASK | TRIAL)
 /* Landlock would hide what these look at. */
 #define UNLOCKED (PROCESSES | PROVE)
@@ -212,6 +215,22 @@ static int try_own_file(void)
 	return rc ? rc : result(rename(from, below(&own, "report")));
 }
 
+static int try_own_folder(void)
+{
+	return result(rmdir(below(&own, "group")));
+}
+
+/* A counter of the kernel's own, which every machine has. */
+static int try_count(void)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr),
+				       .type = PERF_TYPE_SOFTWARE,
+				       .config = PERF_COUNT_SW_TASK_CLOCK,
+				       .exclude_kernel = 1};
+
+	return fd_result((int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
+}
+
 /* abort() has to work: a crash must look like one. */
 static int try_raise(void)
 {
@@ -266,6 +285,8 @@ static const struct attempt {
 	{"truncate", try_truncate, 0, UNLOCKED, true},
 	{"unlink", try_unlink, 0, UNLOCKED, true},
 	{"own file", try_own_file, 0, ALL, false},
+	{"own folder's end", try_own_folder, 0, UNLOCKED | LOAD, true},
+	{"count", try_count, COUNT, COUNT, false},
 	{"other's exe", try_other_exe, UNLOCKED, UNLOCKED, true},
 	{"raise", try_raise, ALL, ALL, false},
 	{"no new privileges", try_new_privileges, ALL, ALL, false},
@@ -312,6 +333,7 @@ static void run_profile(enum sandbox_profile profile, bool writing)
 		(void)unlink(below(&own, "report"));
 		host_file(&host, "/f", "text");
 		(void)rmdir(below(&host, "d"));
+		(void)mkdir(below(&own, "group"), 0700);
 		pid_t pid = fork();
 
 		assert_true(pid >= 0);
@@ -328,7 +350,7 @@ static void run_profile(enum sandbox_profile profile, bool writing)
 static void test_profiles(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_TRIAL; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_LOAD; p++)
 		if (ALL & (1u << p))
 			run_profile(p, false);
 }
@@ -336,7 +358,7 @@ static void test_profiles(void **state)
 static void test_profiles_that_write(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_TRIAL; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_LOAD; p++)
 		if (ALL & (1u << p))
 			run_profile(p, true);
 }
