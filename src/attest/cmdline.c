@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel command lines compared, see cmdline.h. What a parameter does is for docs and controls: the
- * table below only says what hangs on those that a security person asks about first.
+ * Kernel command lines compared, see cmdline.h. What a parameter does in full is for docs and
+ * controls: the table below says what hangs on those that a security person asks about first.
  * Sources: kernel lib/cmdline.c (next_arg), kernel/params.c (parameq),
  * Documentation/admin-guide/kernel-parameters.txt.
  */
@@ -331,8 +331,18 @@ static void add_change(struct words *w, const struct cmdline_change *change)
 	words_add(w, change->to_init ? " (for init)" : "");
 }
 
-void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, bool with_kernel)
+/* What hangs on a word, once: "added: mitigations=off (protection from flaws of the processor)". */
+static void add_about(struct words *w, const struct cmdline_change *change, const char **told)
 {
+	if (!change->about || change->to_init || change->about == *told)
+		return;
+	words_printf(w, " (%s)", change->about);
+	*told = change->about;
+}
+
+void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, unsigned int flags)
+{
+	const char *about = NULL;
 	size_t told = 0;
 
 	for (size_t kind = 0; kind < RF_COUNT(kind_words); kind++) {
@@ -341,11 +351,14 @@ void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, bool w
 		for (size_t i = 0; i < diff->changes_count; i++) {
 			const struct cmdline_change *change = &diff->changes[i];
 
-			if ((size_t)change->kind != kind || (change->kernel && !with_kernel))
+			if ((size_t)change->kind != kind ||
+			    (change->kernel && !(flags & CMDLINE_WITH_KERNEL)))
 				continue;
 			words_add(w, told > 0 && before == kind_words[kind].title ? "; " : "");
 			words_add(w, before);
 			add_change(w, change);
+			if (flags & CMDLINE_EXPLAINED)
+				add_about(w, change, &about);
 			before = kind_words[kind].next;
 			told++;
 		}

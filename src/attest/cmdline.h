@@ -46,9 +46,13 @@ int cmdline_compare(struct rf_slice before, struct rf_slice after, struct cmdlin
 /* Did nothing change but where the kernel lies? */
 bool cmdline_only_kernel(const struct cmdline_diff *diff);
 
+enum cmdline_words {
+	CMDLINE_WITH_KERNEL = 1, /* the kernel's own path as well, where nobody else tells of it */
+	CMDLINE_EXPLAINED = 2,	 /* behind a word what hangs on it; for the kernel's line alone */
+};
+
 /* Adds all, by kind: "added: quiet; removed: a b; changed: c=1 to c=2", and "; and 240 more"; with
- * nothing to tell "the same words in another order". Without the kernel's own path where others
- * tell of that. */
-void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, bool with_kernel);
+ * nothing to tell "the same words in another order". flags: of enum cmdline_words. */
+void cmdline_diff_words(struct words *w, const struct cmdline_diff *diff, unsigned int flags);
 
 #endif

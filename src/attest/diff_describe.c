@@ -286,14 +286,14 @@ static void describe_secure_boot(const struct part *part, struct reason *r, stru
 
 /* "added: A B; removed: C" */
 static void add_word_changes(struct words *w, struct rf_slice was, struct rf_slice now,
-			     bool with_kernel)
+			     unsigned int flags)
 {
 	RF_AUTOFREE struct cmdline_diff *diff = rf_alloc(1, sizeof(*diff));
 
 	if (!diff || cmdline_compare(was, now, diff, NULL) < 0)
 		words_add(w, "too long to be compared word by word");
 	else
-		cmdline_diff_words(w, diff, with_kernel);
+		cmdline_diff_words(w, diff, flags);
 }
 
 static struct rf_slice text_or_none(const struct boot_item *item)
@@ -314,7 +314,8 @@ static void describe_cmdline(const struct part *part, struct reason *r, struct w
 {
 	(void)r;
 	add_word_changes(detail, text_or_none(part->lead->was), text_or_none(part->lead->now),
-			 !has_role(part->all, COMPONENT_KERNEL));
+			 CMDLINE_EXPLAINED |
+				 (has_role(part->all, COMPONENT_KERNEL) ? 0 : CMDLINE_WITH_KERNEL));
 }
 
 /* ---- the boot loader's commands ---- */

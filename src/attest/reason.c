@@ -193,8 +193,8 @@ static const struct reason_class classes[REASON_COUNT] = {
 	    "baseline"),
 	ROW(REASON_IMA_BROKEN, "The list of measured files cannot be read: damaged or forged",
 	    "Collect it again; if it is broken again, " APART),
-	ROW(REASON_IMA_UNEXPLAINED, "The list of measured files is not what the TPM recorded",
-	    "Keep this machine apart: an entry was planted or removed; "
+	ROW(REASON_IMA_UNEXPLAINED, "The list of measured files does not fit what the TPM recorded",
+	    "Keep this machine apart: something in its evidence was planted, removed or changed; "
 	    "restart it from a medium you trust"),
 	ROW(REASON_IMA_AGGREGATE, "The list of measured files belongs to another boot",
 	    "Collect the evidence again after a restart; if it stays, " APART),

@@ -202,6 +202,50 @@ static void put_ima_pcr(struct judge *j)
 	}
 }
 
+/* The values that came, with those of the boot log in the place of others. Returns the PCRs that
+ * are others. */
+static uint32_t put_logged(const struct judge *j, struct attest_pcr_values *values)
+{
+	const struct attest_pcr_values *log = &j->out->boot.replay.pcrs;
+	uint32_t others = 0;
+
+	for (size_t i = 0; i < values->banks_count; i++) {
+		size_t bank = verdict_bank(log, values->algs[i]);
+
+		for (uint32_t pcr = 0; pcr < ATTEST_PCRS && bank < log->banks_count; pcr++) {
+			const struct attest_digest *logged = &log->values[bank][pcr];
+
+			if (!(values->present[i] & log->present[bank] & 1u << pcr) ||
+			    memcmp(values->values[i][pcr].bytes, logged->bytes, logged->len) == 0)
+				continue;
+			values->values[i][pcr] = *logged;
+			others |= 1u << pcr;
+		}
+	}
+	return others;
+}
+
+/* When the boot log and the list make together what was signed, only the values that came are a
+ * lie: the list is not to be blamed. */
+static bool prove_by_log(struct judge *j, struct attest_pcr_values *others)
+{
+	uint32_t pcrs = put_logged(j, others);
+	struct rf_err why = {0};
+	char list[96];
+
+	if (!pcrs || verdict_find_ima(j, others, &why) < 0)
+		return false;
+	verdict_pcr_list(pcrs, list, sizeof(list));
+	struct reason *reason = verdict_reason(j, REASON_QUOTE_FORGED, "values of the PCRs", NULL);
+
+	if (reason)
+		rf_format(reason->detail, sizeof(reason->detail),
+			  "other values of PCR %s came than were signed; the boot log and the list "
+			  "of measured files are genuine",
+			  list);
+	return true;
+}
+
 /*
  * A TPM cannot sign and read PCRs at one moment, and IMA measures on: so the value of its PCR may
  * be missing or of another moment. The list decides: if a beginning of it makes the quoted digest
@@ -225,6 +269,20 @@ static bool prove_by_ima(struct judge *j, int rc, struct rf_err *why)
 	/* MISSING: more than IMA's value did not come. MISMATCH where it came: it may be a lie. */
 	if (!not_sent || rc == RF_E_MISSING || rc == RF_E_UNSUPPORTED)
 		return false;
+	struct attest_pcr_values logged = others;
+
+	if (rc == RF_E_MISMATCH && prove_by_log(j, &logged)) {
+		take_proved(j, &logged);
+		put_ima_pcr(j);
+		return true;
+	}
+	/* Its value did not come, so that nobody can tell who of them lies. */
+	if (rc == RF_E_MISMATCH)
+		rf_fail(why, rc,
+			"no beginning of the list gives, together with the values of the other "
+			"registers, what was signed: an entry was planted, dropped, doubled or "
+			"moved, the list is of another boot, or the values of other registers are "
+			"not those that were signed");
 	if (verdict_say_ima(j, &others, rc, why))
 		take_proved(j, &others);
 	return true;

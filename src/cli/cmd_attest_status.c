@@ -74,8 +74,9 @@ static void unseen(const struct status *s, const char *column, struct line *out)
 	rf_copy(out->seen, sizeof(out->seen), "could not be seen");
 	if (sqlite3_prepare_v2(
 		    fact_store_db(s->store),
-		    "SELECT reason FROM fact_gap WHERE tbl IN ('tpm', 'boot', "
-		    "'ima_summary', 'attest_verdict') AND (col = ? OR col = '') ORDER BY col DESC",
+		    "SELECT reason FROM fact_gap g WHERE col IN (?1, '') AND EXISTS (SELECT 1 "
+		    "FROM pragma_table_info(g.tbl) WHERE name = ?1) AND tbl IN ('tpm', 'boot', "
+		    "'ima_summary', 'attest_verdict') ORDER BY col DESC",
 		    -1, &stmt, NULL) == SQLITE_OK &&
 	    sqlite3_bind_text(stmt, 1, column, -1, SQLITE_STATIC) == SQLITE_OK &&
 	    sqlite3_step(stmt) == SQLITE_ROW) {
@@ -322,22 +323,39 @@ static void check_ima(const struct status *s, struct line *out)
 	}
 }
 
+/* A boot that was compared with an approved one. */
+static void check_approved(const struct status *s, struct line *out)
+{
+	int64_t changes = number(s, "changes");
+
+	if (changes == UNKNOWN)
+		unseen(s, "changes", out);
+	else if (changes > 0)
+		say(out, BAD, "this boot is not the one that was approved",
+		    "ringfence attest explain --live says what changed");
+	else if (is(s, "state", "trusted") || is(s, "state", "warning"))
+		say(out, GOOD, "this boot is as somebody approved it", NULL);
+	else
+		say(out, is(s, "state", "untrusted") ? BAD : UNSEEN,
+		    is(s, "state", "untrusted")
+			    ? "what was measured is as approved, and yet not to be trusted"
+			    : "it could not be judged whether this boot is the approved one",
+		    "ringfence attest explain --live says why");
+}
+
 static void check_baseline(const struct status *s, struct line *out)
 {
-	if (is(s, "baseline", "approved"))
-		say(out, number(s, "changes") > 0 ? BAD : GOOD,
-		    number(s, "changes") > 0 ? "this boot is not the one that was approved"
-					     : "this boot is as somebody approved it",
-		    number(s, "changes") > 0 ? "ringfence attest explain --live says what changed"
-					     : NULL);
+	if (!text(s, "baseline")[0])
+		unseen(s, "baseline", out);
+	else if (is(s, "baseline", "approved"))
+		check_approved(s, out);
+	else if (is(s, "baseline", "unapproved"))
+		say(out, BAD, "there is one, but nobody approved it",
+		    "read it, then: ringfence attest baseline approve (--help says how)");
 	else
-		say(out, BAD,
-		    is(s, "baseline", "unapproved") ? "there is one, but nobody approved it"
-						    : "nobody said yet what this host may boot",
-		    is(s, "baseline", "unapproved")
-			    ? "read it, then: ringfence attest baseline approve (--help says how)"
-			    : "when you trust how it is now: ringfence attest evidence -o first.rfe, "
-			      "then ringfence attest baseline create first.rfe (--help says the rest)");
+		say(out, BAD, "nobody said yet what this host may boot",
+		    "when you trust how it is now: ringfence attest evidence -o first.rfe, then "
+		    "ringfence attest baseline create first.rfe (--help says the rest)");
 }
 
 /* The questions, in the order in which a person would mend them. */

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (cmdline_compare(before, after, &diff, NULL))
 		return 0;
-	cmdline_diff_words(&w, &diff, size % 2);
+	cmdline_diff_words(&w, &diff, size % 4);
 	if (strlen(text) != w.len)
 		__builtin_trap();
 	for (size_t i = 0; i < diff.changes_count; i++) {

@@ -3,10 +3,11 @@
 differs from the boot before. Hosts are folders."""
 import json
 import os
+import subprocess
 
 import pytest
 
-from conftest import ringfence
+from conftest import EXE, need, ringfence
 from test_attest_log import EV_SEPARATOR, boot_log, sha
 
 RELEASE = "6.1.0-55-amd64"
@@ -127,6 +128,83 @@ def test_each_part_that_is_not_good_has_a_next_step_or_a_reason(host):
         for part in host.status()[1].values():
             assert part["seen"]
             assert part["state"] in ("good", "unknown") or part["next"], part
+
+
+TPM_PARTS = {"tpm", "chip", "measured_boot", "boot_log"}
+BOOT_PARTS = {"sha256", "secure_boot", "lockdown", "modules"}
+
+
+def killed_at(host, path, *command):
+    """The command, where each of its processes dies that touches this file of the host."""
+    need("strace")
+    return subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", f"{host.folder}{path}", "-e", "trace=%file", "-e",
+                           "inject=%file:signal=KILL", EXE, *command, "--from", str(host.folder)], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("path, parts", [
+    ("/sys/class/tpm/tpm0/tpm_version_major", TPM_PARTS | BOOT_PARTS | {"ima", "baseline"}),
+    ("/proc/modules", BOOT_PARTS),
+    ("/sys/class/tpm/tpm0/pcr-sha256/0", TPM_PARTS),
+])
+def test_what_was_not_seen_to_its_end_is_never_good(host, path, parts):
+    """A collector that dies leaves a question, with the reason, and no half an answer."""
+    host.tpm()
+    host.modules(("a", ""))
+    r = killed_at(host, path, "attest", "status", "-o", "json")
+    assert r.returncode == 0, r.stderr
+    told = {p["part"]: p for p in json.loads(r.stdout)["parts"]}
+    assert {part for part in parts if told[part]["state"] != "unknown"} == set()
+    for part in parts:
+        assert "ended by itself (signal 9)" in told[part]["seen"], told[part]
+    screen = killed_at(host, path, "attest", "status").stdout
+    assert "could not be seen" in screen.splitlines()[0] or "tpm" not in parts
+    assert screen.count("  ? ") == sum(p["state"] == "unknown" for p in told.values())
+
+
+def test_a_host_that_was_not_seen_at_all(host):
+    r = killed_at(host, "/etc/os-release", "attest", "status")
+    assert r.returncode == 1 and not r.stdout.strip() and "nothing could be seen of this host: collector host" in r.stderr
+
+
+def test_half_a_list_of_modules_is_none(host, tmp_path):
+    """Neither shown nor kept: the next boot would be compared with it."""
+    host.modules(("a", ""), ("b", ""))
+    state = tmp_path / "state"
+    state.mkdir()
+    r = killed_at(host, "/proc/modules", "modules", "-o", "json", "--state-dir", str(state))
+    assert r.returncode == 1 and not r.stdout.strip() and "collector kernel ended by itself" in r.stderr
+    assert list(state.iterdir()) == []
+
+
+def approve(host, hashed=b"linux /vmlinuz"):
+    """A baseline in which somebody approved the boot of Host.tpm."""
+    items = [(p, "separator", "end of the firmware's measurements", "EV_SEPARATOR", bytes(4)) for p in range(8)]
+    items += [(8, "boot loader command", "linux /vmlinuz", "EV_IPL", hashed)]
+    host.file("/var/lib/ringfence/attest/baseline.yaml", "baseline: 1\nboots:\n  - name: first\n    approved: {by: Ada, at: 2026-11-01T00:00:00Z}\n    items:\n" +
+              "".join(f'      - {{pcr: {p}, part: "{part}", text: "{text}", type: {kind}, digests: ["sha256:{sha(body).hex()}"]}}\n'
+                      for p, part, text, kind, body in items))
+
+
+def test_the_approved_state_is_good_only_where_it_was_judged(host):
+    """Nothing changed that anybody could see is not the same as nothing changed."""
+    host.tpm()
+    approve(host)
+    _, parts = host.status()
+    assert parts["baseline"]["state"] == "good", parts["baseline"]
+    approve(host, b"linux /other")
+    _, parts = host.status()
+    assert parts["baseline"]["state"] == "bad" and "not the one that was approved" in parts["baseline"]["seen"]
+    approve(host)
+    host.file("/sys/class/tpm/tpm0/pcr-sha256/4", "11" * 32 + "\n")
+    _, parts = host.status()
+    assert parts["baseline"]["state"] != "good", parts["baseline"]
+
+
+def test_without_a_log_nothing_is_as_approved(host):
+    host.tpm(log=False)
+    approve(host)
+    _, parts = host.status()
+    assert parts["baseline"]["state"] in ("unknown", "bad"), parts["baseline"]
 
 
 def test_the_screen(host):

@@ -58,9 +58,45 @@ static void changes_are_told_by_word(void **state)
 		assert_int_equal(cmdline_compare(rf_slice_text(pairs[i].before),
 						 rf_slice_text(pairs[i].after), &diff, NULL),
 				 0);
-		cmdline_diff_words(&w, &diff, true);
+		cmdline_diff_words(&w, &diff, CMDLINE_WITH_KERNEL);
 		if (strcmp(text, pairs[i].want) != 0)
 			fail_msg("%s: %s", pairs[i].name, text);
+	}
+}
+
+/* What hangs on a word is said behind it, once for neighbours of one kind, and not for words that
+ * are init's. */
+static void words_are_explained(void **state)
+{
+	static const struct pair explained[] = {
+		{"one", "ro", "ro mitigations=off",
+		 "added: mitigations=off (protection from flaws of the processor)"},
+		{"of no account here", "ro", "ro quiet", "added: quiet"},
+		{"changed", "lockdown=none", "lockdown=integrity",
+		 "changed: lockdown=none to lockdown=integrity (whether root can change the "
+		 "running kernel)"},
+		{"neighbours of one kind", "ro", "ro nopti mds=off nosmep",
+		 "added: nopti (protection from flaws of the processor) mds=off nosmep (protection "
+		 "of the kernel's memory)"},
+		{"added and removed", "apparmor=1", "selinux=0",
+		 "added: selinux=0 (access control); removed: apparmor=1"},
+		{"for init", "ro", "ro -- single", "added: single (for init)"},
+		{"the kernel's path, which others tell", "/v1 ro", "/v2 ro init=/x",
+		 "added: init=/x (the first program that runs)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(explained); i++) {
+		struct cmdline_diff diff;
+		char text[1024];
+		struct words w = words_into(text, sizeof(text));
+
+		assert_int_equal(cmdline_compare(rf_slice_text(explained[i].before),
+						 rf_slice_text(explained[i].after), &diff, NULL),
+				 0);
+		cmdline_diff_words(&w, &diff, CMDLINE_EXPLAINED);
+		if (strcmp(text, explained[i].want) != 0)
+			fail_msg("%s: %s", explained[i].name, text);
 	}
 }
 
@@ -98,7 +134,7 @@ static void limits(void **state)
 	assert_int_equal(cmdline_compare(rf_slice_text(""), rf_buf_slice(&line), &diff, NULL), 0);
 	assert_int_equal(diff.changes_count, CMDLINE_CHANGES);
 	assert_int_equal(diff.more, CMDLINE_MAX_WORDS - CMDLINE_CHANGES);
-	cmdline_diff_words(&w, &diff, true);
+	cmdline_diff_words(&w, &diff, CMDLINE_WITH_KERNEL);
 	assert_non_null(strstr(text, "; and 992 more"));
 	rf_buf_add_text(&line, "x");
 	diff.more = 77;
@@ -121,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_are_told_by_word),
+		cmocka_unit_test(words_are_explained),
 		cmocka_unit_test(what_hangs_on_it),
 		cmocka_unit_test(limits),
 	};

@@ -219,22 +219,27 @@ static const struct story stories[] = {
 	 {{REASON_LOADER_FILE_CHANGED, P(9), "/EFI/debian/grub.cfg", "", "", ""}}},
 	{"an option for the kernel",
 	 new_option,
-	 "kernel command line: added: mitigations=off; grub.cfg changed; nothing else",
-	 {{REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: mitigations=off"},
+	 "kernel command line: added: mitigations=off (protection from flaws of the processor); "
+	 "grub.cfg changed; nothing else",
+	 {{REASON_CMDLINE_CHANGED, P(8), "", "", "",
+	   "added: mitigations=off (protection from flaws of the "
+	   "processor)"},
 	  {REASON_LOADER_FILE_CHANGED, P(8) | P(9), "/EFI/debian/grub.cfg", "", "", NULL}}},
 	{"a kernel update and an option",
 	 new_kernel_and_option,
 	 "kernel 6.1.0-55 -> 6.1.0-56; initrd changed; kernel command line: added: "
-	 "mitigations=off; grub.cfg changed; nothing else",
+	 "mitigations=off (protection from flaws of the processor); grub.cfg changed; nothing else",
 	 {{REASON_KERNEL_CHANGED, P(4) | P(9), NULL, NULL, NULL, NULL},
 	  {REASON_INITRD_CHANGED, P(9), NULL, NULL, NULL, NULL},
-	  {REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: mitigations=off"},
+	  {REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: mitigations=off (protection"},
 	  {REASON_LOADER_FILE_CHANGED, P(8) | P(9), NULL, NULL, NULL, NULL}}},
 	{"an option typed at the boot menu",
 	 typed_option,
-	 "kernel command line: added: init=/bin/sh; removed: quiet; boot loader commands changed; "
+	 "kernel command line: added: init=/bin/sh (the first program that runs); removed: quiet; boot loader commands changed; "
 	 "nothing else",
-	 {{REASON_CMDLINE_CHANGED, P(8), "", "", "", "added: init=/bin/sh; removed: quiet"},
+	 {{REASON_CMDLINE_CHANGED, P(8), "", "", "",
+	   "added: init=/bin/sh (the first program that runs); "
+	   "removed: quiet"},
 	  {REASON_LOADER_COMMAND_CHANGED, P(8), "", "", "", "typed at its menu"}}},
 	{"a command typed at the boot menu",
 	 typed_command,

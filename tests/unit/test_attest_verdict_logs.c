@@ -446,6 +446,12 @@ static void ima_value_not_sent_and_pcr4_forged(struct forge *f)
 	f->sent.values[1][4].bytes[0] ^= 1;
 }
 
+static void ima_value_not_sent_pcr4_forged_and_dropped(struct forge *f)
+{
+	ima_value_not_sent_and_pcr4_forged(f);
+	ima_dropped(f);
+}
+
 static void two_values_not_sent(struct forge *f)
 {
 	ima_value_not_sent(f);
@@ -489,7 +495,10 @@ static const struct forge_case ima[] = {
 	{"PCR 10 did not come, an entry is missing", ima_value_not_sent_and_dropped,
 	 VERDICT_UNTRUSTED, REASON_IMA_UNEXPLAINED, NULL},
 	{"PCR 10 did not come, PCR 4 is forged", ima_value_not_sent_and_pcr4_forged,
-	 VERDICT_UNTRUSTED, REASON_IMA_UNEXPLAINED, NULL},
+	 VERDICT_UNTRUSTED, REASON_QUOTE_FORGED, "values of the PCRs"},
+	{"PCR 10 did not come, PCR 4 is forged, an entry is missing",
+	 ima_value_not_sent_pcr4_forged_and_dropped, VERDICT_UNTRUSTED, REASON_IMA_UNEXPLAINED,
+	 NULL},
 	{"PCR 10 and PCR 4 did not come", two_values_not_sent, VERDICT_CANNOT_JUDGE,
 	 REASON_EVIDENCE_MISSING, "PCR"},
 	{"PCR 10 did not come, and its list is cut", ima_value_not_sent_and_cut, VERDICT_UNTRUSTED,
@@ -550,6 +559,38 @@ static void the_planted_entry_is_named(void **state)
 		assert_false(forge_says(REASON_PCR_UNQUOTED));
 		forge_end(&f);
 	}
+}
+
+/* Values that were not signed are a lie of their own: the list is not blamed, and what the log says
+ * is proved all the same. Where log and values lie together, nobody can tell who does. */
+static void a_forged_value_is_not_blamed_on_the_list(void **state)
+{
+	struct forge f;
+
+	(void)state;
+	forge_begin(&f);
+	ima_value_not_sent_and_pcr4_forged(&f);
+	f.sent.values[0][7].bytes[3] ^= 1;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_UNTRUSTED);
+	assert_false(forge_says(REASON_IMA_UNEXPLAINED));
+	assert_string_equal(forge_reason(REASON_QUOTE_FORGED)->detail,
+			    "other values of PCR 4, 7 came than were signed; the boot log and the "
+			    "list of measured files are genuine");
+	assert_true(forge_verdict.quote_proved);
+	assert_int_equal(forge_verdict.pcrs[4].state, PCR_EXPLAINED);
+	assert_int_equal(forge_verdict.pcrs[10].state, PCR_EXPLAINED);
+	forge_end(&f);
+	/* In a register that the log says nothing of. */
+	forge_begin(&f);
+	ima_value_not_sent(&f);
+	f.sent.values[1][15].bytes[0] ^= 1;
+	forge_judge(&f);
+	assert_int_equal(forge_verdict.state, VERDICT_UNTRUSTED);
+	assert_non_null(strstr(forge_reason(REASON_IMA_UNEXPLAINED)->detail,
+			       "or the values of other registers are not those"));
+	assert_false(forge_verdict.quote_proved);
+	forge_end(&f);
 }
 
 static void a_list_into_another_pcr_is_proved_there(void **state)
@@ -917,6 +958,7 @@ int main(void)
 		cmocka_unit_test(ima_cases),
 		cmocka_unit_test(the_planted_entry_is_named),
 		cmocka_unit_test(a_list_into_another_pcr_is_proved_there),
+		cmocka_unit_test(a_forged_value_is_not_blamed_on_the_list),
 		cmocka_unit_test(exactly_the_wrong_pcr_is_named),
 		cmocka_unit_test(secure_boot_off_is_said),
 		cmocka_unit_test(secure_boot_unsaid_counts_as_off),
