@@ -172,6 +172,7 @@ void engine_abort(struct engine *engine)
 		engine->keep.drop(engine->keep.what);
 	engine->keep = (struct verb_keep){.what = NULL};
 	engine->env.keep = NULL;
+	journal_discard(engine->journal);
 	journal_close(engine->journal);
 	journal_store_close(engine->store);
 	engine->journal = NULL;
@@ -251,13 +252,18 @@ static int target_apply(struct engine *engine, uint32_t target, struct rf_err *e
 	/* Between being saved and now somebody else may have been here. */
 	if (!rc)
 		rc = engine_is(engine, kind, steps->target, steps->before, err);
+	if (rc == RF_E_CHANGED && engine_is_gone(engine, kind, steps->target))
+		rc = rf_fail(err, rc, "%s went away meanwhile, or has another name now",
+			     steps->target);
 	if (!rc)
 		rc = journal_log(engine->journal, EVENT_INTENT, target, 0, err);
 	if (!rc)
 		rc = kind->put(&engine->env, steps->target, rf_buf_slice(&wanted), err);
 	if (!rc) {
 		rc = engine_is(engine, kind, steps->target, last->after, err);
-		if (rc == RF_E_CHANGED)
+		if (rc == RF_E_CHANGED && engine_is_gone(engine, kind, steps->target))
+			rc = rf_fail(err, RF_E_MISMATCH, "%s went away meanwhile", steps->target);
+		else if (rc == RF_E_CHANGED)
 			rc = rf_fail(err, RF_E_MISMATCH,
 				     "%s: reading it again does not give what was written",
 				     steps->target);

@@ -9,6 +9,9 @@
 int engine_is(struct engine *engine, const struct verb_kind *kind, const char *target,
 	      const uint8_t *digest, struct rf_err *err) RF_MUST_CHECK;
 
+/* Whether the object went away meanwhile, and the change with it. */
+bool engine_is_gone(struct engine *engine, const struct verb_kind *kind, const char *target);
+
 /* Puts every touched target back, last first. RF_E_CHANGED when one could not be. */
 int engine_undo(struct engine *engine, struct journal *journal, struct rf_err *err) RF_MUST_CHECK;
 

@@ -38,8 +38,7 @@ static int saved_put(struct engine *engine, struct journal *journal, uint32_t ta
 	return rc ? rc : engine_is(engine, kind, spec->target, spec->before, err);
 }
 
-/* The object went away meanwhile, and the change with it. */
-static bool is_gone(struct engine *engine, const struct verb_kind *kind, const char *target)
+bool engine_is_gone(struct engine *engine, const struct verb_kind *kind, const char *target)
 {
 	RF_AUTOBUF struct rf_buf state = {0};
 
@@ -58,7 +57,7 @@ static int target_undo(struct engine *engine, struct journal *journal, uint32_t 
 
 	if (!verb)
 		return rf_fail(err, RF_E_UNKNOWN, "there is no verb %s any more", steps->verb);
-	if (verb->kind->bury && is_gone(engine, verb->kind, steps->target)) {
+	if (verb->kind->bury && engine_is_gone(engine, verb->kind, steps->target)) {
 		int buried = verb->kind->bury(&engine->env, steps->target, err);
 
 		return buried ? buried : journal_log(journal, EVENT_UNDONE, target, 0, err);
@@ -73,7 +72,7 @@ static int target_undo(struct engine *engine, struct journal *journal, uint32_t 
 			rc = engine_is(engine, verb->kind, steps->target, steps->before, err);
 		return rc ? rc : journal_log(journal, EVENT_UNDONE, target, 0, err);
 	}
-	if (rc == RF_E_CHANGED && is_gone(engine, verb->kind, steps->target))
+	if (rc == RF_E_CHANGED && engine_is_gone(engine, verb->kind, steps->target))
 		return journal_log(journal, EVENT_UNDONE, target, 0, err);
 	if (rc == RF_E_CHANGED)
 		rc = engine_is(engine, verb->kind, steps->target, steps[count - 1].after, err);
@@ -498,6 +497,7 @@ static int recover_visit(void *arg, const char *id)
 			rc = recover_one(r, journal, "was not confirmed before the watcher ended");
 		break;
 	default:
+		journal_discard(journal);
 		break;
 	}
 	journal_close(journal);

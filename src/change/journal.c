@@ -253,6 +253,9 @@ int journal_begin(struct journal_store *store, const char *id, struct rf_slice p
 	if (!rc)
 		rc = files_put(journal->folder, "plan.json", 0600, plan_json, err);
 	if (rc < 0) {
+		/* Not one that was there before. */
+		if (rc != -EEXIST)
+			journal_discard(journal);
 		journal_close(journal);
 		return rc;
 	}
@@ -299,6 +302,17 @@ static void state_note(struct journal *journal, const struct step_record *r, off
 	t->at = at;
 	t->bytes = (size_t)r->state_bytes;
 	memcpy(t->digest, r->state_digest, sizeof(t->digest));
+}
+
+void journal_discard(struct journal *journal)
+{
+	static const char *const names[] = {"plan.json", "steps", "log"};
+
+	if (!journal || journal->sealed || journal->records)
+		return;
+	for (size_t i = 0; journal->folder >= 0 && i < RF_COUNT(names); i++)
+		(void)unlinkat(journal->folder, names[i], 0);
+	(void)unlinkat(journal->parent, journal->id, AT_REMOVEDIR);
 }
 
 int journal_add(struct journal *journal, const struct change_spec *spec,

@@ -63,6 +63,9 @@ int journal_begin(struct journal_store *store, const char *id, struct rf_slice p
 int journal_open(struct journal_store *store, const char *id, struct journal **out,
 		 struct rf_err *err) RF_MUST_CHECK;
 void journal_close(struct journal *journal);
+/* Removes the files of one that was never sealed: nothing was begun, and on a full disk they are
+ * only in the way. Accepts NULL. */
+void journal_discard(struct journal *journal);
 
 /* Adds a step; first_state is the saved state when it is its target's first, else NULL. */
 int journal_add(struct journal *journal, const struct change_spec *spec,

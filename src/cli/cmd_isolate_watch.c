@@ -27,7 +27,7 @@ enum style { STYLE_TABLE, STYLE_LINES, STYLE_JSON };
 /* A port, and what was last told of it. */
 struct row {
 	uint32_t ifindex;
-	char name[16];
+	char name[16], was[16];
 	struct guard_port port;
 	struct guard_state state;
 	struct guard_counts counts, before;
@@ -153,6 +153,9 @@ static void row_tell(struct watch *w, struct row *row)
 		if (n && !row->fresh && row->counts.refused[v] > row->before.refused[v])
 			refused_print(w, row, v, n);
 	}
+	if (!row->fresh && strcmp(row->was, row->name) != 0)
+		event_print(w, "renamed", row->name, row->was,
+			    json_pack("{s:s}", "before", row->was));
 	if (is_off(row) && !row->was_off)
 		event_print(w, "guard-off", row->name,
 			    "its programs do not hang on the link, or not first", NULL);
@@ -221,6 +224,7 @@ static bool row_look(struct watch *w, struct row *row)
 	struct guard_bridge_port bridge = {.locked = false};
 	struct guard_state state;
 
+	memcpy(row->was, row->name, sizeof(row->was));
 	row->before = row->counts;
 	row->was_fenced = row->fenced;
 	row->was_off = !row->fresh && is_off(row);

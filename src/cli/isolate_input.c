@@ -95,21 +95,63 @@ static int live_zones(struct guard_zone *out, struct rf_err *err)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* Somebody gave a running VM's port another name, which libvirt does not know: the one port of a
+ * bridge with the card's address, if no card names it. */
+static const struct guard_link *renamed(const struct policy_nics *nics,
+					const struct policy_nic *nic,
+					const struct guard_links *links)
+{
+	const struct guard_link *found = NULL;
+	uint8_t mac[6];
+
+	if (guard_mac_parse(nic->mac, mac) < 0)
+		return NULL;
+	for (size_t i = 0; i < links->count; i++) {
+		const struct guard_link *link = &links->items[i];
+
+		if (!guard_link_is_vm(link) || !guard_link_is_port(link) ||
+		    memcmp(link->mac + 1, mac + 1, 5) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = link;
+	}
+	for (size_t i = 0; found && i < nics->count; i++) {
+		if (strcmp(nics->items[i].tap, found->name) == 0)
+			return NULL;
+	}
+	return found;
+}
+
 /* A definition names ports that are there only while the VM runs. Which of them have a limit of
  * ours is asked here, so that one which the policy no longer names is taken away. */
-static void taps_check(struct policy_nics *nics)
+static int taps_check(struct isolate_input *in)
 {
-	for (size_t i = 0; i < nics->count; i++) {
+	struct policy_nics *nics = &in->nics;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < nics->count; i++) {
 		struct policy_nic *nic = &nics->items[i];
 		uint32_t ifindex = nic->tap[0] ? guard_link_index(nic->tap) : 0;
+		const struct guard_link *now =
+			nic->tap[0] && !ifindex ? renamed(nics, nic, &in->links) : NULL;
+		const struct policy_note who = {.vm = nic->vm, .part = "network"};
 		struct shape_seen seen;
 
+		if (now) {
+			rc = policy_note(&in->notes, &who,
+					 "%s: its port is called %s now, no longer %s", nic->nic,
+					 now->name, nic->tap);
+			nic->tap = now->name;
+			ifindex = now->ifindex;
+		}
 		if (!ifindex)
 			nic->tap = "";
 		else if (shape_see(ifindex, &seen, NULL) == 0)
 			nic->shaped =
 				seen.piece || seen.state.now.to_vm.on || seen.state.now.from_vm.on;
 	}
+	return rc;
 }
 
 /* ---- the administrator's own way ---- */
@@ -227,7 +269,7 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 	if (!rc)
 		rc = disk_input_load(in->facts, &in->disks, err);
 	if (!rc)
-		taps_check(&in->nics);
+		rc = taps_check(in);
 	if (!rc)
 		rc = apart_mark(args, &in->host, err);
 	return rc ? rc : live_read(in, err);

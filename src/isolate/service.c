@@ -30,6 +30,12 @@ struct birth {
 	uint64_t asked; /* number of the question that will settle it */
 };
 
+/* A port's name as it was told last. */
+struct called {
+	uint32_t ifindex;
+	char name[16];
+};
+
 struct service {
 	struct service_options with;
 	struct guard_watch *watch;
@@ -42,6 +48,7 @@ struct service {
 	unsigned said;
 	uint32_t highest; /* ifindex of the newest link seen */
 	struct rf_buf incoming;
+	struct called called[GUARD_SLOTS]; /* by ifindex, as far as there is room */
 	struct birth births[GUARD_SLOTS];
 	size_t births_count;
 };
@@ -281,10 +288,26 @@ static void second_heal(struct service *s)
 
 /* ---- notices ---- */
 
+/* Names are others' to give: the guard goes by numbers, and says which name is meant from now on.
+ */
+static void name_learn(struct service *s, const struct guard_link *link)
+{
+	struct called *at = &s->called[link->ifindex % GUARD_SLOTS];
+
+	if (at->ifindex == link->ifindex && strcmp(at->name, link->name) != 0)
+		say(s, "%s: it is called %s now; its policy and its limits stay", at->name,
+		    link->name);
+	at->ifindex = link->ifindex;
+	memcpy(at->name, link->name, sizeof(at->name));
+}
+
 static void told(void *arg, const struct guard_notice *notice)
 {
 	struct service *s = arg;
 	const char *name = notice->link.name;
+
+	if (name[0] && notice->deed != GUARD_GONE)
+		name_learn(s, &notice->link);
 
 	switch (notice->deed) {
 	case GUARD_ATTACHED:
@@ -295,6 +318,7 @@ static void told(void *arg, const struct guard_notice *notice)
 		break;
 	case GUARD_GONE:
 		say(s, "%s: gone", name[0] ? name : "a port");
+		shape_forget_gone();
 		break;
 	case GUARD_FAILED:
 		say(s, "%s: NOT guarded: %s", name, rf_err_text(&notice->err));
@@ -335,8 +359,10 @@ static void orphans_take(struct service *s, const struct guard_links *links)
 		const struct guard_link *link = &links->items[i];
 
 		s->highest = link->ifindex > s->highest ? link->ifindex : s->highest;
-		if (guard_port_get(s->with.guard, link->ifindex, &port) == 0 &&
-		    port.mode == GUARD_MODE_DENY && !port.quarantine && !port.revision &&
+		if (guard_port_get(s->with.guard, link->ifindex, &port) != 0)
+			continue;
+		name_learn(s, link);
+		if (port.mode == GUARD_MODE_DENY && !port.quarantine && !port.revision &&
 		    memcmp(port.mac, "\0\0\0\0\0\0", 6) == 0)
 			born(s, link);
 	}

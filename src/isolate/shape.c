@@ -135,6 +135,8 @@ void shape_words(const struct shape *shape, struct rf_buf *out)
 
 /* ---- the verb ---- */
 
+#define GONE 'x' /* the whole state of a link that is not there */
+
 static int state_take(struct rf_slice bytes, const char *target, struct shape_state *out,
 		      struct rf_err *err)
 {
@@ -157,10 +159,10 @@ static int port_read(const struct verb_env *env, const char *target, struct rf_b
 	int rc = isolate_link_find(target, &ifindex, err);
 
 	/* A VM that was switched off took its port and what hung on it with it. */
-	if (rc == 0)
+	if (rc == RF_E_MISSING)
+		return rf_buf_add_byte(out, GONE);
+	if (!rc)
 		rc = shape_see(ifindex, &seen, err);
-	else if (rc == RF_E_MISSING)
-		rc = 0;
 	return rc ? rf_wrap(err, rc, "%s", target)
 		  : rf_buf_add(out, &seen.state, sizeof(seen.state));
 }
@@ -186,6 +188,21 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }
 
+static bool port_gone(struct rf_slice state)
+{
+	return state.len == 1 && state.data[0] == GONE;
+}
+
+/* The link that its frames waited on does not go by itself. */
+static int port_bury(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	(void)env;
+	(void)target;
+	(void)err;
+	shape_forget_gone();
+	return 0;
+}
+
 static const struct verb_kind kind_shape = {
 	.name = "port-shape",
 	/* Behind the guard: what it refuses need not wait. */
@@ -195,6 +212,8 @@ static const struct verb_kind kind_shape = {
 	.put = port_put,
 	/* One direction and then the other. */
 	.partial = true,
+	.gone = port_gone,
+	.bury = port_bury,
 };
 
 static int spec_check(const struct verb_env *env, const struct change_spec *spec,
@@ -213,11 +232,18 @@ static int spec_predict(const struct change_spec *spec, struct rf_slice before, 
 			struct rf_err *err)
 {
 	struct shape_state state;
+	struct shape wanted;
+
+	memcpy(&wanted, spec->value, sizeof(wanted));
+	if (port_gone(before) && !wanted.to_vm.on && !wanted.from_vm.on)
+		return rf_buf_add(out, before.data, before.len);
+	if (port_gone(before))
+		return rf_fail(err, RF_E_MISSING, "there is no link %s", spec->target);
 	int rc = state_take(before, spec->target, &state, err);
 
 	if (rc < 0)
 		return rc;
-	memcpy(&state.now, spec->value, sizeof(state.now));
+	state.now = wanted;
 	if (state.now.to_vm.on && state.root[0])
 		return rf_fail(
 			err, RF_E_DENIED,

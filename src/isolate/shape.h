@@ -80,6 +80,8 @@ int shape_see(uint32_t ifindex, struct shape_seen *out, struct rf_err *err) RF_M
 /* Makes the link so. Where the kernel lacks a mechanism it is named (RF_E_UNSUPPORTED). */
 int shape_set(uint32_t ifindex, const char *name, const struct shape *shape,
 	      struct rf_err *err) RF_MUST_CHECK;
+/* Removes links of ours that frames waited on whose port is gone. */
+void shape_forget_gone(void);
 /* One token bucket as root of a link; on 0: none of ours. */
 int shape_bucket_set(uint32_t ifindex, const struct shape_way *way,
 		     struct rf_err *err) RF_MUST_CHECK;

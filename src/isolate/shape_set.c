@@ -291,7 +291,7 @@ static bool census_has(const struct census *census, int64_t ifindex)
 }
 
 /* A VM's port takes all with it but the link that its frames waited on. */
-static void stale_remove(void)
+void shape_forget_gone(void)
 {
 	char buffer[SHAPE_TALK_BYTES] = {0};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -370,6 +370,6 @@ int shape_set(uint32_t ifindex, const char *name, const struct shape *shape, str
 		    memcmp(&seen.state.now.from_vm, &shape->from_vm, sizeof(shape->from_vm)) != 0))
 		rc = shape->from_vm.on ? from_vm_on(ifindex, name, &shape->from_vm, err)
 				       : from_vm_off(ifindex, err);
-	stale_remove();
+	shape_forget_gone();
 	return rc;
 }

@@ -63,10 +63,13 @@ int isolate_port_name_check(const struct verb_env *env, const char *target, stru
 	return 0;
 }
 
-static int port_state(const struct guard_port *port, struct rf_buf *out)
+/* What a state begins with. */
+enum { PORT_UNGUARDED, PORT_GUARDED, PORT_GONE };
+
+static int port_state(uint8_t what, const struct guard_port *port, struct rf_buf *out)
 {
-	rf_buf_add_byte(out, port ? 1 : 0);
-	if (port)
+	rf_buf_add_byte(out, what);
+	if (what == PORT_GUARDED)
 		return rf_buf_add(out, (const uint8_t *)port + PORT_SKIP,
 				  sizeof(*port) - PORT_SKIP);
 	for (size_t i = 1; i < PORT_STATE_BYTES; i++)
@@ -77,12 +80,30 @@ static int port_state(const struct guard_port *port, struct rf_buf *out)
 /* *out_guarded says which; -1 for bytes that are no state of a port. */
 static int port_of_state(struct rf_slice state, struct guard_port *out, bool *out_guarded)
 {
-	if (state.len != PORT_STATE_BYTES || state.data[0] > 1)
+	if (state.len != PORT_STATE_BYTES || state.data[0] > PORT_GONE)
 		return RF_E_SYNTAX;
 	memset(out, 0, sizeof(*out));
 	memcpy((uint8_t *)out + PORT_SKIP, state.data + 1, sizeof(*out) - PORT_SKIP);
-	*out_guarded = state.data[0] == 1;
+	*out_guarded = state.data[0] == PORT_GUARDED;
 	return 0;
+}
+
+static bool port_gone(struct rf_slice state)
+{
+	return state.len == PORT_STATE_BYTES && state.data[0] == PORT_GONE;
+}
+
+/* What the guard still has of links that went away. */
+static int port_bury(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	struct guard *guard = NULL;
+	int rc = verbs_guard_get(env, false, &guard, err);
+
+	(void)target;
+	if (!rc && guard)
+		guard_forget_gone(guard, NULL, NULL);
+	guard_close(guard);
+	return rc;
 }
 
 /* A port whose programs somebody took away is not guarded, whatever the maps still hold. */
@@ -97,7 +118,7 @@ static int guarded_read(const struct verb_env *env, const char *target, bool vm,
 
 	/* A VM that was switched off took its port and all its rules with it. */
 	if (rc == RF_E_MISSING)
-		return port_state(NULL, out);
+		return port_state(PORT_GONE, NULL, out);
 	if (!rc)
 		rc = verbs_guard_get(env, false, &guard, err);
 	if (rc < 0)
@@ -112,7 +133,7 @@ static int guarded_read(const struct verb_env *env, const char *target, bool vm,
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: the guard cannot be read: %s", target,
 			       rf_code_text(rc));
-	return port_state(guarded ? &port : NULL, out);
+	return port_state(guarded ? PORT_GUARDED : PORT_UNGUARDED, &port, out);
 }
 
 static int guarded_put(const struct verb_env *env, const char *target, bool vm,
@@ -176,6 +197,8 @@ static const struct verb_kind kind_uplink = {
 	.read = uplink_read,
 	.put = uplink_put,
 	.partial = true,
+	.gone = port_gone,
+	.bury = port_bury,
 };
 
 static const struct verb_kind kind_port = {
@@ -186,6 +209,8 @@ static const struct verb_kind kind_port = {
 	.put = port_put,
 	/* Attached and not yet set: everything is denied, which is neither. */
 	.partial = true,
+	.gone = port_gone,
+	.bury = port_bury,
 };
 
 static void payload_port(const struct change_spec *spec, struct guard_port *out)
@@ -240,9 +265,9 @@ static int off_predict(const struct change_spec *spec, struct rf_slice before, s
 		       struct rf_err *err)
 {
 	(void)spec;
-	(void)before;
 	(void)err;
-	return port_state(NULL, out);
+	return port_gone(before) ? rf_buf_add(out, before.data, before.len)
+				 : port_state(PORT_UNGUARDED, NULL, out);
 }
 
 static int port_predict(const struct change_spec *spec, struct rf_slice before, struct rf_buf *out,
@@ -253,11 +278,13 @@ static int port_predict(const struct change_spec *spec, struct rf_slice before, 
 
 	if (port_of_state(before, &port, &guarded) < 0)
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a port", spec->target);
+	if (port_gone(before))
+		return rf_fail(err, RF_E_MISSING, "there is no link %s", spec->target);
 	/* A quarantine outranks every policy: release comes first. */
 	if (guarded && port.quarantine)
 		return rf_buf_add(out, before.data, before.len);
 	payload_port(spec, &port);
-	return port_state(&port, out);
+	return port_state(PORT_GUARDED, &port, out);
 }
 
 static void prefix_words(const struct guard_port *port, struct rf_buf *out)

@@ -135,6 +135,17 @@ static int fence_put(const struct verb_env *env, const char *target, struct rf_s
 	return rc ? rc : guard_bridge_set(ifindex, &port, err);
 }
 
+/* With its port of the bridge. */
+static bool fence_gone(struct rf_slice bytes)
+{
+	struct fence_state state;
+
+	if (bytes.len != sizeof(state))
+		return false;
+	memcpy(&state, bytes.data, sizeof(state));
+	return !state.there;
+}
+
 static const struct verb_kind kind_fence = {
 	.name = "guard-fence",
 	/* Behind the guard itself, whose addresses it repeats. */
@@ -143,6 +154,7 @@ static const struct verb_kind kind_fence = {
 	.read = fence_read,
 	.put = fence_put,
 	.partial = true,
+	.gone = fence_gone,
 };
 
 static int fence_check(const struct verb_env *env, const struct change_spec *spec,

@@ -4,6 +4,7 @@
  * can. usage: guard_tool PIN_DIR VERB [ARG...]; see VERBS below. Exit status 0 or 1.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/guard/guard.h"
+#include "isolate/guard/internal.h"
 
 #define PAIRS_MAX 4096
 
@@ -436,6 +438,59 @@ static int do_flip(char **args)
 	return rc;
 }
 
+/* LINK COUNT HEX [own]: frames as if the VM sent them, judged and counted as real ones, and not
+ * sent on. Each has a source address of its own, or that of the frame. */
+static int do_flood(char **args)
+{
+	uint8_t frame[4096];
+	uint32_t count = number(args[1]);
+	size_t len;
+	int rc = rf_hex_decode(args[2], frame, sizeof(frame), &len);
+
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+		struct __sk_buff ctx = {.ifindex = link_of(args[0])};
+		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len,
+			    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+
+		if (!args[3]) {
+			const uint32_t tail = htonl(i);
+
+			memcpy(frame + 6, "\x02\x99", 2);
+			memcpy(frame + 8, &tail, sizeof(tail));
+		}
+		rc = bpf_prog_test_run_opts(guard->programs[PROG_IN].fd, &run);
+	}
+	return rc;
+}
+
+/* What each map takes of the kernel's memory, and how many addresses have an owner. */
+static int do_memory(char **args)
+{
+	uint64_t key = 0, next;
+	size_t owners = 0;
+
+	(void)args;
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		char path[64], line[256];
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", guard->maps[i]);
+		FILE *f = fopen(path, "re");
+
+		while (f && fgets(line, sizeof(line), f))
+			if (rf_starts(line, "memlock:"))
+				printf("%s %s", guard_map_name((enum guard_map)i), line + 9);
+		if (f)
+			fclose(f);
+	}
+	for (void *from = NULL; bpf_map_get_next_key(guard->maps[MAP_OWNERS], from, &next) == 0;) {
+		key = next;
+		from = &key;
+		owners++;
+	}
+	printf("owners %zu\n", owners);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(char **args);
@@ -447,7 +502,8 @@ static const struct {
 	{"unblock", do_unblock, 1}, {"probe", do_probe, 1},   {"trace", do_trace, 3},
 	{"zones", do_zones, 0},	    {"strict", do_strict, 1}, {"fence", do_fence, 1},
 	{"bridge", do_bridge, 1},   {"rule", do_rule, 0},     {"events", do_events, 0},
-	{"watch", do_watch, 1},	    {"flip", do_flip, 4},
+	{"watch", do_watch, 1},	    {"flip", do_flip, 4},     {"flood", do_flood, 3},
+	{"memory", do_memory, 0},
 };
 
 int main(int argc, char **argv)

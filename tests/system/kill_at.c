@@ -2,7 +2,8 @@
 /*
  * Runs a command and kills it, with all it started, when its privileged role is about to make its
  * N-th step that changes something: the fault point of the crash tests, without a hook in the
- * product. usage: kill_at N COMMAND... Exit status 137 when it killed, else the command's.
+ * product. usage: kill_at N [-c DEED] COMMAND... Exit status 137 when it killed, else the
+ * command's. With -c nothing is killed: the shell command DEED is done then, and the role goes on.
  *
  * A step is a system call that writes a file (also below /proc), syncs, renames, removes, changes a
  * BPF map or program, or speaks to the kernel by netlink. Source: ptrace(2), bpf(2). x86-64 only.
@@ -174,7 +175,21 @@ static int stopped(struct tracee *t, int status, bool *step)
 	return 0;
 }
 
-static int follow(pid_t command, long n)
+/* By a process that is not traced; waited for, so that it is done before the step. */
+static void deed_do(const char *deed)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", deed, (char *)NULL);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int follow(pid_t command, long n, const char *deed)
 {
 	int status, result = 1;
 
@@ -196,8 +211,10 @@ static int follow(pid_t command, long n)
 		}
 		int signal = stopped(t, status, &step);
 
-		if (step && --n == 0)
+		if (step && --n == 0 && !deed)
 			return kill_all();
+		if (step && n == 0)
+			deed_do(deed);
 		ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signal);
 	}
 }
@@ -208,12 +225,14 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 64;
+	bool does = argc > 4 && strcmp(argv[2], "-c") == 0;
+	char **command = argv + (does ? 4 : 2);
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
-		execvp(argv[2], argv + 2);
+		execvp(command[0], command);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
@@ -221,5 +240,5 @@ int main(int argc, char **argv)
 	tracee_of(pid);
 	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(long)OPTIONS);
 	ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-	return follow(pid, strtol(argv[1], NULL, 10));
+	return follow(pid, strtol(argv[1], NULL, 10), does ? argv[3] : NULL);
 }

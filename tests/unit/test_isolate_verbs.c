@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "facts_test.h"
+#include "isolate/shape.h"
 #include "isolate/verbs.h"
 
 static const struct verb_table *const tables[] = {&isolate_verbs, NULL};
@@ -130,7 +131,7 @@ static void predicted(void **state)
 	assert_false(verb->show(&spec, (struct rf_slice){before, sizeof(before)}, &words));
 	assert_true(verb->show(&spec, rf_buf_slice(&out), &words));
 	assert_non_null(strstr(rf_buf_text(&words), "52:54:00:00:00:01"));
-	before[0] = 2;
+	before[0] = 3;
 	assert_int_equal(
 		verb->predict(&spec, (struct rf_slice){before, sizeof(before)}, &again, NULL),
 		RF_E_SYNTAX);
@@ -146,6 +147,58 @@ static void predicted(void **state)
 	assert_string_equal(rf_buf_text(&words), "exchanges with zones 0");
 	assert_int_equal(zone->predict(&spec, (struct rf_slice){before, 5}, &again, NULL),
 			 RF_E_SYNTAX);
+}
+
+/* A port that went away took its guard along: there is nothing to undo, and nothing to be had. */
+static void a_port_that_is_gone(void **state)
+{
+	static const struct verb_table *const all[] = {&isolate_verbs, &isolate_layer_verbs,
+						       &shape_verbs, NULL};
+	static const struct verb_set every = {all};
+	const struct verb *port = verb_find(&every, "guard-port"),
+			  *off = verb_find(&every, "guard-uplink-off"),
+			  *shape = verb_find(&every, "port-shape");
+	uint8_t gone[PORT_STATE_BYTES] = {2}, there[PORT_STATE_BYTES] = {0};
+	const struct rf_slice is_gone = {gone, sizeof(gone)}, shape_gone = {(uint8_t *)"x", 1};
+	RF_AUTOBUF struct rf_buf out = {0}, read = {0};
+	struct guard_port policy;
+	struct shape limit = {0};
+
+	(void)state;
+	guard_port_init(&policy, MAC);
+	struct change_spec spec = spec_of("guard-port", "vnet0", &policy, sizeof(policy));
+
+	assert_true(port->kind->gone(is_gone));
+	assert_true(off->kind->gone(is_gone));
+	assert_false(port->kind->gone((struct rf_slice){there, sizeof(there)}));
+	assert_false(port->kind->gone((struct rf_slice){gone, 1}));
+	assert_int_equal(port->predict(&spec, is_gone, &out, NULL), RF_E_MISSING);
+	assert_int_equal(out.len, 0);
+	/* What is to be taken off it went with it. */
+	assert_int_equal(off->predict(&spec, is_gone, &out, NULL), 0);
+	assert_true(rf_slice_equal(rf_buf_slice(&out), is_gone));
+
+	rf_buf_reset(&out);
+	spec = spec_of("port-shape", "vnet0", &limit, sizeof(limit));
+	assert_true(shape->kind->gone(shape_gone));
+	assert_int_equal(shape->predict(&spec, shape_gone, &out, NULL), 0);
+	assert_true(rf_slice_equal(rf_buf_slice(&out), shape_gone));
+	limit.to_vm.on = 1;
+	spec = spec_of("port-shape", "vnet0", &limit, sizeof(limit));
+	assert_int_equal(shape->predict(&spec, shape_gone, &out, NULL), RF_E_MISSING);
+
+	/* A link that no host has. */
+	assert_int_equal(port->kind->read(&env, "no-such-link-0", &read, NULL), 0);
+	assert_true(port->kind->gone(rf_buf_slice(&read)));
+	rf_buf_reset(&read);
+	assert_int_equal(shape->kind->read(&env, "no-such-link-0", &read, NULL), 0);
+	assert_true(shape->kind->gone(rf_buf_slice(&read)));
+	const struct verb *fence = verb_find(&every, "guard-fence");
+
+	rf_buf_reset(&read);
+	assert_int_equal(fence->kind->read(&env, "no-such-link-0", &read, NULL), 0);
+	assert_true(fence->kind->gone(rf_buf_slice(&read)));
+	assert_false(fence->kind->gone(shape_gone));
 }
 
 /* A directory is no running host: nothing is read from it, and nothing put. */
@@ -225,9 +278,13 @@ static void the_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(targets),	    cmocka_unit_test(hostile_payloads),
-		cmocka_unit_test(predicted),	    cmocka_unit_test(a_folder_has_no_guard),
-		cmocka_unit_test(cards_from_facts), cmocka_unit_test(the_examples),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(hostile_payloads),
+		cmocka_unit_test(predicted),
+		cmocka_unit_test(a_folder_has_no_guard),
+		cmocka_unit_test(a_port_that_is_gone),
+		cmocka_unit_test(cards_from_facts),
+		cmocka_unit_test(the_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,10 @@ int guard_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_M
  * clsact qdisc stays: it may be shared. */
 int guard_detach(struct guard *guard, uint32_t ifindex, struct rf_err *err) RF_MUST_CHECK;
 
+/* Detaches each port whose link is gone, for what nobody watched; gone (NULL: nobody) is told of
+ * it. */
+void guard_forget_gone(struct guard *guard, void (*gone)(void *arg, uint32_t ifindex), void *arg);
+
 /* A port that enforces for this MAC address: no IP address, untagged, zone 0, GUARD_MTU. */
 void guard_port_init(struct guard_port *port, const uint8_t mac[6]);
 /* Why port cannot be set; 0 when it can. Pure. */

@@ -50,6 +50,13 @@ int guard_attach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	slot = guard_slot_find(guard, ifindex);
 	if (!slot)
 		rc = guard_slot_take(guard, ifindex, &fresh, err);
+	/* Ports of VMs that were switched off while nobody watched. */
+	if (rc == RF_E_LIMIT) {
+		guard_unlock(guard);
+		guard_forget_gone(guard, NULL, NULL);
+		guard_lock(guard);
+		rc = guard_slot_take(guard, ifindex, &fresh, err);
+	}
 	if (rc == 0)
 		rc = guard_hook_attach(guard, ifindex, err);
 	if (rc && fresh)
@@ -92,6 +99,19 @@ int guard_detach(struct guard *guard, uint32_t ifindex, struct rf_err *err)
 	}
 	guard_unlock(guard);
 	return rc ? rf_fail(err, rc, "link %u: %s", ifindex, rf_code_text(rc)) : 0;
+}
+
+void guard_forget_gone(struct guard *guard, void (*gone)(void *arg, uint32_t ifindex), void *arg)
+{
+	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
+	size_t count = ports ? guard_ports(guard, ports, GUARD_SLOTS) : 0;
+	char name[16];
+
+	for (size_t i = 0; i < count && i < GUARD_SLOTS; i++) {
+		if (!guard_link_named(ports[i], name) && guard_detach(guard, ports[i], NULL) == 0 &&
+		    gone)
+			gone(arg, ports[i]);
+	}
 }
 
 int guard_port_get(struct guard *guard, uint32_t ifindex, struct guard_port *out)

@@ -195,18 +195,11 @@ static int sweep_take(const struct nlmsghdr *message, void *arg)
 }
 
 /* Ports whose link went away while nobody watched. */
-static void sweep_gone(struct guard_watch *w)
+static void sweep_gone(void *arg, uint32_t ifindex)
 {
-	uint32_t ports[GUARD_SLOTS];
-	size_t count = w->scope.look_only ? 0 : guard_ports(w->guard, ports, RF_COUNT(ports));
+	const struct guard_link link = {.ifindex = ifindex};
 
-	for (size_t i = 0; i < count && i < RF_COUNT(ports); i++) {
-		struct guard_link link = {.ifindex = ports[i]};
-
-		name_fill(&link);
-		if (!link.name[0] && guard_detach(w->guard, link.ifindex, NULL) == 0)
-			tell(w, GUARD_GONE, &link, NULL);
-	}
+	tell(arg, GUARD_GONE, &link, NULL);
 }
 
 int guard_watch_sweep(struct guard_watch *watch, struct rf_err *err)
@@ -223,7 +216,8 @@ int guard_watch_sweep(struct guard_watch *watch, struct rf_err *err)
 
 	if (rc)
 		return rf_fail(err, rc, "the links cannot be listed: %s", rf_code_text(rc));
-	sweep_gone(watch);
+	if (!watch->scope.look_only)
+		guard_forget_gone(watch->guard, sweep_gone, watch);
 	return 0;
 }
 
