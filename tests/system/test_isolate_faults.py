@@ -13,7 +13,7 @@ from test_isolate import Host, applied, frame, host  # noqa: F401
 from test_shape import PROFILE, links
 
 KILL_AT = TOOL.parent / "kill_at"
-STRIDE = 181
+STRIDE = 331
 
 
 def guarded(host):  # noqa: F811
@@ -121,15 +121,15 @@ def test_a_state_folder_without_room(host):  # noqa: F811
     try:
         filler = state / "filler"
         texts = set()
-        for room in (0, 8192, 32768, 65536, None):
+        for room in range(0, 1 << 18, 12_288):
             with open(filler, "wb") as f:
-                f.write(b"x" * (shutil.disk_usage(state).free - room if room is not None else 0))
+                f.write(b"x" * (shutil.disk_usage(state).free - room))
             p = host.isolate("apply")
             filler.unlink()
-            if room is None:
+            if p.returncode == 0:
                 break
             assert p.returncode == 1 and "No space left" in p.stderr, (room, p.stderr)
-            texts.add(p.stderr)
+            texts.add(re.sub(r"\d+", "", p.stderr))
             # With room again: what was begun is undone already, nothing of it is in the kernel, and what was not begun left no files.
             r = host.run("recover", "--state-dir", state)
             assert r.returncode == 0 and "Nothing was interrupted" in r.stdout, (room, r.stdout + r.stderr)
@@ -137,7 +137,7 @@ def test_a_state_folder_without_room(host):  # noqa: F811
             assert host.arrives(0, 1, frame(0, source_ip="10.9.0.77")), room
             begun = [x for x in (state / "changes").iterdir() if x.is_dir()]
             assert len(begun) == ("undone" in p.stderr), (room, p.stderr, begun)
-        assert p.returncode == 0 and len(texts) == 4, p.stderr
+        assert p.returncode == 0 and len(texts) >= 3, (p.stderr, texts)
         assert not host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
         # An undoing that cannot be noted does not end half-way either.
         with open(filler, "wb") as f:
