@@ -312,8 +312,15 @@ static bool has_role(const struct diff_changes *changes, enum eventlog_component
 
 static void describe_cmdline(const struct part *part, struct reason *r, struct words *detail)
 {
+	struct rf_slice was = text_or_none(part->lead->was), now = text_or_none(part->lead->now);
+
 	(void)r;
-	add_word_changes(detail, text_or_none(part->lead->was), text_or_none(part->lead->now),
+	/* systemd's stub and the kernel's own measure it without telling it. */
+	if (rf_slice_equal(was, now)) {
+		words_add(detail, "the log does not tell its words");
+		return;
+	}
+	add_word_changes(detail, was, now,
 			 CMDLINE_EXPLAINED |
 				 (has_role(part->all, COMPONENT_KERNEL) ? 0 : CMDLINE_WITH_KERNEL));
 }

@@ -251,7 +251,7 @@ static const char *const pcr_titles[ATTEST_PCRS] = {
 	"boot loader commands and kernel options",
 	"files that the boot loader read (kernel, initrd)",
 	"programs that ran (IMA)",
-	"unified kernel image, or ESXi",
+	"parts of a unified kernel image, or ESXi",
 	"kernel options and add-ons, or ESXi",
 	"system extensions, or ESXi modules",
 	"machine owner's keys (MOK), or ESXi options",

@@ -128,13 +128,19 @@ static json_t *event_json(const struct eventlog_event *e, const struct eventlog_
 	return object;
 }
 
+static const char legend[] =
+	"PCR: the register of the TPM chip that it went into. proved: what it says is what was "
+	"measured;\nhint: what it says only stands beside the measurement, and may be anything\n";
+
 static int print_event(struct printer *p, const struct eventlog_event *e,
 		       const struct eventlog_meaning *m)
 {
 	if (p->json)
 		return print_object(p, event_json(e, m));
-	if (p->first_event)
+	if (p->first_event) {
+		fputs(legend, stdout);
 		printf("%5s  %3s  %-11s  %-29s  %s\n", "event", "PCR", "proof", "part", "what");
+	}
 	p->first_event = false;
 	printf("%5u  %3u  %-11s  %-29s  %s\n", e->index, e->pcr, eventlog_proof_name(m->proof),
 	       eventlog_component_name(m->component), m->text[0] ? m->text : m->name);
@@ -271,8 +277,10 @@ static int print_record(struct printer *p, const struct userspace_record *r)
 
 		return print_object(p, object);
 	}
-	if (p->first_event)
+	if (p->first_event) {
+		fputs(legend, stdout);
 		printf("%5s  %3s  %-11s  %s\n", "event", "PCR", "proof", "what");
+	}
 	p->first_event = false;
 	printf("%5u  %3d  %-11s  %s\n", r->index, r->pcr == USERSPACE_NO_PCR ? -1 : (int)r->pcr,
 	       eventlog_proof_name(proof), text);

@@ -164,7 +164,7 @@ static const char *color_of(enum reason_severity severity, bool color)
 	return color ? colors[severity] : "";
 }
 
-static void print_registers(FILE *out, uint32_t pcrs)
+void story_print_registers(FILE *out, uint32_t pcrs)
 {
 	if (!pcrs)
 		return;
@@ -206,7 +206,7 @@ void story_print_reasons(FILE *out, const struct reasons *list, bool color)
 	if (list->dropped)
 		fprintf(out, "\n... and %zu reasons more, for which there was no room\n",
 			list->dropped);
-	print_registers(out, pcrs);
+	story_print_registers(out, pcrs);
 }
 
 static json_t *digest_json(const struct attest_digest *digest)

@@ -35,6 +35,9 @@ void story_done(struct story *story);
 /* A baseline with the files of digests that it names (relative to it). NULL where err says why. */
 int story_baseline(const char *path, struct baseline **out, struct rf_err *err) RF_MUST_CHECK;
 
+/* For whoever never heard of a PCR: what they are, and what these record. Nothing for none. */
+void story_print_registers(FILE *out, uint32_t pcrs);
+
 /* Text in lines of the terminal's width: the first one begins with head (which may hold colours),
  * the others are indent columns in, as wide as the head. */
 void story_print_wrapped(FILE *out, const char *head, unsigned indent, const char *text);

@@ -66,17 +66,32 @@ static bool in_passing(const struct reason *reason)
 
 /* ---- reasons ---- */
 
-static void put_reason(const struct verdict_view *view, const struct reason *reason)
+/* Several of one kind in a row (the banks of a TPM) have one head and one next step. */
+static bool same_kind(const struct reason *a, const struct reason *b)
 {
+	return a && b && !in_passing(a) && !in_passing(b) && a->id == b->id &&
+	       style_of(a) == style_of(b) && strcmp(reason_next(a), reason_next(b)) == 0;
+}
+
+/* The i-th reason of the verdict. */
+static void put_reason(const struct verdict_view *view, size_t i)
+{
+	const struct reasons *list = &view->verdict->reasons;
+	const struct reason *reason = &list->items[i];
+	const struct reason *before = i > 0 ? reason - 1 : NULL;
+	const struct reason *behind = i + 1 < list->count ? reason + 1 : NULL;
 	const struct style *style = style_of(reason);
 	char text[1400];
 
-	fputs("\n", view->out);
-	put_styled(view, style, style->word);
-	fputs("\n", view->out);
+	if (!same_kind(before, reason)) {
+		fputs("\n", view->out);
+		put_styled(view, style, style->word);
+		fputs("\n", view->out);
+	}
 	reason_words(reason, text, sizeof(text));
 	put_wrapped(view, "  ", text);
-	put_wrapped(view, "  next  ", reason_next(reason));
+	if (!same_kind(reason, behind))
+		put_wrapped(view, "  next  ", reason_next(reason));
 }
 
 static void put_note(const struct verdict_view *view, const struct reason *reason)
@@ -144,7 +159,11 @@ static void put_proofs(const struct verdict_view *view)
 	put_wrapped(view, "  ", text);
 	count_pcrs(v, &explained, &used);
 	w = words_into(text, sizeof(text));
-	words_printf(&w, "The logs explain %u of %u registers that are in use", explained, used);
+	if (used == 0)
+		words_add(&w, "Nothing was measured into it since the start");
+	else
+		words_printf(&w, "The logs explain %u of %u registers that are in use", explained,
+			     used);
 	if (v->ima_entries > 0)
 		words_printf(&w, ", and %u files that were measured", v->ima_entries);
 	words_add(&w, ".");
@@ -174,11 +193,18 @@ void verdict_view_print(const struct verdict_view *view)
 {
 	const struct reasons *list = &view->verdict->reasons;
 
+	uint32_t pcrs = 0;
+
 	put_head(view);
 	for (size_t i = 0; i < list->count; i++) {
-		if (!in_passing(&list->items[i]))
-			put_reason(view, &list->items[i]);
+		const struct reason *reason = &list->items[i];
+
+		if (in_passing(reason))
+			continue;
+		put_reason(view, i);
+		pcrs |= reason->pcrs | (reason->pcr < ATTEST_PCRS ? 1u << reason->pcr : 0);
 	}
+	story_print_registers(view->out, pcrs);
 	if (view->verdict->state == VERDICT_TRUSTED)
 		put_wrapped(view, "  ", "The boot started what was approved, and nothing else.");
 	put_proofs(view);
@@ -285,7 +311,10 @@ static void put_event(const struct verdict_view *view, const char *head,
 	if (item->source == BOOT_USERSPACE_LOG)
 		type = "systemd";
 	rf_format(text, sizeof(text), "%u of the %s (%s, %s): %s", item->event, logs[item->source],
-		  type ? type : "unknown type", eventlog_proof_name(item->proof), item->text);
+		  type ? type : "unknown type",
+		  item->proof == EVENTLOG_HINT ? "what it says is not proved"
+					       : eventlog_proof_name(item->proof),
+		  item->text);
 	put_wrapped(view, head, text);
 	put_path(view, item);
 }
@@ -378,7 +407,7 @@ static void put_placeless(const struct verdict_view *view)
 		const struct reason *reason = &list->items[i];
 
 		if (reason->pcr == REASON_NOWHERE && reason->pcrs == 0 && !in_passing(reason))
-			put_reason(view, reason);
+			put_reason(view, i);
 	}
 }
 
@@ -390,6 +419,9 @@ void verdict_view_explain(const struct verdict_view *view)
 	if (view->pcr == VERDICT_ANY_PCR)
 		put_placeless(view);
 	fputs("\n", view->out);
+	put_wrapped(view, "",
+		    "Each PCR is a register of the TPM chip: it records one part of the start, and "
+		    "only a restart sets it back.\n");
 	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
 		if (view->pcr != VERDICT_ANY_PCR && view->pcr != pcr)
 			continue;

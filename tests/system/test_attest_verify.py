@@ -86,6 +86,9 @@ def test_a_bank_that_no_firmware_extended_is_refused(tmp_path_factory):
     doc, screen = verdict(it.file("empty.rfe"), "--nonce", NONCE)
     assert doc["verdict"] == "untrusted" and reasons(doc)[0] == "bank-not-used-by-firmware"
     assert "left empty by the firmware" in screen
+    banks = reasons(doc).count("bank-not-used-by-firmware")
+    assert banks >= 2 and screen.count("Switch this bank off") == 1, "one step for all banks"
+    assert "Nothing was measured into it since the start." in screen and " 0 of 0 " not in screen
 
 
 def test_live_evidence_of_a_software_tpm(tpm, tmp_path):
@@ -173,6 +176,18 @@ def test_files_measured_that_the_tpm_did_not_see(tmp_path):
     doc, screen = verdict(pack(tmp_path / "planted.rfe", planted), "--baseline", BOOTED / "booted.yaml")
     assert doc["verdict"] == "untrusted" and reasons(doc)[0] == "ima-list-does-not-explain-pcr", screen
     assert "entry 2 of the list stands there twice" in doc["reasons"][0]["detail"] and doc["pcrs"][4]["state"] == "explained"
+
+
+def test_screens_say_what_a_register_is(tmp_path):
+    """For whoever never heard of a PCR: wherever one is named."""
+    bent = [(k, b.replace(b"linux ", b"linuy ", 1) if k == 8 else b) for k, b in unpack(BOOTED / "booted.evidence")]
+    file = pack(tmp_path / "bent.rfe", bent)
+    screen = ringfence("attest", "verify", file, "--baseline", BOOTED / "booted.yaml").out
+    assert "PCR " not in screen or "PCRs are registers of the TPM chip that record what was started" in screen
+    screen = ringfence("attest", "explain", file, "--baseline", BOOTED / "booted.yaml").out
+    assert "Each PCR is a register of the TPM chip" in screen.split("PCR 0 ")[0]
+    screen = ringfence("attest", "log", file).out
+    assert "PCR: the register of the TPM chip that it went into. proved: " in screen
 
 
 def test_makers_roots(tpm, evidence, tmp_path):

@@ -3,6 +3,7 @@
  * and what is not known is marked. */
 #include "story_test.h"
 
+#include "attest/diff.h"
 #include "attest/predict_parts.h"
 
 static const char *const names[] = {".linux", ".osrel", ".cmdline", ".initrd", ".uname"};
@@ -277,6 +278,40 @@ static void without_an_image_nothing_is_predicted(void **state)
 	scene_done(&s);
 }
 
+/* The stub measures a command line without telling it: no words about words that nobody has. */
+static void an_untold_command_line_is_no_other_order(void **state)
+{
+	struct log_build logs[2];
+	struct boot boots[2] = {0};
+	struct reasons list = {0};
+	size_t told = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		begin_log(&logs[i], ATTEST_SHA1, ATTEST_SHA256, 0);
+		for (uint32_t pcr = 0; pcr < 8; pcr++)
+			add_event(&logs[i], pcr, SEPARATOR, ZEROS);
+		add_section(&logs[i], ".linux", "the same");
+		add_section(&logs[i], ".cmdline",
+			    i ? "root=/dev/vda2 init=/bin/sh" : "root=/dev/vda2");
+		const struct boot_logs of = {.firmware = rf_buf_slice(&logs[i].buf)};
+
+		assert_int_equal(boot_read(logs[i].hasher, &of, &boots[i], NULL), 0);
+	}
+	assert_true(boot_diff(&boots[0], &boots[1], &list) >= 0);
+	for (size_t i = 0; i < list.count; i++) {
+		assert_null(strstr(list.items[i].detail, "another order"));
+		told += list.items[i].id == REASON_CMDLINE_CHANGED &&
+			strstr(list.items[i].detail, "the log does not tell its words");
+	}
+	assert_int_equal(told, 1);
+	reasons_done(&list);
+	for (size_t i = 0; i < 2; i++) {
+		boot_done(&boots[i]);
+		end_log(&logs[i]);
+	}
+}
+
 static void options_are_those_of_the_log(void **state)
 {
 	static const struct {
@@ -312,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_newer_image_is_predicted),
 		cmocka_unit_test(what_is_not_known_is_marked),
 		cmocka_unit_test(without_an_image_nothing_is_predicted),
+		cmocka_unit_test(an_untold_command_line_is_no_other_order),
 		cmocka_unit_test(options_are_those_of_the_log),
 		cmocka_unit_test(only_what_the_stub_measures),
 	};
