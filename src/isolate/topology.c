@@ -413,9 +413,43 @@ static int forward_join(struct topology *t, const struct topology_pending *p, en
 	return rc;
 }
 
+/* The master that takes every frame of a link before its own addresses are asked; NULL. */
+static const struct topology_node *switch_of(const struct topology *t,
+					     const struct topology_pending *p)
+{
+	size_t master = p->link.master[0] ? mate_find(t, p, p->link.master) : TOPOLOGY_NONE;
+
+	if (master == TOPOLOGY_NONE || t->nodes[master].kind != TOPOLOGY_IS_SWITCH)
+		return NULL;
+	return &t->nodes[master];
+}
+
+/*
+ * A bridge leaves its ports one thing: frames to the nearest bridge (01:80:c2:00:00:0e, IEEE 802.1Q
+ * table 8-1), whatever they carry, so that an address of the port itself is in reach (a tap has one
+ * unless it is told not to). The guard refuses such frames. They are never forwarded.
+ */
+static int port_join(struct topology *t, const struct topology_pending *p, const char *address,
+		     const struct topology_node *master)
+{
+	size_t stack = TOPOLOGY_NONE;
+
+	if (!address[0] || p->link.guarded || !rf_equal(master->what, "bridge"))
+		return 0;
+	int rc = stack_node(t, p->link.netns, STACK_LOCAL, &stack);
+
+	return rc ? rc
+		  : arc_add(t, p->node, stack, TOPOLOGY_LIVE,
+			    rf_arena_printf(&t->texts,
+					    "%s has an address of its own, %s, which frames to "
+					    "01:80:c2:00:00:0e reach past the bridge",
+					    t->nodes[p->node].name, address));
+}
+
 static int stacks_join(struct topology *t, const struct topology_pending *p)
 {
 	const struct topology_link *link = &p->link;
+	const struct topology_node *master = switch_of(t, p);
 	struct families have;
 	size_t stack = TOPOLOGY_NONE;
 	int rc = 0;
@@ -423,6 +457,8 @@ static int stacks_join(struct topology *t, const struct topology_pending *p)
 	if (rf_equal(link->role, "loopback"))
 		return 0;
 	families_read(link->addresses, &have);
+	if (master)
+		return port_join(t, p, have.first, master);
 	if (have.first[0])
 		rc = stack_node(t, link->netns, STACK_LOCAL, &stack);
 	if (!rc && have.first[0])

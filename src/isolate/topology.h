@@ -86,6 +86,7 @@ struct topology_link {
 	bool any_source; /* packets are taken whatever their source: rp_filter 0 */
 	bool no_carrier; /* nobody holds the other end */
 	bool uplink;	 /* the policy says so */
+	bool guarded;	 /* the guard's programs hang on it */
 };
 
 /* A network card of a VM, by one layer of its definition. */

@@ -52,6 +52,7 @@ static int link_take(void *arg, sqlite3_stmt *row)
 					   .any_source = sqlite3_column_int(row, 10),
 					   .no_carrier = sqlite3_column_int(row, 11),
 					   .addresses = text_of(row, 12),
+					   .guarded = sqlite3_column_int(row, 13),
 					   .uplink = own && l->layer &&
 						     policy_names_match(&l->layer->uplinks, name)};
 
@@ -104,11 +105,12 @@ static const struct {
 	{"SELECT netns, name, readable FROM netns WHERE own = 0 ORDER BY 1", netns_take},
 	{"SELECT NULL, l.ifindex, l.name, l.kind, l.role, l.master, l.lower_index, l.lower_netns,"
 	 " l.ip_forward, l.ip6_forward, l.rp_filter = 0, l.carrier = 0 AND l.up = 1, (SELECT"
-	 " group_concat(a.address) FROM address a WHERE a.host = l.host AND a.link = l.name) FROM"
-	 " link l ORDER BY l.ifindex",
+	 " group_concat(a.address) FROM address a WHERE a.host = l.host AND a.link = l.name),"
+	 " EXISTS (SELECT 1 FROM tc_program p WHERE p.host = l.host AND p.link = l.name AND"
+	 " p.direction = 'ingress' AND p.ours = 1) FROM link l ORDER BY l.ifindex",
 	 link_take},
 	{"SELECT n.netns, n.ifindex, n.name, n.kind, n.role, n.master, n.lower_index,"
-	 " n.lower_netns, n.ip_forward, n.ip6_forward, 0, 0, n.addresses FROM netns_link n WHERE"
+	 " n.lower_netns, n.ip_forward, n.ip6_forward, 0, 0, n.addresses, 0 FROM netns_link n WHERE"
 	 " n.netns >= 0 ORDER BY n.netns, n.ifindex",
 	 link_take},
 	{"SELECT network, bridge, forward_mode, forward_dev, addresses_count FROM network n WHERE"

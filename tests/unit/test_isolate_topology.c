@@ -81,6 +81,21 @@ static const struct scene scenes[] = {
 	 {L(.ifindex = 1, .name = "br-lab", .kind = "bridge", .addresses = "fe80::1")},
 	 .escape = TOPOLOGY_HOST,
 	 .words = "br-lab reaches the host itself: br-lab has address fe80::1"},
+	{"an address of a port itself: frames to the nearest bridge reach it",
+	 {BRIDGE(1, "br-lab"), L(.ifindex = 2, .name = "vnet0", .kind = "dummy", .master = "br-lab",
+				 .addresses = "fe80::2", .ip6_forward = true)},
+	 .escape = TOPOLOGY_HOST,
+	 .words = "br-lab reaches the host itself: port vnet0, vnet0 has an address of its own, "
+		  "fe80::2, which frames to 01:80:c2:00:00:0e reach past the bridge"},
+	{"the guard refuses such frames",
+	 {BRIDGE(1, "br-lab"), L(.ifindex = 2, .name = "vnet0", .kind = "dummy", .master = "br-lab",
+				 .addresses = "fe80::2", .guarded = true)},
+	 .escape = TOPOLOGY_INSIDE},
+	{"Open vSwitch leaves its ports nothing",
+	 {L(.ifindex = 1, .name = "br-lab", .kind = "openvswitch"),
+	  L(.ifindex = 2, .name = "vnet0", .kind = "dummy", .master = "br-lab",
+	    .addresses = "fe80::2")},
+	 .escape = TOPOLOGY_INSIDE},
 	{"an address on a macvlan on top",
 	 {BRIDGE(1, "br-lab"), L(.ifindex = 2, .name = "mv0", .kind = "macvlan", .lower_index = 1,
 				 .addresses = "10.9.0.9")},
@@ -484,6 +499,16 @@ static void test_a_thousand_nodes(void **state)
 	assert_true(rf_ends(rf_buf_text(&svg), "</svg>\n"));
 }
 
+static const struct scene *scene_named(const char *name)
+{
+	for (size_t i = 0; i < RF_COUNT(scenes); i++) {
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	}
+	fail_msg("there is no scene %s", name);
+	return NULL;
+}
+
 static void test_pictures(void **state)
 {
 	TOPOLOGY_AUTO struct topology t = {0};
@@ -492,7 +517,7 @@ static void test_pictures(void **state)
 	size_t broken = 0;
 
 	(void)state;
-	scene_make(&scenes[11], &t); /* a VM with two cards */
+	scene_make(scene_named("a VM with two cards"), &t);
 	assert_int_equal(topology_text(&t, &text), 0);
 	assert_string_equal(
 		rf_buf_text(&text),
@@ -647,7 +672,7 @@ static void test_no_memory(void **state)
 		TOPOLOGY_AUTO struct topology t = {.own = OWN};
 		TOPOLOGY_AUTOWALK struct topology_walk walk = {0};
 		RF_AUTOBUF struct rf_buf svg = {0};
-		const struct scene *s = &scenes[11];
+		const struct scene *s = scene_named("a VM with two cards");
 
 		rf_alloc_fail_after(n);
 		rc = 0;
