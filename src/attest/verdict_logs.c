@@ -346,8 +346,8 @@ static void say_unexplained(struct judge *j, uint32_t pcr, size_t bank, bool all
 	if (!all) {
 		size_t len = strlen(reason->detail);
 
-		(void)rf_format(reason->detail + len, sizeof(reason->detail) - len, "; in its %s value alone",
-				attest_alg_name(value->alg, name));
+		(void)rf_format(reason->detail + len, sizeof(reason->detail) - len,
+				"; in its %s value alone", attest_alg_name(value->alg, name));
 	}
 }
 
