@@ -78,6 +78,24 @@ static int subject_ask(struct verify *v, struct subject *s, struct rf_err *err)
 	return 0;
 }
 
+/* Where BPF is forbidden: promises of rules, which are no proofs. */
+static int subject_nft(struct verify *v, const struct subject *s)
+{
+	char name[160];
+	const struct nft_seen seen = {.subject = name,
+				      .port = &s->port.live,
+				      .as_wanted = s->configured,
+				      .whole = s->port.whole,
+				      .rules = s->port.rules};
+
+	if (!s->port.nft)
+		return 0;
+	rf_format(name, sizeof(name), "%.60s%s%.40s%s%s, by nft", s->wanted ? s->wanted->vm : "",
+		  s->wanted ? " " : "", s->wanted ? s->wanted->nic : "", s->wanted ? " on " : "",
+		  s->name);
+	return nft_promises(&seen, &v->promises);
+}
+
 static bool subject_fails(const struct subject *s)
 {
 	return s->problem[0] || s->failed;
@@ -92,6 +110,8 @@ static void subject_print(const struct verify *v, const struct subject *s)
 	if (s->port.count)
 		printf("%zu of %u promises enforced and proven", s->port.count - s->failed,
 		       s->port.count);
+	if (s->port.nft && !s->problem[0])
+		printf("guarded by nft, for BPF is forbidden here; what holds is told below");
 	printf("\n");
 	for (size_t i = 0; i < s->port.count; i++) {
 		const struct prover_proof *p = &s->port.proofs[i];
@@ -140,7 +160,9 @@ static int subject_verify(struct verify *v, const struct policy_port *wanted, co
 		return rc;
 	v->ports_count++;
 	v->failed_count += subject_fails(&s);
-	rc = isolate_shape_promises(v->prover, link, wanted, v->active, &v->promises, err);
+	rc = subject_nft(v, &s);
+	if (!rc)
+		rc = isolate_shape_promises(v->prover, link, wanted, v->active, &v->promises, err);
 	if (rc < 0)
 		return rc;
 	if (v->json)

@@ -7,6 +7,7 @@
 #include "isolate/memory.h"
 #include "isolate/cpu.h"
 #include "isolate/disk.h"
+#include "isolate/nft_promises.h"
 #include "isolate/promise.h"
 #include "isolate/prover.h"
 #include "isolate/verbs.h"
@@ -24,7 +25,8 @@ struct isolate_input {
 	struct memory_result memory_result;
 	struct policy_host host;
 	struct cpu_result cpu;
-	struct policy_notes notes; /* of processor, memory and disk */
+	struct policy_notes notes;	  /* of processor, memory and disk */
+	char without_bpf[NFT_NOTE_BYTES]; /* "", or what is said where BPF is forbidden */
 	struct disk_input disks;
 	/* ISOLATE_PROOF: what is said of disks. */
 	struct isolate_promises promises;

@@ -17,6 +17,7 @@
 #include "cli/isolate.h"
 #include "isolate/applied.h"
 #include "isolate/closed.h"
+#include "isolate/nft_promises.h"
 #include "isolate/facts.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
@@ -80,6 +81,17 @@ int isolate_lock_in(const struct cli_args *args, struct rf_err *err)
 	return rc;
 }
 
+/* The same of nft, where BPF is forbidden. Without rights nothing of it is seen. */
+static int fallback_zones(struct guard_zone *out, struct rf_err *err)
+{
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
+	int rc = fallback_read(&f, err);
+
+	for (uint32_t zone = 0; rc == 0 && zone < GUARD_ZONES; zone++)
+		fallback_zone_get(&f, zone, &out[zone]);
+	return rc == -EPERM ? 0 : rc;
+}
+
 /* The matrix as it is, so that rows which the policy no longer names are put back, too. */
 static int live_zones(struct guard_zone *out, struct rf_err *err)
 {
@@ -92,7 +104,7 @@ static int live_zones(struct guard_zone *out, struct rf_err *err)
 	for (uint32_t zone = 0; rc == 0 && zone < GUARD_ZONES; zone++)
 		rc = guard_zone_get(guard, zone, &out[zone]);
 	guard_close(guard);
-	return rc == -ENOENT ? 0 : rc;
+	return rc == -ENOENT ? fallback_zones(out, err) : rc;
 }
 
 /* Somebody gave a running VM's port another name, which libvirt does not know: the one port of a
@@ -248,6 +260,15 @@ static int live_read(struct isolate_input *in, struct rf_err *err)
 	return rc;
 }
 
+/* Without root nothing could be loaded, and nothing is to be said of it. */
+static void forbidden_ask(struct isolate_input *in)
+{
+	struct rf_err why = {0};
+
+	if (geteuid() == 0 && guard_forbidden(&why) < 0)
+		nft_note(rf_err_text(&why), in->without_bpf);
+}
+
 static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		     struct isolate_input *in, struct rf_err *err)
 {
@@ -261,6 +282,7 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 	if (rc < 0)
 		return rc;
 	access_read(&in->links, &in->access);
+	forbidden_ask(in);
 	rc = common_facts_by(args, collectors, &in->facts, err);
 	if (!rc)
 		rc = policy_nics_load(in->facts, &in->nics, err);
@@ -364,6 +386,9 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 		rc = common_lock_in(args, err);
 	if (!rc)
 		rc = parse(out, name, rf_buf_slice(&yaml), err);
+	if (!rc && out->without_bpf[0] && out->result.ports_count)
+		rc = policy_note(&out->notes, &(struct policy_note){.vm = "", .part = "network"},
+				 "%s", out->without_bpf);
 	if (!rc && purpose != ISOLATE_ZONES)
 		rc = closed_look(out, purpose == ISOLATE_PLAN, err);
 	return rc || purpose != ISOLATE_PROOF ? rc

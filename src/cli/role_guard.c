@@ -20,6 +20,7 @@
 #include "cli/resident.h"
 #include "cli/roles.h"
 #include "isolate/facts.h"
+#include "isolate/keeper.h"
 #include "isolate/service.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
@@ -140,28 +141,57 @@ static int loop(struct role *role, struct rf_err *err)
 	return rc;
 }
 
+/* Where BPF is forbidden rules of nft are kept, and nothing else. */
+static int keep(struct role *role, const char *why, struct rf_err *err)
+{
+	struct keeper keeper = {.lock_fd = role->service.lock_fd, .rules_fd = -1, .say = say};
+	char missing[SANDBOX_MISSING_BYTES], line[400];
+	int rc = sandbox_enter(SANDBOX_GUARD, NULL, 0, missing, err);
+
+	if (!rc && missing[0])
+		fprintf(stderr, "ringfence-guard: without: %s\n", missing);
+	rf_format(line, sizeof(line),
+		  "%.200s: rules of nft are kept as they were applied; new ports wait for "
+		  "`ringfence isolate apply`",
+		  why);
+	if (!rc)
+		rc = keeper_open(&keeper, err);
+	if (!rc) {
+		say(NULL, line);
+		resident_ready(&role->resident);
+	}
+	while (rc == 0 && !stopped) {
+		rc = keeper_step(&keeper, STEP_MS, err);
+		rc = rc == -EINTR ? 0 : rc;
+	}
+	keeper_close(&keeper);
+	return rc;
+}
+
 static int role_start(struct role *role, const struct cli_args *args, struct rf_err *err)
 {
 	struct reader reader = {.args = (struct cli_args *)(uintptr_t)args};
 	const struct helper helper = {records_work, records_failed, &reader, TABLE_MAX_BYTES};
 	struct sigaction stop = {.sa_handler = on_stop};
+	struct rf_err why = {0};
 	int rc = folders_open(role, err);
+	bool forbidden = rc == 0 && guard_forbidden(&why) < 0;
 
 	reader.folder = role->resident.folder;
 	/* Before the guard is open: the reader has nothing of it. */
 	const int own[HELPER_OWN] = {role->resident.ready, role->resident.lock,
 				     role->service.lock_fd, role->service.policy_fd};
 
-	if (!rc)
+	if (!rc && !forbidden)
 		rc = helper_start(&helper, &role->resident, own, &role->service.records, err);
-	if (!rc)
+	if (!rc && !forbidden)
 		rc = guard_open(NULL, &role->service.guard, err);
 	if (rc < 0)
 		return rc;
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	rc = loop(role, err);
+	rc = forbidden ? keep(role, rf_err_text(&why), err) : loop(role, err);
 	guard_close(role->service.guard);
 	return rc;
 }

@@ -41,9 +41,11 @@ struct prover_proof {
 	char name[80], evidence[160];
 };
 struct prover_port {
-	uint32_t ifindex; /* 0: there is no such link */
-	uint32_t guarded; /* 1: live counts */
-	uint32_t count;	  /* of proofs; 0: problem says why they cannot be had, if anything */
+	uint32_t ifindex;      /* 0: there is no such link */
+	uint32_t guarded;      /* 1: live counts */
+	uint32_t nft;	       /* 1: by rules of nft, for BPF is forbidden; then no proofs */
+	uint32_t whole, rules; /* of nft: as made; how many */
+	uint32_t count;	       /* of proofs; 0: problem says why they cannot be had, if anything */
 	struct guard_port live;
 	struct prover_proof proofs[GUARD_PROBES];
 	char problem[240];

@@ -17,6 +17,7 @@
 
 struct server {
 	struct guard *guard; /* NULL: none is loaded */
+	struct fallback nft; /* where BPF is forbidden */
 	struct sys *sys;
 	char missing[SANDBOX_MISSING_BYTES];
 };
@@ -30,7 +31,7 @@ struct call {
 static int on_hello(struct server *s, struct call *c, struct rf_err *err)
 {
 	(void)err;
-	c->number = s->guard != NULL;
+	c->number = s->guard != NULL || s->nft.ports_count > 0;
 	return rf_buf_add(&c->memory, s->missing, strlen(s->missing));
 }
 
@@ -49,7 +50,27 @@ static int on_links(struct server *s, struct call *c, struct rf_err *err)
 		    guard_link_named(ports[i], link.name))
 			rc = rf_buf_add(&c->memory, &link, sizeof(link));
 	}
+	for (size_t i = 0; rc == 0 && i < s->nft.ports_count; i++) {
+		struct prover_link link = {.ifindex = guard_link_index(s->nft.ports[i].name)};
+
+		(void)rf_copy(link.name, sizeof(link.name), s->nft.ports[i].name);
+		if (link.ifindex)
+			rc = rf_buf_add(&c->memory, &link, sizeof(link));
+	}
 	return rc;
+}
+
+static bool nft_take(const struct server *s, const char *name, struct prover_port *out)
+{
+	const struct fallback_port *port = fallback_find(&s->nft, name);
+
+	if (!port)
+		return false;
+	out->live = port->port;
+	out->guarded = out->nft = 1;
+	out->whole = !port->stale;
+	out->rules = s->nft.rules;
+	return true;
 }
 
 static void proofs_copy(const struct guard_proof *from, struct prover_port *out)
@@ -79,6 +100,8 @@ static int on_port(struct server *s, struct call *c, struct rf_err *err)
 	port->ifindex = guard_link_index(c->request->text);
 	port->guarded = s->guard && port->ifindex &&
 			guard_port_get(s->guard, port->ifindex, &port->live) == 0;
+	if (!port->guarded && port->ifindex && nft_take(s, c->request->text, port))
+		return rf_buf_add(&c->memory, port, sizeof(*port));
 	if (port->guarded && guard_probe(s->guard, port->ifindex, proofs, &why) == 0)
 		proofs_copy(proofs, port);
 	else if (port->guarded)
@@ -280,9 +303,9 @@ static int asker_open(struct server *s, struct rf_err *err)
 	const struct guard_options existing = {.existing = true};
 	int rc = guard_open(&existing, &s->guard, err);
 
-	/* A policy may speak of disks alone. */
+	/* A policy may speak of disks alone, and nft may guard. */
 	if (rc == -ENOENT)
-		rc = 0;
+		rc = fallback_read(&s->nft, err);
 	if (!rc)
 		rc = sys_open_live(&s->sys, err);
 	return rc ? rc : sandbox_enter(SANDBOX_PROVE, NULL, 0, s->missing, err);
@@ -333,4 +356,5 @@ void prover_serve(int socket, enum prove_side side)
 	}
 	sys_close(s.sys);
 	guard_close(s.guard);
+	fallback_done(&s.nft);
 }

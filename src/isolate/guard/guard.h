@@ -176,5 +176,6 @@ void guard_service_words(const struct guard_service *service, struct rf_buf *out
 int guard_port_groups(struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;
 
 #include "isolate/guard/watch.h"
+#include "isolate/guard/fallback.h"
 
 #endif

@@ -8,246 +8,43 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/guard/internal.h"
+#include "isolate/guard/nft.h"
 
-#define TABLE	       "ringfence_guard"
-#define CHAIN	       "unguarded"
-#define PRIORITY       (-300) /* before every other rule of the bridge */
-#define ANSWER_BYTES   (64u << 10)
-#define ANSWER_SECONDS 2
-#define RULE_BYTES     512u /* the longest rule has some 300 */
-#define BATCH_BYTES    (1024u + GUARD_RULES * RULE_BYTES)
-#define NAME_BYTES     16u
-#define BR_PRE_ROUTING 0u /* linux/netfilter_bridge.h, which contradicts net/if.h */
-
-/* ---- one transaction ---- */
-
-struct transaction {
-	char *bytes;
-	size_t len;
-	uint32_t sequence, last; /* of the next message; of the one that is acknowledged */
-};
-
-static struct nlmsghdr *message_begin(struct transaction *t, uint16_t type, uint16_t flags,
-				      uint8_t family)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(t->bytes + t->len);
-	struct nfgenmsg *generic;
-
-	message->nlmsg_type = type;
-	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	message->nlmsg_seq = t->sequence++;
-	generic = mnl_nlmsg_put_extra_header(message, sizeof(*generic));
-	generic->nfgen_family = family;
-	generic->version = NFNETLINK_V0;
-	if (type < NLMSG_MIN_TYPE + 8)
-		generic->res_id = htons(NFNL_SUBSYS_NFTABLES);
-	return message;
-}
-
-static void message_end(struct transaction *t, const struct nlmsghdr *message)
-{
-	t->len += (message->nlmsg_len + 3u) & ~3u;
-}
-
-static struct nlmsghdr *ours_begin(struct transaction *t, unsigned type, uint16_t flags)
-{
-	t->last = t->sequence;
-	return message_begin(t, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
-			     NFPROTO_BRIDGE);
-}
-
-static void add_table(struct transaction *t, unsigned type)
-{
-	struct nlmsghdr *m = ours_begin(t, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
-
-	mnl_attr_put_strz(m, NFTA_TABLE_NAME, TABLE);
-	message_end(t, m);
-}
-
-static void add_chain(struct transaction *t)
-{
-	struct nlmsghdr *m = ours_begin(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-	struct nlattr *hook;
-
-	mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, TABLE);
-	mnl_attr_put_strz(m, NFTA_CHAIN_NAME, CHAIN);
-	mnl_attr_put_strz(m, NFTA_CHAIN_TYPE, "filter");
-	mnl_attr_put_u32(m, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
-	hook = mnl_attr_nest_start(m, NFTA_CHAIN_HOOK);
-	mnl_attr_put_u32(m, NFTA_HOOK_HOOKNUM, htonl(BR_PRE_ROUTING));
-	mnl_attr_put_u32(m, NFTA_HOOK_PRIORITY, htonl((uint32_t)PRIORITY));
-	mnl_attr_nest_end(m, hook);
-	message_end(t, m);
-}
-
-/* ---- expressions of a rule ---- */
-
-struct expression {
-	struct nlattr *element, *data;
-};
-
-static struct expression expression_begin(struct nlmsghdr *m, const char *name)
-{
-	struct expression e = {.element = mnl_attr_nest_start(m, NFTA_LIST_ELEM)};
-
-	mnl_attr_put_strz(m, NFTA_EXPR_NAME, name);
-	e.data = mnl_attr_nest_start(m, NFTA_EXPR_DATA);
-	return e;
-}
-
-static void expression_end(struct nlmsghdr *m, struct expression e)
-{
-	mnl_attr_nest_end(m, e.data);
-	mnl_attr_nest_end(m, e.element);
-}
-
-static void put_value(struct nlmsghdr *m, uint16_t type, const void *value, size_t size)
-{
-	struct nlattr *nest = mnl_attr_nest_start(m, type);
-
-	mnl_attr_put(m, NFTA_DATA_VALUE, size, value);
-	mnl_attr_nest_end(m, nest);
-}
-
-static void add_meta(struct nlmsghdr *m, uint32_t key)
-{
-	struct expression e = expression_begin(m, "meta");
-
-	mnl_attr_put_u32(m, NFTA_META_DREG, htonl(NFT_REG_1));
-	mnl_attr_put_u32(m, NFTA_META_KEY, htonl(key));
-	expression_end(m, e);
-}
-
-static void add_compare(struct nlmsghdr *m, uint32_t op, const void *value, size_t size)
-{
-	struct expression e = expression_begin(m, "cmp");
-
-	mnl_attr_put_u32(m, NFTA_CMP_SREG, htonl(NFT_REG_1));
-	mnl_attr_put_u32(m, NFTA_CMP_OP, htonl(op));
-	put_value(m, NFTA_CMP_DATA, value, size);
-	expression_end(m, e);
-}
-
-static void add_mask(struct nlmsghdr *m, uint32_t mask)
-{
-	static const uint32_t ZERO;
-	struct expression e = expression_begin(m, "bitwise");
-
-	mnl_attr_put_u32(m, NFTA_BITWISE_SREG, htonl(NFT_REG_1));
-	mnl_attr_put_u32(m, NFTA_BITWISE_DREG, htonl(NFT_REG_1));
-	mnl_attr_put_u32(m, NFTA_BITWISE_LEN, htonl(sizeof(mask)));
-	put_value(m, NFTA_BITWISE_MASK, &mask, sizeof(mask));
-	put_value(m, NFTA_BITWISE_XOR, &ZERO, sizeof(ZERO));
-	expression_end(m, e);
-}
-
-static void add_verdict(struct nlmsghdr *m, uint32_t code)
-{
-	struct expression counter = expression_begin(m, "counter"), e;
-	struct nlattr *data, *verdict;
-
-	expression_end(m, counter);
-	e = expression_begin(m, "immediate");
-	mnl_attr_put_u32(m, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
-	data = mnl_attr_nest_start(m, NFTA_IMMEDIATE_DATA);
-	verdict = mnl_attr_nest_start(m, NFTA_DATA_VERDICT);
-	mnl_attr_put_u32(m, NFTA_VERDICT_CODE, htonl(code));
-	mnl_attr_nest_end(m, verdict);
-	mnl_attr_nest_end(m, data);
-	expression_end(m, e);
-}
+#define TABLE	     "ringfence_guard"
+#define CHAIN	     "unguarded"
+#define PRIORITY     (-300) /* before every other rule of the bridge */
+#define ANSWER_BYTES (64u << 10)
 
 /* "vnet*" compares the bytes before the star, "br0" all sixteen. */
-static void add_rule(struct transaction *t, const struct guard_rule *rule, uint32_t secret)
+static void add_rule(struct nft_batch *t, const struct guard_rule *rule, uint32_t secret)
 {
-	struct nlmsghdr *m = ours_begin(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-	char name[NAME_BYTES] = {0};
+	static const uint32_t ours = GUARD_MARK_OURS;
+	char name[NFT_NAME_BYTES] = {0};
 	size_t len = strlen(rule->name);
 	bool star = len && rule->name[len - 1] == '*';
-	struct nlattr *list;
+	struct nft_rule r;
 
 	memcpy(name, rule->name, star ? len - 1 : len);
-	mnl_attr_put_strz(m, NFTA_RULE_TABLE, TABLE);
-	mnl_attr_put_strz(m, NFTA_RULE_CHAIN, CHAIN);
-	list = mnl_attr_nest_start(m, NFTA_RULE_EXPRESSIONS);
-	add_meta(m, rule->kind == GUARD_RULE_BRIDGE ? NFT_META_BRI_IIFNAME : NFT_META_IIFNAME);
-	add_compare(m, NFT_CMP_EQ, name, star ? len - 1 : sizeof(name));
+	nft_rule_begin(t, CHAIN, &r);
+	nft_meta(r.message,
+		 rule->kind == GUARD_RULE_BRIDGE ? NFT_META_BRI_IIFNAME : NFT_META_IIFNAME);
+	nft_compare(r.message, NFT_CMP_EQ, name, star ? len - 1 : sizeof(name));
 	if (rule->kind != GUARD_RULE_EXCEPT) {
-		add_meta(m, NFT_META_MARK);
-		add_mask(m, GUARD_MARK_OURS);
-		add_compare(m, NFT_CMP_NEQ, &secret, sizeof(secret));
+		nft_meta(r.message, NFT_META_MARK);
+		nft_mask(r.message, &ours, sizeof(ours));
+		nft_compare(r.message, NFT_CMP_NEQ, &secret, sizeof(secret));
 	}
-	add_verdict(m, rule->kind == GUARD_RULE_EXCEPT ? NF_ACCEPT : NF_DROP);
-	mnl_attr_nest_end(m, list);
-	message_end(t, m);
-}
-
-/* ---- talking ---- */
-
-static struct mnl_socket *nft_open(int *rc)
-{
-	struct timeval wait = {.tv_sec = ANSWER_SECONDS};
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-
-	if (nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
-	    setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0)
-		return nl;
-	*rc = -errno;
-	if (nl)
-		mnl_socket_close(nl);
-	return NULL;
-}
-
-/* The kernel's word on a transaction: the first error, or 0 once the last message is acknowledged.
- * Deleting fails only where the table is not there, which is as wanted. */
-static int transaction_answer(struct mnl_socket *nl, const struct transaction *t)
-{
-	RF_AUTOFREE char *answer = rf_alloc(1, ANSWER_BYTES);
-
-	for (;;) {
-		ssize_t n = answer ? mnl_socket_recvfrom(nl, answer, ANSWER_BYTES) : -1;
-		const struct nlmsghdr *m = (const struct nlmsghdr *)answer;
-		int left = (int)n;
-
-		if (n < 0)
-			return answer ? -errno : -ENOMEM;
-		for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-			const struct nlmsgerr *result = mnl_nlmsg_get_payload(m);
-
-			if (m->nlmsg_type != NLMSG_ERROR ||
-			    mnl_nlmsg_get_payload_len(m) < sizeof(result->error))
-				continue;
-			if (result->error || m->nlmsg_seq == t->last)
-				return result->error;
-		}
-	}
-}
-
-static int transaction_run(struct transaction *t)
-{
-	int rc = 0;
-	struct mnl_socket *nl = nft_open(&rc);
-
-	if (!nl)
-		return rc;
-	if (mnl_socket_sendto(nl, t->bytes, t->len) < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = transaction_answer(nl, t);
-	mnl_socket_close(nl);
-	return rc;
+	nft_counter(r.message);
+	nft_verdict(r.message, rule->kind == GUARD_RULE_EXCEPT ? NF_ACCEPT : NF_DROP, NULL);
+	nft_rule_end(&r, NULL, 0);
 }
 
 /* ---- what rules may be ---- */
@@ -308,27 +105,25 @@ int guard_rules_add(struct guard_rules *rules, enum guard_rule_kind kind, const 
 
 int guard_rules_set(struct guard *guard, const struct guard_rules *rules, struct rf_err *err)
 {
-	RF_AUTOFREE char *bytes = rf_alloc(1, BATCH_BYTES);
-	struct transaction t = {.bytes = bytes, .sequence = 1};
+	struct nft_batch t = {.sequence = 0};
 	int rc = guard_rules_check(rules, err);
 
-	if (rc < 0 || !bytes)
-		return rc < 0 ? rc : rf_fail(err, -ENOMEM, "no memory");
-	message_end(&t, message_begin(&t, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC));
-	/* Added before it is deleted, so that deleting never fails. */
-	add_table(&t, NFT_MSG_NEWTABLE);
-	add_table(&t, NFT_MSG_DELTABLE);
+	if (rc < 0)
+		return rc;
+	rc = nft_batch_begin(&t, TABLE);
+	if (rc < 0)
+		return rf_fail(err, rc, "no memory");
 	if (rules->count) {
-		add_table(&t, NFT_MSG_NEWTABLE);
-		add_chain(&t);
+		nft_table_renew(&t);
+		nft_chain_add(&t, CHAIN, NFT_PRE_ROUTING, PRIORITY);
+	} else {
+		nft_table_remove(&t);
 	}
 	for (size_t i = 0; i < rules->count; i++)
 		add_rule(&t, &rules->items[i], guard->settings->secret);
-	/* The end is acknowledged when all before it holds. */
-	t.last = t.sequence;
-	message_end(&t, message_begin(&t, NFNL_MSG_BATCH_END, NLM_F_ACK, AF_UNSPEC));
-	rc = transaction_run(&t);
-	if (rc == -ENOENT || rc == -EPROTONOSUPPORT || rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT)
+	rc = nft_batch_run(&t);
+	nft_batch_done(&t);
+	if (rc == -ENOENT || nft_is_missing(rc))
 		return rf_fail(err, RF_E_UNSUPPORTED,
 			       "this kernel has no nf_tables for bridges, or cannot tell a bridge "
 			       "by its name (nft_meta_bridge)");
@@ -356,7 +151,7 @@ static int value_take(const struct nlattr *attr, void *arg)
 	struct rule_read *r = arg;
 	uint16_t len = mnl_attr_get_payload_len(attr);
 
-	if (mnl_attr_get_type(attr) != NFTA_DATA_VALUE || len > NAME_BYTES || len == 0)
+	if (mnl_attr_get_type(attr) != NFTA_DATA_VALUE || len > NFT_NAME_BYTES || len == 0)
 		return MNL_CB_OK;
 	if (r->meta == NFT_META_MARK) {
 		r->marked = len == sizeof(r->mark);
@@ -365,9 +160,9 @@ static int value_take(const struct nlattr *attr, void *arg)
 	}
 	memset(r->rule.name, 0, sizeof(r->rule.name));
 	memcpy(r->rule.name, mnl_attr_get_payload(attr), len);
-	if (len < NAME_BYTES)
+	if (len < NFT_NAME_BYTES)
 		r->rule.name[len] = '*';
-	r->rule.name[NAME_BYTES - 1] = '\0';
+	r->rule.name[NFT_NAME_BYTES - 1] = '\0';
 	r->rule.kind = r->meta == NFT_META_BRI_IIFNAME ? GUARD_RULE_BRIDGE : GUARD_RULE_LINK;
 	return MNL_CB_OK;
 }
@@ -446,44 +241,15 @@ static int rule_take(const struct nlmsghdr *answer, void *arg)
 	return MNL_CB_OK;
 }
 
-static int rules_dump(struct mnl_socket *nl, struct reading *reading)
-{
-	RF_AUTOFREE char *answer = rf_alloc(1, ANSWER_BYTES);
-	char buffer[512] = {0};
-	struct transaction t = {.bytes = buffer, .sequence = 1};
-	struct nlmsghdr *m = ours_begin(&t, NFT_MSG_GETRULE, NLM_F_DUMP);
-	int rc = MNL_CB_OK;
-
-	mnl_attr_put_strz(m, NFTA_RULE_TABLE, TABLE);
-	mnl_attr_put_strz(m, NFTA_RULE_CHAIN, CHAIN);
-	if (!answer)
-		return -ENOMEM;
-	if (mnl_socket_sendto(nl, m, m->nlmsg_len) < 0)
-		return -errno;
-	while (rc > MNL_CB_STOP) {
-		ssize_t n = mnl_socket_recvfrom(nl, answer, ANSWER_BYTES);
-
-		if (n < 0)
-			return -errno;
-		rc = mnl_cb_run(answer, (size_t)n, t.last, mnl_socket_get_portid(nl), rule_take,
-				reading);
-	}
-	return rc < 0 ? -errno : 0;
-}
-
 int guard_rules_get(struct guard *guard, struct guard_rules *out, struct rf_err *err)
 {
 	struct guard_rules rules = {.count = 0};
 	struct reading reading = {.out = &rules, .secret = guard->settings->secret};
-	int rc = 0;
-	struct mnl_socket *nl = nft_open(&rc);
+	const struct nft_question all = {.type = NFT_MSG_GETRULE, .table = TABLE, .chain = CHAIN};
+	int rc = nft_ask(&all, rule_take, &reading);
 
-	if (nl) {
-		rc = rules_dump(nl, &reading);
-		mnl_socket_close(nl);
-	}
 	/* No such table, or no nf_tables at all: no rules. */
-	if (rc == -ENOENT || rc == -EPROTONOSUPPORT || rc == -EAFNOSUPPORT)
+	if (rc == -ENOENT || nft_is_missing(rc))
 		rc = 0;
 	if (rc)
 		return rf_fail(err, rc, "nf_tables: %s", rf_code_text(rc));
@@ -520,7 +286,8 @@ static int table_take(const struct nlattr *attr, void *arg)
 
 	if (mnl_attr_get_type(attr) == NFTA_TABLE_NAME &&
 	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0 &&
-	    strcmp(mnl_attr_get_str(attr), TABLE) == 0)
+	    (strcmp(mnl_attr_get_str(attr), TABLE) == 0 ||
+	     strcmp(mnl_attr_get_str(attr), FALLBACK_TABLE) == 0))
 		*ours = true;
 	return MNL_CB_OK;
 }

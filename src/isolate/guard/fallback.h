@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part of guard.h, which includes it: the guard where BPF is forbidden. The same policy of ports
+ * and zones as rules of nft, one table of ours in the bridge's family, replaced as a whole in one
+ * transaction. The table carries the policy it was made from, so that reading it back is the
+ * inverse of writing. What it cannot do is told by fallback_refuses and fallback_lacks.
+ */
+#ifndef RF_ISOLATE_GUARD_FALLBACK_H
+#define RF_ISOLATE_GUARD_FALLBACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "isolate/guard/layout.h"
+
+#define FALLBACK_TABLE "ringfence"
+#define FALLBACK_PORTS 1024u
+
+struct fallback_port {
+	char name[16]; /* of the link: nft knows ports by it */
+	bool stale;    /* somebody altered the table since it was set: it is to be set again */
+	struct guard_port port;
+};
+struct fallback_zone {
+	uint32_t number;
+	struct guard_zone row;
+};
+/* The whole of it. Zero-initialise; fallback_done frees. */
+struct fallback {
+	struct fallback_port *ports;
+	size_t ports_count, ports_capacity;
+	struct fallback_zone *zones; /* rows that a new guard does not have */
+	size_t zones_count, zones_capacity;
+	bool there;	/* read: the table is there */
+	bool whole;	/* read: rules, sets and hooks are as this program makes them of it */
+	uint32_t rules; /* read: how many there are */
+};
+#define FALLBACK_AUTO __attribute__((cleanup(fallback_done)))
+void fallback_done(struct fallback *f);
+
+/* Whether this process may load a BPF program: 0, or what the kernel says of it (-EPERM, -ENOSYS
+ * ...), with the reason. */
+int guard_forbidden(struct rf_err *why) RF_MUST_CHECK;
+
+/* What the kernel has. No table, or no nf_tables, is nothing. Where the table was altered its ports
+ * are stale: in force again with the next write, but each has to be set before it counts. */
+int fallback_read(struct fallback *out, struct rf_err *err) RF_MUST_CHECK;
+/* Puts all of it in force at once. RF_E_UNSUPPORTED: a port needs what nft cannot do, or this
+ * kernel has no nf_tables for bridges. */
+int fallback_write(const struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
+
+/* NULL: there is none. */
+const struct fallback_port *fallback_find(const struct fallback *f, const char *name);
+/* Sets or, with port NULL, takes away. Pure. -ENOMEM, RF_E_LIMIT. */
+int fallback_port_set(struct fallback *f, const char *name,
+		      const struct guard_port *port) RF_MUST_CHECK;
+/* A row; one that is not there is what a new guard has. Pure. */
+void fallback_zone_get(const struct fallback *f, uint32_t number, struct guard_zone *out);
+int fallback_zone_set(struct fallback *f, uint32_t number,
+		      const struct guard_zone *row) RF_MUST_CHECK;
+
+/* What of a port's policy cannot be had by nft at all, in words; NULL: it can. Pure. */
+const char *fallback_refuses(const struct guard_port *port);
+/* The n-th thing that the policy of a port asks for and nft does not do; NULL behind the last. */
+const char *fallback_lacks(const struct guard_port *port, size_t n);
+
+#endif

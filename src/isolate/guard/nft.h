@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing to nf_tables of the bridge over nfnetlink: one transaction, all of it or nothing, without
+ * a child process. What rule.c (second layer) and fallback.c (nft instead of BPF) share; nobody
+ * else includes it. Source: linux/netfilter/nf_tables.h, Documentation/userspace-api/netlink/.
+ */
+#ifndef RF_ISOLATE_GUARD_NFT_H
+#define RF_ISOLATE_GUARD_NFT_H
+
+/* Before the kernel's own, which define the same. */
+#include <netinet/in.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define NFT_NAME_BYTES 16u   /* of a link */
+#define NFT_ROOM_BYTES 2048u /* more than any one message has */
+#define NFT_NO_HOOK    (-1)
+#define NFT_KEY_IFNAME 41u /* a set's type, as nft(8) numbers them */
+/* linux/netfilter_bridge.h, which contradicts net/if.h. */
+#define NFT_PRE_ROUTING 0
+#define NFT_LOCAL_IN	1
+#define NFT_FORWARD	2
+#define NFT_LOCAL_OUT	3
+
+/* Zero-initialise; nft_batch_done frees. Where memory is short it fails at nft_batch_run. */
+struct nft_batch {
+	const char *table;
+	char *bytes;
+	size_t len, capacity;
+	uint32_t sequence, last; /* of the next message; of the one that is acknowledged */
+	uint32_t sets;		 /* that got a number */
+	char *scratch;		 /* written to where memory is short */
+};
+int nft_batch_begin(struct nft_batch *batch, const char *table) RF_MUST_CHECK;
+/* Ends it and hands it to the kernel: 0, or the first error. */
+int nft_batch_run(struct nft_batch *batch) RF_MUST_CHECK;
+/* Frees it. */
+void nft_batch_done(struct nft_batch *batch);
+
+/* Makes the table empty, whatever was in it. */
+void nft_table_renew(struct nft_batch *batch);
+/* Takes it away; 0 also where it was not there. */
+void nft_table_remove(struct nft_batch *batch);
+/* hook NFT_NO_HOOK: one to be jumped to. */
+void nft_chain_add(struct nft_batch *batch, const char *name, int hook, int priority);
+/* Of names of links; map: each leads to a chain. */
+void nft_set_add(struct nft_batch *batch, const char *name, bool map);
+/* A link's name into a set; chain: where a map leads to. */
+void nft_element_add(struct nft_batch *batch, const char *set, const char *link, const char *chain);
+
+struct nft_rule {
+	struct nft_batch *batch;
+	struct nlmsghdr *message;
+	struct nlattr *list;
+};
+/* A rule at the end of a chain: expressions, then nft_rule_end. */
+void nft_rule_begin(struct nft_batch *batch, const char *chain, struct nft_rule *out);
+/* The expressions so far. */
+const void *nft_rule_bytes(const struct nft_rule *rule, size_t *out_len);
+/* data of at most NFT_DATA_MAX bytes stays with the rule; NULL: none. */
+#define NFT_DATA_MAX 254u
+void nft_rule_end(struct nft_rule *rule, const void *data, size_t len);
+/* It again, out of NFTA_RULE_USERDATA; NULL: there is none of ours. */
+const uint8_t *nft_rule_data(const struct nlattr *userdata, size_t *out_len);
+
+/* Loads what is known of a frame beside its bytes (NFT_META_...). */
+void nft_meta(struct nlmsghdr *m, uint32_t key);
+/* Loads bytes of the frame; where it has not as many, the rule does not match. */
+void nft_payload(struct nlmsghdr *m, enum nft_payload_bases base, uint32_t offset, uint32_t len);
+/* Masks what was loaded. */
+void nft_mask(struct nlmsghdr *m, const void *mask, uint32_t len);
+/* Goes on where what was loaded compares so (NFT_CMP_...), byte by byte. */
+void nft_compare(struct nlmsghdr *m, uint32_t op, const void *value, size_t size);
+/* Goes on where the set has what was loaded; map: to its chain. */
+void nft_lookup(struct nlmsghdr *m, const char *set, bool map);
+/* Counts the frames that came here. */
+void nft_counter(struct nlmsghdr *m);
+/* NF_DROP, NF_ACCEPT, NFT_RETURN, or NFT_JUMP and NFT_GOTO with a chain. */
+void nft_verdict(struct nlmsghdr *m, uint32_t code, const char *chain);
+
+/* Asks for all rules, chains or tables (NFT_MSG_GETRULE ...) of a table, or the elements of a set.
+ * -ENOENT where there is no such thing. */
+struct nft_question {
+	unsigned type;
+	const char *table, *chain, *set; /* chain, set NULL: each */
+};
+int nft_ask(const struct nft_question *question,
+	    int (*take)(const struct nlmsghdr *answer, void *arg), void *arg) RF_MUST_CHECK;
+/* Whether an error says that this kernel has no nf_tables for bridges. */
+bool nft_is_missing(int rc);
+
+#endif

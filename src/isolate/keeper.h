@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guard's service where BPF is forbidden: the rules of nft that were applied last are put back
+ * when another program flushes or alters them. New ports are not guarded from birth here: `isolate
+ * apply` does it. What is enforced stays in the kernel when it ends.
+ */
+#ifndef RF_ISOLATE_KEEPER_H
+#define RF_ISOLATE_KEEPER_H
+
+#include "base/err.h"
+#include "isolate/guard/guard.h"
+
+struct keeper {
+	struct fallback kept; /* as it was last seen whole */
+	int lock_fd;	      /* of the journal of changes: while it is held nothing is put back */
+	int rules_fd;	      /* notices of nf_tables */
+	bool waits;	      /* something was told that could not be dealt with yet */
+	void (*say)(void *arg, const char *line);
+	void *arg;
+};
+
+/* Takes what is in force as what is to be kept. Set lock_fd, say and arg before. */
+int keeper_open(struct keeper *keeper, struct rf_err *err) RF_MUST_CHECK;
+/* Waits at most timeout_ms for one thing to happen, and deals with it. -EINTR at a signal. */
+int keeper_step(struct keeper *keeper, int timeout_ms, struct rf_err *err) RF_MUST_CHECK;
+void keeper_close(struct keeper *keeper);
+
+#endif

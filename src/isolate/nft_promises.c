@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The promises of rules of nft, a row for each. See nft_promises.h. */
+#include "isolate/nft_promises.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+static const struct {
+	const char *what;
+	uint32_t unless; /* flags with which the policy promises it not */
+} rows[] = {
+	{"it sends from its own MAC addresses only", GUARD_MAC_CHANGE},
+	{"it answers ARP and neighbour discovery for itself only", GUARD_ANY_V4 | GUARD_ANY_V6},
+	{"it sends from its own IPv4 addresses only", GUARD_ANY_V4},
+	{"it sends from its own IPv6 addresses only", GUARD_ANY_V6},
+	{"it is no DHCP server", GUARD_DHCP_SERVER},
+	{"it is no router: no advertisements, no redirects", GUARD_ROUTER},
+	{"it sends no VLAN tags, no link control, no other protocols", 0},
+	{"it gets what is for it only", GUARD_PROMISCUOUS},
+	{"it exchanges frames with the zones of its row only", 0},
+};
+
+static enum promise_answer answer(bool yes)
+{
+	return yes ? PROMISE_YES : PROMISE_NO;
+}
+
+static int row_add(const struct nft_seen *seen, const char *what, bool held,
+		   struct isolate_promises *out)
+{
+	struct isolate_promise p = {.configured = answer(seen->as_wanted),
+				    .enforced = answer(seen->whole && held),
+				    .proven = PROMISE_NOT_ASKED};
+
+	rf_copy(p.subject, sizeof(p.subject), seen->subject);
+	rf_copy(p.what, sizeof(p.what), what);
+	if (!held)
+		rf_copy(p.evidence, sizeof(p.evidence),
+			"nft does not do it, and BPF is forbidden here");
+	else if (!seen->whole)
+		rf_copy(p.evidence, sizeof(p.evidence),
+			"somebody altered the rules of nft: ringfence isolate apply puts them back");
+	else
+		rf_format(p.evidence, sizeof(p.evidence),
+			  "table bridge " FALLBACK_TABLE ": %u rules read back, as made; rules of "
+			  "nft cannot be asked about a frame",
+			  seen->rules);
+	return isolate_promise_add(out, &p);
+}
+
+int nft_promises(const struct nft_seen *seen, struct isolate_promises *out)
+{
+	const char *lacking;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < RF_COUNT(rows); i++) {
+		if (seen->port->mode == GUARD_MODE_ENFORCE &&
+		    (seen->port->flags & rows[i].unless) == 0)
+			rc = row_add(seen, rows[i].what, true, out);
+	}
+	if (!rc && seen->port->mode == GUARD_MODE_DENY)
+		rc = row_add(seen, "nothing passes", true, out);
+	for (size_t n = 0; rc == 0 && (lacking = fallback_lacks(seen->port, n)); n++)
+		rc = row_add(seen, lacking, false, out);
+	return rc;
+}
+
+void nft_note(const char *why, char out[NFT_NOTE_BYTES])
+{
+	rf_format(
+		out, NFT_NOTE_BYTES,
+		"%.110s. nft guards instead: MAC, ARP, IP, ND, DHCP, RA, destination and zones "
+		"hold. Not: limits of frames, blocking on a MAC change, the longest frame, VLANs, "
+		"strict, uplinks, ports from birth, reasons counted, proof by frames",
+		why);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is promised of a port that nft guards, where BPF is forbidden: configured when the table
+ * carries the policy's port, enforced when its rules, read back, are as made. Nobody can ask rules
+ * of nft what they would do with a frame: nothing of it is proven.
+ */
+#ifndef RF_ISOLATE_NFT_PROMISES_H
+#define RF_ISOLATE_NFT_PROMISES_H
+
+#include "isolate/guard/guard.h"
+#include "isolate/promise.h"
+
+struct nft_seen {
+	const char *subject;	       /* "web-1 net0 on vnet0" */
+	const struct guard_port *port; /* what the table carries */
+	bool as_wanted;		       /* that is what the policy wants, or none was given */
+	bool whole;
+	uint32_t rules;
+};
+/* Appends them; what the port asks for and nft does not do is told as not enforced. -ENOMEM */
+int nft_promises(const struct nft_seen *seen, struct isolate_promises *out) RF_MUST_CHECK;
+
+/* What holds and what does not where nft guards, for a plan; cut to size. */
+#define NFT_NOTE_BYTES 380
+void nft_note(const char *why, char out[NFT_NOTE_BYTES]);
+
+#endif
