@@ -54,6 +54,7 @@ struct predict_choice {
 	char title[PREDICT_MAX_TITLE];	       /* "Advanced options>Debian, with Linux 6.1" */
 	char chosen[PREDICT_MAX_TITLE];	       /* as GRUB remembers it: the ids */
 	char default_value[GRUBENV_MAX_VALUE]; /* of `default` that names it; "" for none */
+	bool default_known;		       /* so that it is known what is assigned */
 	bool once;			       /* asked for by next_entry, for one boot */
 	bool saves_nothing; /* `savedefault` leaves the saved entry alone in that boot */
 };

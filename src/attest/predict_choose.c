@@ -471,7 +471,7 @@ static bool find_entry(struct choosing *c, struct rf_slice menu, const char *par
 static void choose_by_value(struct choosing *c, struct rf_slice config, const char *value,
 			    bool once)
 {
-	struct predict_choice choice = {.once = once};
+	struct predict_choice choice = {.default_known = true, .once = once};
 	struct rf_slice menu = config;
 	struct predict_entry entry;
 
@@ -545,6 +545,7 @@ static void choose(struct choosing *c, struct rf_slice config)
 {
 	struct run *run = c->run;
 	const struct predict_choice none = {0};
+	bool unknown = false;
 
 	c->out->certain = !run->lost;
 	for (size_t i = run->defaults_count; i > 0; i--) {
@@ -555,10 +556,11 @@ static void choose(struct choosing *c, struct rf_slice config)
 			continue;
 		}
 		note_unknown(c);
+		unknown = true;
 		c->out->certain = false;
 		choose_all(c, config, &none);
 	}
-	if (run->lost || (run->defaults_count > 1 && c->out->count > 1))
+	if (run->lost || (run->defaults_count > 1 && c->out->count > 1 && !unknown))
 		predict_note(&c->out->notes,
 			     "grub.cfg chooses its default by conditions that nobody knows from "
 			     "here: each entry that it may be is predicted");

@@ -150,6 +150,14 @@ static void predict_default(struct prediction *p)
 	size_t at = find_default(way, p->last);
 	const char *text = rf_arena_printf(p->arena, "set default=%s", choice->default_value);
 
+	if (!choice->default_known) {
+		predict_note(
+			p->notes,
+			"PCR 8: cannot be predicted: what grub.cfg assigns to its default is not "
+			"known");
+		return;
+	}
+
 	if (at == SIZE_MAX || !text) {
 		if (choice->default_value[0])
 			predict_note(p->notes, "PCR 8: cannot be predicted: the last boot set no "

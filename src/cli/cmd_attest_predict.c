@@ -25,6 +25,7 @@
 #define ALL_BYTES_MAX  (2048LL << 20)
 #define DEPTH_MAX      8u
 #define CONFIG_MAX     (1u << 20)
+#define SETTINGS_MAX   65536u
 
 static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256, ATTEST_SHA384};
 
@@ -245,6 +246,52 @@ static int read_files(struct job *job, struct rf_err *err)
 	return rc;
 }
 
+/* ---- what is set and does not count yet ---- */
+
+/* GRUB_DEFAULT of /etc/default/grub; "" when it is not set there, or not as a plain text. */
+static void read_setting(struct job *job, char *out, size_t size)
+{
+	static const char name[] = "GRUB_DEFAULT=";
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	out[0] = '\0';
+	if (sys_read(job->sys, "/etc/default/grub", SETTINGS_MAX, &text, NULL) < 0 || !text.len)
+		return;
+	for (char *cursor = (char *)text.data, *line; (line = rf_line_next(&cursor));) {
+		char *value = rf_trim(line);
+
+		if (!rf_starts(value, name))
+			continue;
+		value += sizeof(name) - 1;
+		bool quoted = value[0] == '"' || value[0] == '\'';
+		const char end[] = {quoted ? value[0] : ' ', '\0'};
+
+		value += quoted;
+		value[strcspn(value, end)] = '\0';
+		rf_copy(out, size, strpbrk(value, "$`\\") ? "" : value);
+	}
+}
+
+/* An administrator who changed the setting may take it for granted. */
+static void note_setting(struct job *job)
+{
+	char setting[GRUBENV_MAX_VALUE], line[GRUBENV_MAX_VALUE + 32];
+	const char *config = rf_buf_text(&job->config);
+
+	read_setting(job, setting, sizeof(setting));
+	rf_format(line, sizeof(line), "set default=\"%s\"",
+		  strcmp(setting, "saved") == 0 ? "${saved_entry}" : setting);
+	if (!setting[0] || !job->choices->count || strstr(config, line))
+		return;
+	RF_AUTOFREE char *note = rf_asprintf(
+		"/etc/default/grub says GRUB_DEFAULT=%s, grub.cfg does not: it counts once update-grub "
+		"(Red Hat: grub2-mkconfig) was run; predict again then",
+		setting);
+
+	if (note)
+		story_print_wrapped(stdout, "note: ", 6, note);
+}
+
 /* ---- which boot was the last ---- */
 
 static int find_last(struct job *job, struct rf_err *err)
@@ -419,7 +466,10 @@ static int predict(const struct cli_args *args, struct job *job, struct rf_err *
 	if (choices->count == 0)
 		rc = predict_one(args, job, NULL, 1, err);
 	if (rc == 0 || done) {
+		if (done > 1)
+			fputc('\n', stdout);
 		print_notes(&choices->notes);
+		note_setting(job);
 		if (choices->dropped)
 			printf("note: %zu more entries of the menu may start and are not "
 			       "predicted\n",

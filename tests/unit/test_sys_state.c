@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/state.h"
+#include "sys/swap.h"
 #include "sys/tpm.h"
 
 static struct test_host host;
@@ -290,6 +291,28 @@ static void test_stale_files_that_stay(void **state)
 	assert_false(is_there(name));
 }
 
+/* A swap goes on where one was killed, also when the number of its process came again. */
+static void test_a_swap_after_a_killed_one(void **state)
+{
+	const pid_t numbers[] = {dead(), getpid()};
+	char name[64], path[256];
+
+	(void)state;
+	host_file(&host, "/d/vm.vmx", "old");
+	assert_int_equal(chmod(below("d"), 0700), 0);
+	for (size_t i = 0; i < RF_COUNT(numbers); i++) {
+		struct file_swap swap = {.fd = -1, .dir_fd = -1};
+
+		snprintf(name, sizeof(name), "/d/.vm.vmx.new-%d", (int)numbers[i]);
+		host_file(&host, name, "half");
+		rf_copy(path, sizeof(path), below("d/vm.vmx"));
+		assert_int_equal(file_swap_open(path, &swap, NULL), 0);
+		assert_int_equal(file_swap_commit(&swap, rf_slice_text("new"), NULL), 0);
+		file_swap_done(&swap);
+		assert_false(is_there(name + 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_files_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_files_that_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_swap_after_a_killed_one, setup, teardown),
 		cmocka_unit_test(test_names_of_tpms),
 		cmocka_unit_test(test_key_files_are_read_with_care),
 	};
