@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/rows.h"
+#include "isolate/guard/guard.h"
 #include "sys/sys.h"
 
 enum answer { CAN, CANNOT, PARTLY };
@@ -155,17 +156,12 @@ static enum answer probe_swtpm(struct sys *sys, char *detail, size_t size)
 
 static enum answer probe_bpf(struct sys *sys, char *detail, size_t size)
 {
-	/* BPF_PROG_GET_NEXT_ID with a NULL attribute fails with EFAULT or EINVAL where bpf() works.
-	 */
-	long rc = syscall(SYS_bpf, 0, NULL, 0);
-	int code = rc < 0 ? errno : 0;
+	struct rf_err why = {0};
+	int rc = guard_forbidden(&why);
 
 	(void)sys;
-	rf_format(detail, size, "bpf(): %s",
-		  code == EPERM	   ? "refused"
-		  : code == ENOSYS ? "not in this kernel"
-				   : "works");
-	return code == EPERM || code == ENOSYS ? CANNOT : CAN;
+	rf_format(detail, size, "%s", rc < 0 ? rf_err_text(&why) : "a program can be loaded");
+	return rc < 0 ? CANNOT : CAN;
 }
 
 static enum answer probe_btf(struct sys *sys, char *detail, size_t size)
@@ -286,7 +282,8 @@ static const struct capability capabilities[] = {
 	{"virtualization", "software TPM", probe_swtpm, "vTPMs of VMs",
 	 "apt-get install swtpm swtpm-tools"},
 	{"network", "BPF", probe_bpf, "the network guard",
-	 "run as root; kernel with CONFIG_BPF_SYSCALL"},
+	 "run as root, with CAP_BPF; kernel with CONFIG_BPF_SYSCALL; until then rules of nft guard, with "
+	 "less"},
 	{"network", "BTF", probe_btf, "portable BPF programs", "kernel with CONFIG_DEBUG_INFO_BTF"},
 	{"network", "nftables", probe_nft, "firewall facts and the second layer",
 	 "run as root; modprobe nf_tables"},

@@ -151,6 +151,8 @@ def test_what_nft_cannot_do_is_told_or_refused(host):
     applied(host)
     p = host.isolate("verify")
     assert p.returncode == 2 and "NOT enforced" in p.stdout and "nft does not do it" in p.stdout
+    p = host.run("check", "--only", "network.guard-by-bpf", "--host", "-o", "json", "-q")
+    assert [f["state"] for f in json.loads(p.stdout)["findings"] if f["resource"] == "network guard"] == ["fail"], p.stdout + p.stderr
     host.policy.write_text(POLICY.replace("assignments:", "profiles:\n  tagged: {based-on: standard, network: {vlan-tag: 7}}\nassignments:").replace(
         "profile: standard, zone: db", "profile: tagged, zone: db"))
     before = host.nft("list", "ruleset")
