@@ -29,6 +29,7 @@
 #include "govern/ledger.h"
 
 #define LOCK_WAIT_MS 10000
+#define PEER_TRIES   40
 
 static int64_t now_ms(void)
 {
@@ -75,7 +76,8 @@ int engine_open(struct engine *engine, const struct priv_options *options,
 {
 	const char *root = options->root ? options->root : "/";
 
-	*engine = (struct engine){.verbs = verbs, .state_dir = -1, .hooks = -1};
+	*engine = (struct engine){
+		.verbs = verbs, .state_dir = -1, .hooks = -1, .peer_tries = PEER_TRIES};
 	engine->env = (struct verb_env){.live = strcmp(root, "/") == 0,
 					.given = options->given,
 					.given_count = options->given_count};

@@ -18,6 +18,9 @@ struct engine {
 	const char *actor; /* "uid 0": for the ledger */
 	bool has_hooks;	   /* hooks may be run: the root is this machine */
 	int hooks;	   /* socket of the hook runner (hook.h), or -1 */
+	/* How often undoing a plan asks again, a quarter of a second later, where a daemon does not
+	 * answer. */
+	unsigned peer_tries;
 	/* Told of each target that was changed; NULL. */
 	void (*progress)(void *arg, size_t done, size_t count);
 	void *progress_arg;

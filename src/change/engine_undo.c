@@ -18,6 +18,7 @@
 #include "change/engine_parts.h"
 
 #define LOCK_WAIT_MS  10000
+#define PEER_PAUSE_MS 250
 #define WATCH_WAIT_MS 600000
 
 /* ---- one target ---- */
@@ -83,10 +84,26 @@ static int target_undo(struct engine *engine, struct journal *journal, uint32_t 
 	return rc ? rc : journal_log(journal, EVENT_UNDONE, target, 0, err);
 }
 
+/* Somebody who is asked to put it back does not answer: a moment later he may. */
+static int target_undo_patiently(struct engine *engine, struct journal *journal, uint32_t target,
+				 unsigned *tries, struct rf_err *err)
+{
+	const struct timespec pause = {.tv_nsec = PEER_PAUSE_MS * 1000000};
+	int rc = target_undo(engine, journal, target, err);
+
+	for (; rc == RF_E_PEER && *tries; (*tries)--) {
+		nanosleep(&pause, NULL);
+		rf_err_clear(err);
+		rc = target_undo(engine, journal, target, err);
+	}
+	return rc;
+}
+
 int engine_undo(struct engine *engine, struct journal *journal, struct rf_err *err)
 {
 	struct rf_err first = {0};
-	size_t stuck = 0;
+	size_t stuck = 0, waiting = 0;
+	unsigned tries = engine->peer_tries;
 
 	rf_copy(engine->env.scratch, sizeof(engine->env.scratch), journal_id(journal));
 	int rc = journal_log(journal, EVENT_UNDO, 0, 0, err);
@@ -94,14 +111,24 @@ int engine_undo(struct engine *engine, struct journal *journal, struct rf_err *e
 	for (size_t t = journal_targets(journal); rc == 0 && t-- > 0;) {
 		struct rf_err why = {0};
 
-		if (!journal_touched(journal, t) ||
-		    target_undo(engine, journal, (uint32_t)t, &why) == 0)
+		if (!journal_touched(journal, t))
 			continue;
-		if (stuck++ == 0)
+		int one = target_undo_patiently(engine, journal, (uint32_t)t, &tries, &why);
+
+		if (one < 0 && stuck + waiting == 0)
 			first = why;
+		waiting += one == RF_E_PEER;
+		stuck += one < 0 && one != RF_E_PEER;
 	}
 	if (rc < 0)
 		return rc;
+	/* The plan stays one that is being undone: the next start goes on. */
+	if (waiting && !stuck)
+		return rf_fail(err, RF_E_PEER,
+			       "%.300s (%zu of %zu targets; the next command, or `ringfence "
+			       "recover`, goes on)",
+			       first.text, waiting, journal_targets(journal));
+	stuck += waiting;
 	rc = journal_log(journal, stuck ? EVENT_STUCK : EVENT_END, 0, 0, err);
 	if (rc == 0 && stuck)
 		rc = rf_fail(err, RF_E_CHANGED, "%.300s (%zu of %zu targets)", first.text, stuck,

@@ -5,6 +5,7 @@
  * checks again. A caller that goes away in the middle of taking a plan has asked for nothing.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -296,6 +297,9 @@ static int session_open(struct session *s, const struct priv_options *options,
 
 	if (!rc && s->engine.env.live)
 		rc = hook_start(&s->engine.hooks, err);
+	/* A daemon that ends while it is asked (libvirtd, restarted) is an error, not our death.
+	 * Behind the hooks, whose programs would inherit it. */
+	signal(SIGPIPE, SIG_IGN);
 	if (!rc)
 		rc = lock_in(s, options, err);
 	s->engine.progress = progress_send;

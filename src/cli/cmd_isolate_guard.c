@@ -22,8 +22,8 @@
 #define STOP_SECONDS  10
 #define MAX_ARGS      (2 * CLI_MAX_WORDS + 12)
 
-/* The service's process, from the file that it holds the lock of; 0: it does not run. */
-static int service_pid(const struct cli_args *args, int *out_lock, int64_t *out, struct rf_err *err)
+int isolate_service_pid(const struct cli_args *args, int *out_lock, int64_t *out,
+			struct rf_err *err)
 {
 	char folder[RF_MAX_PATH_BYTES], path[RF_MAX_PATH_BYTES + 16], text[24] = "";
 	int rc = isolate_folder(args, folder, sizeof(folder), err);
@@ -82,7 +82,7 @@ int cmd_isolate_guard_start(const struct cli_args *args, struct rf_err *err)
 	int ends[2], lock = -1;
 	int64_t pid = 0;
 	char byte;
-	int rc = service_pid(args, &lock, &pid, err);
+	int rc = isolate_service_pid(args, &lock, &pid, err);
 
 	if (lock >= 0)
 		close(lock);
@@ -116,7 +116,7 @@ int cmd_isolate_guard_stop(const struct cli_args *args, struct rf_err *err)
 {
 	int lock = -1;
 	int64_t pid = 0;
-	int rc = service_pid(args, &lock, &pid, err);
+	int rc = isolate_service_pid(args, &lock, &pid, err);
 
 	if (!rc && pid) {
 		/* The number is that of the process that holds the lock: asked again behind it. */
@@ -152,7 +152,7 @@ int cmd_isolate_guard_status(const struct cli_args *args, struct rf_err *err)
 	struct guard *guard = NULL;
 	int lock = -1;
 	int64_t pid = 0;
-	int rc = service_pid(args, &lock, &pid, err);
+	int rc = isolate_service_pid(args, &lock, &pid, err);
 
 	if (lock >= 0)
 		close(lock);

@@ -436,6 +436,23 @@ static void serials_tell(const struct job *job)
 				job->subjects.items[i].vm.name);
 }
 
+/* The guard's service takes a quarantine along to the VM's next port. */
+static void service_tell(const struct job *job)
+{
+	int64_t pid = 0;
+	int lock = -1;
+
+	if (job->order.level > QUARANTINE_RESTRICT)
+		return;
+	if (isolate_service_pid(job->args, &lock, &pid, NULL) < 0 || !pid)
+		fprintf(stderr,
+			"This ends when the VM is switched off: the guard's service, which would "
+			"take it to the VM's next port, does not run (ringfence isolate guard "
+			"start).\n");
+	if (lock >= 0)
+		close(lock);
+}
+
 static int all_run(struct job *job, struct rf_err *err)
 {
 	if (!in_stages(job))
@@ -446,8 +463,9 @@ static int all_run(struct job *job, struct rf_err *err)
 		return rc;
 	rc = stage_run(job, QUARANTINE_REST, err);
 	return rc < 0 ? rf_wrap(err, rc,
-				"the network cards are shut in and stay so, the rest is not done "
-				"(give the order again, or release)")
+				"%s: the network cards are shut in and stay so, the rest is not "
+				"done (give the order again, or release)",
+				job->zone ? job->zone : job->subjects.items[0].vm.name)
 		      : rc;
 }
 
@@ -471,8 +489,10 @@ static int shut_in(struct job *job, struct rf_err *err)
 		rc = changing_start(job->args, &job->changing, err);
 	for (size_t i = 0; rc == 0 && job->apply && i < job->subjects.count; i++)
 		rc = recorders_start(job, &job->subjects.items[i], err);
-	if (!rc)
+	if (!rc) {
 		serials_tell(job);
+		service_tell(job);
+	}
 	rc = rc ? rc : all_run(job, err);
 	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++)
 		if (!job->subjects.items[i].changed)

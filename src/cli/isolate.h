@@ -55,6 +55,10 @@ int isolate_folder(const struct cli_args *args, char *out, size_t size,
 
 /* Says that no guard is loaded, and how to load one. */
 int isolate_no_guard(struct rf_err *err) RF_MUST_CHECK;
+/* The service's process, from the file that it holds the lock of, which is open then (or -1); 0: it
+ * does not run. */
+int isolate_service_pid(const struct cli_args *args, int *out_lock, int64_t *out,
+			struct rf_err *err) RF_MUST_CHECK;
 /* Opens the guard that is there, or says how to load one. */
 int isolate_guard_open(struct guard **out, struct rf_err *err) RF_MUST_CHECK;
 /* Locks the program in: it may read the guard, and ask rtnetlink, and no more. */

@@ -13,6 +13,7 @@
 struct records {
 	struct quarantine_record *items;
 	size_t count, capacity;
+	size_t unread; /* files that are there and are no records */
 };
 /* Every record below the state folder; what is none is told of on standard error. */
 int quarantine_records_load(const char *state, struct records *out,
@@ -46,6 +47,10 @@ int quarantine_subjects_load(struct fact_store *store, const char *name, const c
 /* After a subject was copied: its VM points into it. */
 void quarantine_subject_settle(struct subject *subject);
 void quarantine_subjects_done(struct subjects *subjects);
+
+/* Appends a struct table_ward (isolate/table.h) for each card of the records below a state folder.
+ * Negative when one of them could not be read: then not all are there. */
+int role_wards_read(const char *state, struct rf_buf *out) RF_MUST_CHECK;
 
 /* --status */
 int quarantine_status(const struct cli_args *args, const char *state,

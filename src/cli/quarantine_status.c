@@ -28,7 +28,20 @@ struct card_state {
 	bool counted;
 };
 
-/* A VM that was started again has another port; that one is not guarded. */
+/* A VM that was started again has another port, with the card's address but for the first byte. */
+static void port_find(const struct guard_links *links, struct quarantine_card *card)
+{
+	uint8_t mac[6];
+
+	for (size_t i = 0; guard_mac_parse(card->mac, mac) == 0 && i < links->count; i++) {
+		const struct guard_link *link = &links->items[i];
+
+		if (guard_link_is_vm(link) && guard_link_is_port(link) &&
+		    memcmp(link->mac + 1, mac + 1, 5) == 0)
+			rf_copy(card->tap, sizeof(card->tap), link->name);
+	}
+}
+
 static void guard_ask(struct guard *guard, const struct quarantine_record *r,
 		      const struct quarantine_card *card, struct card_state *out)
 {
@@ -101,24 +114,30 @@ static int row_add(sqlite3_stmt *row, const struct quarantine_record *r,
 static int rows_fill(sqlite3 *db, const char *state, struct guard *guard,
 		     const struct records *records)
 {
+	struct guard_links links = {.count = 0};
 	sqlite3_stmt *row = NULL;
 	int rc = sqlite3_exec(db, create, NULL, NULL, NULL) == SQLITE_OK &&
 				 sqlite3_prepare_v2(db, insert, -1, &row, NULL) == SQLITE_OK
 			 ? 0
 			 : RF_E_DATABASE;
 
+	/* What cannot be read adds nothing: the port is then the one of the record. */
+	if (guard_links_read(&links, NULL) < 0)
+		links.count = 0;
 	for (size_t i = 0; rc == 0 && i < records->count; i++) {
-		const struct quarantine_record *r = &records->items[i];
+		struct quarantine_record *r = &records->items[i];
 
 		for (size_t c = 0; rc == 0 && c < r->cards_count; c++) {
 			struct card_state s = {0};
 
+			port_find(&links, &r->cards[c]);
 			guard_ask(guard, r, &r->cards[c], &s);
 			recorder_ask(state, &r->cards[c], &s);
 			rc = row_add(row, r, &r->cards[c], &s);
 		}
 	}
 	sqlite3_finalize(row);
+	guard_links_done(&links);
 	return rc;
 }
 

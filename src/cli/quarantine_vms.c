@@ -71,8 +71,10 @@ int quarantine_records_load(const char *state, struct records *out, struct rf_er
 
 		if (strlen(entry->d_name) != 36 ||
 		    quarantine_record_load(state, entry->d_name, &record, &why) < 0) {
-			if (why.code)
+			if (why.code) {
 				fprintf(stderr, "ringfence: %s\n", rf_err_text(&why));
+				out->unread++;
+			}
 			continue;
 		}
 		rc = rf_grow((void **)&out->items, &out->capacity, out->count + 1,

@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
+#include "cli/quarantine.h"
 #include "cli/resident.h"
 #include "cli/roles.h"
 #include "isolate/facts.h"
@@ -44,7 +45,7 @@ static void say(void *arg, const char *line)
 /* ---- the side that reads ---- */
 
 struct reader {
-	const char *folder;
+	const char *folder, *state;
 	struct cli_args *args; /* where facts come from */
 };
 
@@ -72,15 +73,23 @@ static int records_make(const struct reader *r, struct rf_buf *out, struct rf_er
 
 static int records_work(void *arg, struct rf_slice question, struct rf_buf *out)
 {
+	const struct reader *r = arg;
+	RF_AUTOBUF struct rf_buf wards = {0};
 	struct rf_err err = {0};
 	char problem[240];
+	int rc = 0;
+	/* Before the policy is parsed, locked in. */
+	bool whole = role_wards_read(r->state, &wards) == 0;
 
 	(void)question;
-	if (records_make(arg, out, &err) == 0)
-		return 0;
-	rf_format(problem, sizeof(problem), "the kept policy: %.200s", rf_err_text(&err));
-	rf_buf_reset(out);
-	return table_empty(problem, out);
+	if (records_make(r, out, &err) < 0) {
+		rf_format(problem, sizeof(problem), "the kept policy: %.200s", rf_err_text(&err));
+		rf_buf_reset(out);
+		rc = table_empty(problem, out);
+	}
+	return rc ? rc
+		  : table_wards_add(out, (const struct table_ward *)wards.data,
+				    wards.len / sizeof(struct table_ward), whole);
 }
 
 static int records_failed(struct rf_slice question, struct rf_buf *out)
@@ -99,21 +108,26 @@ struct role {
 static int folders_open(struct role *role, struct rf_err *err)
 {
 	struct resident *r = &role->resident;
-	char changes[RF_MAX_PATH_BYTES], lock[RF_MAX_PATH_BYTES + 8];
+	char changes[RF_MAX_PATH_BYTES], lock[RF_MAX_PATH_BYTES + 8], wards[RF_MAX_PATH_BYTES];
+	const char *state = r->state ? r->state : STATE_DIR;
 
-	if (!rf_format(changes, sizeof(changes), "%s/changes", r->state ? r->state : STATE_DIR))
+	if (!rf_format(changes, sizeof(changes), "%s/changes", state) ||
+	    !rf_format(wards, sizeof(wards), "%s/" QUARANTINE_DIR, state))
 		return rf_fail(err, -ENAMETOOLONG, "--state: the path is too long");
 	int rc = resident_start(r, APPLIED_FOLDER, ISOLATE_GUARD_LOCK, err);
 
 	if (!rc)
 		rc = state_prepare(changes, err);
+	if (!rc)
+		rc = state_prepare(wards, err);
 	if (rc < 0)
 		return rc;
 	rf_format(lock, sizeof(lock), "%s/lock", changes);
 	role->service.lock_fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	role->service.policy_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (role->service.lock_fd < 0 || role->service.policy_fd < 0 ||
-	    inotify_add_watch(role->service.policy_fd, r->folder, IN_MOVED_TO | IN_DELETE) < 0)
+	    inotify_add_watch(role->service.policy_fd, r->folder, IN_MOVED_TO | IN_DELETE) < 0 ||
+	    inotify_add_watch(role->service.policy_fd, wards, IN_MOVED_TO | IN_DELETE) < 0)
 		return rf_fail(err, -errno, "%s: %s", r->folder, rf_code_text(-errno));
 	return 0;
 }
@@ -178,6 +192,7 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 	bool forbidden = rc == 0 && guard_forbidden(&why) < 0;
 
 	reader.folder = role->resident.folder;
+	reader.state = role->resident.state ? role->resident.state : STATE_DIR;
 	/* Before the guard is open: the reader has nothing of it. */
 	const int own[HELPER_OWN] = {role->resident.ready, role->resident.lock,
 				     role->service.lock_fd, role->service.policy_fd};

@@ -82,30 +82,41 @@ int quarantine_want_add(struct quarantine_wants *w, const struct quarantine_vm *
 	return 0;
 }
 
+int quarantine_port_make(const struct quarantine_order *order, const char *mac,
+			 struct quarantine_port *out, struct rf_err *err)
+{
+	struct quarantine_port port = {.level = (uint8_t)levels[order->level].guard};
+	bool wall = order->level == QUARANTINE_HONEYWALL;
+	char segment[IFNAMSIZ];
+	int rc = guard_mac_parse(mac, port.mac);
+
+	if (rc < 0)
+		return rf_fail(err, rc, "\"%s\" is no MAC address", mac);
+	segment_name(port.mac, segment);
+	if (wall &&
+	    !rf_copy(port.redirect, IFNAMSIZ, order->honeypot[0] ? order->honeypot : segment))
+		return rf_fail(err, RF_E_USAGE, "%.40s is no name of a link", order->honeypot);
+	if (order->record && (!wall || order->honeypot[0]))
+		rf_copy(port.mirror, IFNAMSIZ, segment);
+	if (order->level == QUARANTINE_RESTRICT && order->services_count) {
+		port.n_services = (uint8_t)order->services_count;
+		memcpy(port.services, order->services,
+		       order->services_count * sizeof(*order->services));
+	}
+	*out = port;
+	return 0;
+}
+
 static int port_want(struct quarantine_wants *w, const struct quarantine_vm *vm,
 		     const struct quarantine_nic *nic, const struct quarantine_order *order,
 		     struct rf_err *err)
 {
-	struct quarantine_port payload = {.level = (uint8_t)levels[order->level].guard};
-	char segment[IFNAMSIZ];
+	struct quarantine_port payload;
 	struct change_spec spec;
-	bool wall = order->level == QUARANTINE_HONEYWALL;
-	int rc = guard_mac_parse(nic->mac, payload.mac);
+	int rc = quarantine_port_make(order, nic->mac, &payload, err);
 
-	if (rc < 0)
-		return rf_fail(err, rc, "%s: \"%s\" is no MAC address", vm->name, nic->mac);
-	segment_name(payload.mac, segment);
-	if (wall &&
-	    !rf_copy(payload.redirect, IFNAMSIZ, order->honeypot[0] ? order->honeypot : segment))
-		return rf_fail(err, RF_E_USAGE, "%.40s is no name of a link", order->honeypot);
-	if (order->record && (!wall || order->honeypot[0]))
-		rf_copy(payload.mirror, IFNAMSIZ, segment);
-	if (order->level == QUARANTINE_RESTRICT && order->services_count) {
-		payload.n_services = (uint8_t)order->services_count;
-		memcpy(payload.services, order->services,
-		       order->services_count * sizeof(*order->services));
-	}
-	rc = change_spec_set(&spec, "quarantine-port", nic->tap, NULL, NULL, err);
+	if (!rc)
+		rc = change_spec_set(&spec, "quarantine-port", nic->tap, NULL, NULL, err);
 	if (rc < 0)
 		return rc;
 	memcpy(spec.value, &payload, sizeof(payload));

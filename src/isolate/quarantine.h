@@ -113,6 +113,19 @@ int quarantine_limits_add(struct quarantine_wants *wants, const struct quarantin
 			  enum quarantine_level level) RF_MUST_CHECK;
 void quarantine_wants_done(struct quarantine_wants *wants);
 
+/* What one card becomes by an order; RF_E_SYNTAX for no MAC address, RF_E_USAGE for no link. Pure.
+ */
+int quarantine_port_make(const struct quarantine_order *order, const char *mac,
+			 struct quarantine_port *out, struct rf_err *err) RF_MUST_CHECK;
+/* Why it cannot be; 0 when it can. Pure. */
+int quarantine_payload_check(const struct quarantine_port *want, struct rf_err *err) RF_MUST_CHECK;
+/* A port that has no policy, open as it was without a guard; and a port with its policy, shut in.
+ * The links that its frames go to come last: segments are made where they are not. */
+void quarantine_port_open(const uint8_t mac[6], struct guard_port *port);
+void quarantine_port_shut(const struct quarantine_port *want, struct guard_port *port);
+int quarantine_port_links(const struct quarantine_port *want, const char *link,
+			  struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;
+
 /* The kinds, a file each (verbs.h says what a kind is). */
 extern const struct verb_kind quarantine_kind_port, quarantine_kind_cable, quarantine_kind_run,
 	quarantine_kind_record;

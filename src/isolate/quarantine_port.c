@@ -136,14 +136,28 @@ static int link_ready(const char *name, const char *target, uint32_t *out, struc
 	return rc;
 }
 
+/* The segment of the port's own card: also where nothing is recorded there has to be one that the
+ * card can be plugged into. "" for a level that leaves it where it is. */
+static void own_segment(const struct port_state *s, char out[IFNAMSIZ])
+{
+	out[0] = '\0';
+	if (s->guarded && s->port.quarantine >= GUARD_HONEYWALL)
+		segment_name(s->port.mac, out);
+}
+
 static int guarded_put(const struct verb_env *env, const char *target, uint32_t ifindex,
 		       struct port_state *s, struct rf_err *err)
 {
 	struct guard *guard = NULL;
+	char own[IFNAMSIZ];
+	uint32_t unused;
 	int rc = link_ready(s->mirror, target, &s->port.mirror_ifindex, err);
 
+	own_segment(s, own);
 	if (!rc)
 		rc = link_ready(s->redirect, target, &s->port.redirect_ifindex, err);
+	if (!rc && own[0] && strcmp(own, s->mirror) != 0 && strcmp(own, s->redirect) != 0)
+		rc = segment_make(own, target, 0, &unused, err);
 	if (!rc)
 		rc = guard_here(env, true, &guard, err);
 	if (!rc)
@@ -162,6 +176,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 {
 	struct port_state s;
 	struct guard *guard = NULL;
+	char own[IFNAMSIZ];
 	uint32_t ifindex = 0;
 
 	if (state_read(state, &s) < 0)
@@ -178,8 +193,13 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 			rc = guard_detach(guard, ifindex, err);
 		guard_give(env, guard);
 	}
+	own_segment(&s, own);
 	if (!rc)
-		rc = segment_tidy(target, segment_is_name(s.redirect) ? s.redirect : s.mirror, err);
+		rc = segment_tidy(target,
+				  segment_is_name(s.redirect) ? s.redirect
+				  : s.mirror[0]		      ? s.mirror
+							      : own,
+				  err);
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }
 
@@ -232,46 +252,71 @@ static int link_name_check(const char *name, struct rf_err *err)
 	return name[0] ? isolate_port_name_check(NULL, name, err) : 0;
 }
 
+int quarantine_payload_check(const struct quarantine_port *want, struct rf_err *err)
+{
+	struct guard_port probe;
+	int rc = link_name_check(want->mirror, err);
+
+	if (!rc)
+		rc = link_name_check(want->redirect, err);
+	if (rc < 0)
+		return rc;
+	if (want->mirror[0] && !segment_is_name(want->mirror))
+		return rf_fail(err, RF_E_DENIED, "frames are copied to a segment of ours only");
+	if ((want->redirect[0] != 0) != (want->level == GUARD_HONEYWALL) ||
+	    want->level == GUARD_FREE)
+		return rf_fail(err, RF_E_SYNTAX, "no such quarantine");
+	guard_port_init(&probe, want->mac);
+	probe.quarantine = want->level;
+	probe.n_services = want->n_services;
+	probe.redirect_ifindex = want->redirect[0] != 0;
+	probe.mirror_ifindex = want->mirror[0] != 0;
+	memcpy(probe.services, want->services, sizeof(probe.services));
+	return guard_port_check(&probe, err);
+}
+
 int quarantine_port_check(const struct verb_env *env, const struct change_spec *spec,
 			  struct rf_err *err)
 {
 	struct quarantine_port want = payload_of(spec);
-	struct guard_port probe;
-	int rc = link_name_check(want.mirror, err);
+	int rc = quarantine_payload_check(&want, err);
 
 	(void)env;
-	if (!rc)
-		rc = link_name_check(want.redirect, err);
-	if (rc < 0)
-		return rc;
-	if (want.mirror[0] && !segment_is_name(want.mirror))
-		return rf_fail(err, RF_E_DENIED, "%s: frames are copied to a segment of ours only",
-			       spec->target);
-	if ((want.redirect[0] != 0) != (want.level == GUARD_HONEYWALL) || want.level == GUARD_FREE)
-		return rf_fail(err, RF_E_SYNTAX, "%s: no such quarantine", spec->target);
-	guard_port_init(&probe, want.mac);
-	probe.quarantine = want.level;
-	probe.n_services = want.n_services;
-	probe.redirect_ifindex = want.redirect[0] != 0;
-	probe.mirror_ifindex = want.mirror[0] != 0;
-	memcpy(probe.services, want.services, sizeof(probe.services));
-	rc = guard_port_check(&probe, err);
 	return rc ? rf_wrap(err, rc, "%s", spec->target) : 0;
 }
 
-/* A port that had no policy: the levels below restrict leave it as open as it was. */
-static void unguarded_init(struct guard_port *port, const struct quarantine_port *want)
+void quarantine_port_open(const uint8_t mac[6], struct guard_port *port)
 {
-	guard_port_init(port, want->mac);
+	guard_port_init(port, mac);
 	port->mode = GUARD_MODE_OBSERVE;
 	port->flags = GUARD_ANY_V4 | GUARD_ANY_V6 | GUARD_LINK_LOCAL;
 	port->max_bytes = JUMBO_BYTES;
 }
 
+void quarantine_port_shut(const struct quarantine_port *want, struct guard_port *port)
+{
+	static const uint8_t none[6];
+
+	if (memcmp(port->mac, none, sizeof(none)) == 0)
+		memcpy(port->mac, want->mac, sizeof(port->mac));
+	if (want->level >= GUARD_RESTRICT && port->mode == GUARD_MODE_OBSERVE)
+		port->mode = GUARD_MODE_ENFORCE;
+	port->quarantine = want->level;
+	port->n_services = want->n_services;
+	memcpy(port->services, want->services, sizeof(port->services));
+}
+
+int quarantine_port_links(const struct quarantine_port *want, const char *link,
+			  struct guard_port *port, struct rf_err *err)
+{
+	int rc = link_ready(want->mirror, link, &port->mirror_ifindex, err);
+
+	return rc ? rc : link_ready(want->redirect, link, &port->redirect_ifindex, err);
+}
+
 int quarantine_port_predict(const struct change_spec *spec, struct rf_slice before,
 			    struct rf_buf *out, struct rf_err *err)
 {
-	static const uint8_t none[6];
 	struct quarantine_port want = payload_of(spec);
 	struct port_state s;
 
@@ -283,15 +328,9 @@ int quarantine_port_predict(const struct change_spec *spec, struct rf_slice befo
 		return rf_fail(err, RF_E_DENIED, "%s is shut in further already: release it first",
 			       spec->target);
 	if (!s.guarded)
-		unguarded_init(&s.port, &want);
+		quarantine_port_open(want.mac, &s.port);
 	s.guarded = true;
-	if (memcmp(s.port.mac, none, sizeof(none)) == 0)
-		memcpy(s.port.mac, want.mac, sizeof(s.port.mac));
-	if (want.level >= GUARD_RESTRICT && s.port.mode == GUARD_MODE_OBSERVE)
-		s.port.mode = GUARD_MODE_ENFORCE;
-	s.port.quarantine = want.level;
-	s.port.n_services = want.n_services;
-	memcpy(s.port.services, want.services, sizeof(s.port.services));
+	quarantine_port_shut(&want, &s.port);
 	memcpy(s.redirect, want.redirect, sizeof(s.redirect));
 	memcpy(s.mirror, want.mirror, sizeof(s.mirror));
 	return state_add(&s, out);

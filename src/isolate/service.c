@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolate/service_wards.h"
 
 #define SWEEP_MS   10000
 #define BUSY_MS	   200
@@ -43,6 +44,7 @@ struct service {
 	struct table table;
 	bool has_table, stale; /* stale: the kept policy changed since */
 	bool second_due;       /* something of the second layer may have changed */
+	bool wards_due;	       /* who is in quarantine may have changed */
 	uint64_t asked, answered;
 	int64_t ask_at_ms, sweep_at_ms, said_at_ms; /* ask_at_ms 0: no question waits */
 	unsigned said;
@@ -51,6 +53,7 @@ struct service {
 	struct called called[GUARD_SLOTS]; /* by ifindex, as far as there is room */
 	struct birth births[GUARD_SLOTS];
 	size_t births_count;
+	struct service_wards wards;
 };
 
 static int64_t now_ms(void)
@@ -115,6 +118,8 @@ static enum part part_of(const struct service *s, const struct guard_link *link)
 										     : PART_NONE;
 	if (!guard_link_is_vm(link))
 		return PART_NONE;
+	if (guard_link_is_port(link) && table_ward(&s->table, link))
+		return PART_VM;
 	if (table_names_match(&head->ports, link->name) || bridge_is_named(s, link->master) ||
 	    (guard_link_is_port(link) && table_find(&s->table, link, false)))
 		return PART_VM;
@@ -187,6 +192,15 @@ static bool port_set(struct service *s, const struct guard_link *link, bool by_n
 	return true;
 }
 
+/* A VM in quarantine stays in it under its new port. */
+static void ward_set(struct service *s, const struct guard_link *link)
+{
+	char line[240];
+
+	if (wards_follow(&s->wards, s->with.guard, &s->table, link, line, sizeof(line)))
+		say(s, "%s", line);
+}
+
 static void role_set(struct service *s, const struct guard_link *link, enum part part)
 {
 	struct guard_port port;
@@ -212,6 +226,7 @@ static void born(struct service *s, const struct guard_link *link)
 		return;
 	}
 	(void)port_set(s, link, false, false);
+	ward_set(s, link);
 	if (s->births_count < GUARD_SLOTS)
 		s->births[s->births_count++] =
 			(struct birth){.ifindex = link->ifindex, .asked = s->asked + 1};
@@ -230,7 +245,7 @@ static void births_settle(struct service *s, const struct guard_links *links)
 			s->births[kept++] = s->births[i];
 			continue;
 		}
-		if (link && !port_set(s, link, true, true))
+		if (link && !port_set(s, link, true, true) && !table_ward(&s->table, link))
 			say(s,
 			    "%s: the policy names no VM with this port: it is refused everything",
 			    link->name);
@@ -266,6 +281,21 @@ static void rules_check(struct service *s)
 		say(s, "rules of nft: %s", rf_err_text(&err));
 	else
 		say(s, "rules of nft: they were not as made, and are again");
+}
+
+/* Orders and releases since: not while their plan is at work. */
+static void wards_heal(struct service *s)
+{
+	struct guard_links links = {.count = 0};
+
+	if (!s->wards_due || !s->has_table || busy(s) || s->stale || s->asked != s->answered)
+		return;
+	s->wards_due = false;
+	if (guard_links_read(&links, NULL) < 0)
+		return;
+	for (size_t i = 0; i < links.count; i++)
+		ward_set(s, &links.items[i]);
+	guard_links_done(&links);
 }
 
 static void second_heal(struct service *s)
@@ -377,6 +407,7 @@ static void table_use(struct service *s, struct table *table)
 	table_done(&s->table);
 	s->table = *table;
 	s->has_table = true;
+	s->wards_due = true;
 	if (s->table.head.problem[0])
 		say(s, "%s", s->table.head.problem);
 	if (guard_links_read(&links, &err) < 0) {
@@ -463,7 +494,7 @@ static int wait_ms(const struct service *s, int timeout_ms)
 
 	if (s->ask_at_ms && s->asked == s->answered && s->ask_at_ms < until)
 		until = s->ask_at_ms;
-	if (s->second_due && now + BUSY_MS < until)
+	if ((s->second_due || s->wards_due) && now + BUSY_MS < until)
 		until = now + BUSY_MS;
 	until -= now;
 	if (until < 0)
@@ -502,6 +533,8 @@ int service_step(struct service *s, int timeout_ms, struct rf_err *err)
 		rc = question_send(s, err);
 	if (!rc)
 		rc = sweep(s, err);
+	if (!rc)
+		wards_heal(s);
 	if (!rc)
 		second_heal(s);
 	return rc;

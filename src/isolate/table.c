@@ -118,12 +118,26 @@ int table_empty(const char *problem, struct rf_buf *out)
 	return rf_buf_add(out, &head, sizeof(head));
 }
 
+int table_wards_add(struct rf_buf *table, const struct table_ward *wards, size_t count, bool whole)
+{
+	struct table_head head;
+
+	if (count > GUARD_SLOTS || table->len < sizeof(head))
+		return RF_E_LIMIT;
+	memcpy(&head, table->data, sizeof(head));
+	head.wards_count = (uint32_t)count;
+	head.wards_whole = whole;
+	memcpy(table->data, &head, sizeof(head));
+	return rf_buf_add(table, wards, count * sizeof(*wards));
+}
+
 /* ---- reading ---- */
 
 void table_done(struct table *table)
 {
 	rf_free(table->ports);
 	rf_free(table->zones);
+	rf_free(table->wards);
 	memset(table, 0, sizeof(*table));
 }
 
@@ -135,10 +149,11 @@ int64_t table_bytes(struct rf_slice bytes)
 		return 0;
 	memcpy(&head, bytes.data, sizeof(head));
 	if (head.magic != TABLE_MAGIC || head.ports_count > GUARD_SLOTS ||
-	    head.zones_count > GUARD_ZONES)
+	    head.zones_count > GUARD_ZONES || head.wards_count > GUARD_SLOTS)
 		return RF_E_SYNTAX;
 	return (int64_t)(sizeof(head) + head.ports_count * sizeof(struct table_port) +
-			 head.zones_count * sizeof(struct table_zone));
+			 head.zones_count * sizeof(struct table_zone) +
+			 head.wards_count * sizeof(struct table_ward));
 }
 
 static bool ends(const char *text, size_t size)
@@ -159,10 +174,10 @@ static int head_check(const struct table_head *head, struct rf_err *err)
 {
 	const uint32_t seconds = 1u << POLICY_SECOND_BRIDGE | 1u << POLICY_SECOND_NFT;
 
-	if (head->strict > 1 || head->has_policy > 1 || (head->second & ~seconds) ||
-	    head->reserved[0] || head->reserved[1] || !names_good(&head->bridges) ||
-	    !names_good(&head->ports) || !names_good(&head->uplinks) ||
-	    !ends(head->problem, sizeof(head->problem)))
+	if (head->strict > 1 || head->has_policy > 1 || head->wards_whole > 1 ||
+	    (head->second & ~seconds) || head->reserved || head->reserved2 ||
+	    !names_good(&head->bridges) || !names_good(&head->ports) ||
+	    !names_good(&head->uplinks) || !ends(head->problem, sizeof(head->problem)))
 		return rf_fail(err, RF_E_SYNTAX, "the head of the table is none");
 	return guard_rules_check(&head->rules, err);
 }
@@ -176,6 +191,25 @@ static int port_check(const struct table_port *port, struct rf_err *err)
 	return guard_port_check(&port->port, err);
 }
 
+static int ward_check(const struct table_ward *ward, struct rf_err *err)
+{
+	int rc = ends(ward->vm, sizeof(ward->vm)) ? quarantine_payload_check(&ward->shut, err)
+						  : RF_E_SYNTAX;
+
+	return rc ? rf_fail(err, rc, "a ward of the table is none") : 0;
+}
+
+/* Copies the next count items out of the bytes. */
+static void *items_take(const uint8_t **at, size_t count, size_t size)
+{
+	void *items = rf_alloc(count + 1, size);
+
+	if (items)
+		memcpy(items, *at, count * size);
+	*at += count * size;
+	return items;
+}
+
 int table_read(struct rf_slice bytes, struct table *out, struct rf_err *err)
 {
 	struct table table = {.ports = NULL};
@@ -186,14 +220,12 @@ int table_read(struct rf_slice bytes, struct table *out, struct rf_err *err)
 	if (size <= 0 || (size_t)size != bytes.len)
 		return rf_fail(err, RF_E_SYNTAX, "this is no table");
 	memcpy(&table.head, bytes.data, sizeof(table.head));
-	table.ports = rf_alloc(table.head.ports_count + 1, sizeof(*table.ports));
-	table.zones = rf_alloc(table.head.zones_count + 1, sizeof(*table.zones));
-	rc = table.ports && table.zones ? head_check(&table.head, err) : -ENOMEM;
-	if (rc == 0) {
-		memcpy(table.ports, at, table.head.ports_count * sizeof(*table.ports));
-		at += table.head.ports_count * sizeof(*table.ports);
-		memcpy(table.zones, at, table.head.zones_count * sizeof(*table.zones));
-	}
+	table.ports = items_take(&at, table.head.ports_count, sizeof(*table.ports));
+	table.zones = items_take(&at, table.head.zones_count, sizeof(*table.zones));
+	table.wards = items_take(&at, table.head.wards_count, sizeof(*table.wards));
+	rc = table.ports && table.zones && table.wards ? head_check(&table.head, err) : -ENOMEM;
+	for (size_t i = 0; rc == 0 && i < table.head.wards_count; i++)
+		rc = ward_check(&table.wards[i], err);
 	for (size_t i = 0; rc == 0 && i < table.head.ports_count; i++)
 		rc = port_check(&table.ports[i], err);
 	for (size_t i = 0; rc == 0 && i < table.head.zones_count; i++) {
@@ -239,4 +271,14 @@ const struct table_port *table_find(const struct table *table, const struct guar
 		found = port;
 	}
 	return found;
+}
+
+const struct table_ward *table_ward(const struct table *table, const struct guard_link *link)
+{
+	for (size_t i = 0; guard_link_is_vm(link) && i < table->head.wards_count; i++) {
+		/* A tap has the VM's address with another first byte. */
+		if (memcmp(table->wards[i].shut.mac + 1, link->mac + 1, 5) == 0)
+			return &table->wards[i];
+	}
+	return NULL;
 }

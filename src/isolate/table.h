@@ -7,9 +7,10 @@
 #define RF_ISOLATE_TABLE_H
 
 #include "isolate/applied.h"
+#include "isolate/quarantine.h"
 #include "isolate/verbs.h"
 
-#define TABLE_MAGIC 0x52465431u
+#define TABLE_MAGIC 0x52465432u
 #define TABLE_NAMES POLICY_LAYER_NAMES
 
 struct table_names {
@@ -20,7 +21,10 @@ struct table_names {
 struct table_head {
 	uint32_t magic, ports_count, zones_count;
 	uint32_t second; /* as struct policy_layer */
-	uint8_t strict, has_policy, reserved[2];
+	uint8_t strict, has_policy;
+	uint8_t wards_whole; /* every record of a quarantine could be read */
+	uint8_t reserved;
+	uint32_t wards_count, reserved2;
 	struct guard_rules rules;
 	struct table_names bridges, ports, uplinks;
 	char problem[240]; /* why there is nothing here; "" */
@@ -33,6 +37,12 @@ struct table_port {
 	struct guard_port port;
 };
 
+/* A network card of a VM in quarantine, under whatever port it is. */
+struct table_ward {
+	char vm[64];
+	struct quarantine_port shut;
+};
+
 struct table_zone {
 	uint32_t number, reserved;
 	struct guard_zone row;
@@ -42,11 +52,12 @@ struct table {
 	struct table_head head;
 	struct table_port *ports;
 	struct table_zone *zones;
+	struct table_ward *wards;
 };
 
 #define TABLE_MAX_BYTES                                                                            \
 	(sizeof(struct table_head) + GUARD_SLOTS * sizeof(struct table_port) +                     \
-	 GUARD_ZONES * sizeof(struct table_zone))
+	 GUARD_ZONES * sizeof(struct table_zone) + GUARD_SLOTS * sizeof(struct table_ward))
 
 /* Appends the records of a kept policy (applied.h) laid over network cards: also those of VMs that
  * are off, for they may start. Cards that get no port are left out. */
@@ -54,6 +65,10 @@ int table_make(struct rf_slice kept, const struct policy_nics *nics, struct rf_b
 	       struct rf_err *err) RF_MUST_CHECK;
 /* Appends records that say why there is no policy. */
 int table_empty(const char *problem, struct rf_buf *out) RF_MUST_CHECK;
+
+/* Appends who is in quarantine to records made so. RF_E_LIMIT. */
+int table_wards_add(struct rf_buf *table, const struct table_ward *wards, size_t count,
+		    bool whole) RF_MUST_CHECK;
 
 /* How many bytes a table has whose head is here; 0: not yet known; RF_E_SYNTAX. */
 int64_t table_bytes(struct rf_slice bytes) RF_MUST_CHECK;
@@ -68,5 +83,7 @@ bool table_names_match(const struct table_names *names, const char *name);
  * address (a tap has the VM's with another first byte). NULL: none, or more than one. */
 const struct table_port *table_find(const struct table *table, const struct guard_link *link,
 				    bool by_name);
+/* The ward that a VM's port belongs to, by its address; NULL. */
+const struct table_ward *table_ward(const struct table *table, const struct guard_link *link);
 
 #endif

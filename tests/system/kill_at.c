@@ -2,8 +2,9 @@
 /*
  * Runs a command and kills it, with all it started, when its privileged role is about to make its
  * N-th step that changes something: the fault point of the crash tests, without a hook in the
- * product. usage: kill_at N [-c DEED] COMMAND... Exit status 137 when it killed, else the
+ * product. usage: kill_at [-s] N [-c DEED] COMMAND... Exit status 137 when it killed, else the
  * command's. With -c nothing is killed: the shell command DEED is done then, and the role goes on.
+ * With -s messages to other daemons over stream sockets (libvirt) are steps, too.
  *
  * A step is a system call that writes a file (also below /proc), syncs, renames, removes, changes a
  * BPF map or program, or speaks to the kernel by netlink. Source: ptrace(2), bpf(2). x86-64 only.
@@ -36,6 +37,7 @@ struct tracee {
 };
 
 static struct tracee tracees[MAX_TRACEES];
+static bool streams; /* -s */
 
 static struct tracee *tracee_of(pid_t pid)
 {
@@ -68,6 +70,27 @@ static bool is_role(pid_t pid)
 	return memmem(text, len, ROLE, sizeof(ROLE)) != NULL;
 }
 
+/* Num RefCount Protocol Flags Type St Inode Path: type 0001 is SOCK_STREAM. */
+static bool is_stream(pid_t pid, unsigned long inode)
+{
+	char path[64], line[512];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)pid);
+	FILE *f = fopen(path, "r");
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned long one;
+		unsigned type;
+
+		found = sscanf(line, "%*s %*s %*s %*s %x %*s %lu", &type, &one) == 2 && type == 1 &&
+			one == inode;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /* A file, or a netlink socket: not a pipe, and not the socket to the planner. */
 static bool reaches_out(pid_t pid, unsigned long long fd)
 {
@@ -85,6 +108,8 @@ static bool reaches_out(pid_t pid, unsigned long long fd)
 		return strncmp(target, "/dev/", 5) != 0 || strncmp(target, "/dev/shm/", 9) == 0;
 	if (sscanf(target, "socket:[%lu]", &inode) != 1)
 		return false;
+	if (streams && is_stream(pid, inode))
+		return true;
 	snprintf(path, sizeof(path), "/proc/%d/net/netlink", (int)pid);
 	FILE *f = fopen(path, "r");
 
@@ -223,6 +248,11 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	if (argc > 1 && strcmp(argv[1], "-s") == 0) {
+		streams = true;
+		argc--;
+		argv++;
+	}
 	if (argc < 3)
 		return 64;
 	bool does = argc > 4 && strcmp(argv[2], "-c") == 0;

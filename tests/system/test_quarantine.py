@@ -12,9 +12,10 @@ import time
 import pytest
 
 from conftest import EXE
-from guard_lab import BROADCAST, arp, inside, mac, need, sh, udp
+from guard_lab import BROADCAST, arp, colons, inside, mac, need, sh, udp
 from test_crash import KILL_AT, KILLED
 from test_isolate import POLICY, Host, frame
+from test_isolate_guard import Service
 
 UUID = "00000000-0000-0000-0000-000000000000"
 SEGMENT = "rfq525400000a00"
@@ -322,6 +323,44 @@ def test_killed_at_every_step_it_is_undone(ward):
     assert not ward.arrives(0, 1, frame(0))
     ward.release()
     assert ward.guard_json() == before
+
+
+@pytest.mark.parametrize("level", ["observe", "restrict", "seal"])
+def test_a_quarantine_follows_its_vm_to_its_next_port(ward, level):
+    """The guard's service shuts the new port in from its birth, under whatever name, and lets it out when the record goes."""
+    service = Service(ward)
+    try:
+        ward.shut(level, *(["--allow", "10.9.0.2"] if level == "restrict" else []))
+        old = ward.lab.ports[0]
+        sh("ip", "-n", ward.lab.ns, "link", "del", "vnet0")
+        old.socket.close()
+        sh("ip", "netns", "del", old.ns)
+        port = ward.lab.ports[0] = type(old)(ward.lab, 9)
+        sh("ip", "-n", ward.lab.ns, "link", "set", "vnet9", "address", "fe" + colons(mac(0))[2:])
+        port.join()
+        service.says("vnet9", "shut in", "web-0")
+        ward.lab.ports[1].send(mac(0) + mac(1) + udp("10.9.0.2", "10.9.0.1"))
+        assert ward.arrives(0, 1, frame(0)) == (level != "seal")
+        assert ward.arrives(0, 2, frame(0, "10.9.0.3")) == (level == "observe")
+        [row] = ward.status()
+        assert row["in_force"] == "yes" and row["port"] == "vnet9"
+        eventually(lambda: ward.status()[0]["recorded"] >= 1)
+        ward.release()
+        service.says("vnet9", "released")
+        assert ward.arrives(0, 2, frame(0, "10.9.0.3")) and SEGMENT not in ward.links() and ward.status() == []
+    finally:
+        service.stop(signal.SIGKILL)
+
+
+def test_without_the_service_it_is_said_that_a_port_is_free(ward):
+    p = ward.shut("restrict")
+    assert "isolate guard start" in p.stderr
+    sh("ip", "-n", ward.lab.ns, "link", "del", "vnet0")
+    port = ward.lab.add(9, join=False)
+    sh("ip", "-n", ward.lab.ns, "link", "set", "vnet9", "address", "fe" + colons(mac(0))[2:])
+    port.join()
+    [row] = ward.status()
+    assert row["port"] == "vnet9" and row["in_force"] == "no"
 
 
 def test_facts_know_who_is_in_quarantine(ward):

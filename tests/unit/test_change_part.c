@@ -151,6 +151,7 @@ static void a_death_on_the_way(void **state)
 static struct {
 	char values[2][16];
 	bool refuses;
+	int silent;	     /* so many times nobody answers */
 	int handles, ledger; /* ledger: its bytes when a value was put */
 	int state_dir;
 } memory;
@@ -192,6 +193,8 @@ static int memory_put(const struct verb_env *env, const char *target, struct rf_
 	(void)env;
 	if (memory.refuses && target[1] == '1')
 		return rf_fail(err, -EIO, "no");
+	if (memory.silent && memory.silent--)
+		return rf_fail(err, RF_E_PEER, "nobody answers");
 	memory.ledger = ledger_bytes();
 	rf_format(memory.values[target[1] - '0'], sizeof(memory.values[0]), "%.*s", (int)value.len,
 		  (const char *)value.data);
@@ -325,6 +328,44 @@ static void at_once_is_undone(void **state)
 	}
 }
 
+/* A daemon that is being restarted: undoing waits for it; one that is gone is not given up. */
+static void nobody_answers(void **state)
+{
+	struct folder_host h;
+	struct priv_result result;
+	struct rf_err err = {0};
+	RF_AUTOBUF struct rf_buf said = {0};
+
+	(void)state;
+	host_of_parts(&h);
+	struct engine engine = memory_open(&h);
+	PLAN_AUTO struct plan plan = memory_plan(&engine);
+
+	assert_int_equal(plan_apply(&engine, &plan, 0, &result, &err), 0);
+	memory.silent = 2;
+	assert_int_equal(engine_rollback(&engine, "", &result, &err), 0);
+	assert_string_equal(memory.values[0], "free");
+	assert_string_equal(memory.values[1], "free");
+	engine_close(&engine);
+	host_done(&h);
+
+	host_of_parts(&h);
+	engine = memory_open(&h);
+	assert_int_equal(plan_apply(&engine, &plan, 0, &result, &err), 0);
+	engine.peer_tries = 1;
+	memory.silent = INT32_MAX;
+	assert_int_equal(engine_rollback(&engine, "", &result, &err), RF_E_PEER);
+	assert_string_equal(memory.values[0], "shut");
+	assert_string_equal(host_text(&h, names[0]), OLD);
+	memory.silent = 0;
+	assert_int_equal(engine_recover(&engine, &said, &err), 0);
+	assert_non_null(strstr(rf_buf_text(&said), "it was undone"));
+	assert_string_equal(memory.values[0], "free");
+	assert_string_equal(memory.values[1], "free");
+	engine_close(&engine);
+	host_done(&h);
+}
+
 /* ---- a full disk ---- */
 
 static void disk_fill(const struct folder_host *h, size_t room_bytes)
@@ -414,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_death_on_the_way),
 		cmocka_unit_test(at_once_comes_before_the_ledger),
 		cmocka_unit_test(at_once_is_undone),
+		cmocka_unit_test(nobody_answers),
 		cmocka_unit_test(a_disk_of_the_state_that_is_full),
 	};
 
