@@ -75,8 +75,8 @@ collect_fn collect_boot, collect_attest_verdict, collect_kernel, collect_cpu, co
 	collect_package_sources, collect_mounts, collect_modes, collect_special_files,
 	collect_logging, collect_audit, collect_time, collect_snmp, collect_firewall,
 	collect_certificates, collect_links, collect_bridges, collect_tc, collect_config,
-	collect_storage_targets, collect_libvirt_conf, collect_qemu_conf, collect_libvirt,
-	collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files, collect_xml_files,
-	collect_host, collect_tpm, collect_quarantine, collect_namespaces;
+	collect_storage_targets, collect_storage_devices, collect_libvirt_conf, collect_qemu_conf,
+	collect_libvirt, collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files,
+	collect_xml_files, collect_host, collect_tpm, collect_quarantine, collect_namespaces;
 
 #endif

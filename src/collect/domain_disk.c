@@ -11,6 +11,7 @@
 #include "collect/domain.h"
 
 /* libvirt and QEMU stop following a chain long before; so do we. */
+#define MAX_LIMITS  2048u
 #define MAX_BACKING 200u
 
 /* protocol://host/name; every host of a cluster is named. */
@@ -79,6 +80,17 @@ static bool is_limited(const struct xml_node *disk)
 			return true;
 	}
 	return false;
+}
+
+/* "total_iops_sec=500 ...": in the order of the definition, which is libvirt's own. */
+static const char *read_limits(struct domain_facts *f, const struct xml_node *disk)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	for (const struct xml_node *n = xml_child(xml_child(disk, "iotune"), NULL); n; n = n->next)
+		if (*n->text && strcmp(n->text, "0") != 0 && text.len < MAX_LIMITS)
+			rf_buf_printf(&text, "%s%s=%s", text.len ? " " : "", n->name, n->text);
+	return domain_text(f, "%s", rf_buf_text(&text));
 }
 
 /* The chain as the definition writes it: a live one ends with an empty <backingStore/>. */
@@ -205,6 +217,7 @@ void domain_read_disk(struct domain_facts *f, const struct xml_node *at)
 	disk->rawio = FACT_BOOL(xml_attr_is(at, "rawio", "yes"));
 	disk->sgio = xml_attr_text(at, "sgio");
 	disk->limited = FACT_BOOL(is_limited(at));
+	disk->limits = read_limits(f, at);
 	disk->connected = FACT_INT(1);
 	read_backing(f, disk, at);
 	/* Raw data has nothing below it, and neither has an empty drive. */

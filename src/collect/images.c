@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/images.h"
+#include "collect/luns.h"
 #include "collect/qcow2.h"
 
 #define MAX_CHAIN	 16u
@@ -370,6 +371,14 @@ static void look_protection(struct images *images, struct fact_vm_disk *disk,
 				       memcmp(head.data, luks, sizeof(luks)) == 0);
 }
 
+static void look_lun(struct images *images, struct domain_facts *f, struct fact_vm_disk *disk)
+{
+	char real[RF_MAX_PATH_BYTES] = "", wwid[LUN_WWID_BYTES];
+	const char *name = kernel_name(images, disk->path, real, sizeof(real));
+
+	disk->lun = lun_wwid(images->sys, name, wwid) ? domain_text(f, "%s", wwid) : "";
+}
+
 static void look_disk(struct images *images, struct domain_facts *f, struct fact_vm_disk *disk)
 {
 	struct sys_stat st;
@@ -399,6 +408,7 @@ static void look_disk(struct images *images, struct domain_facts *f, struct fact
 	}
 	put_mode(images, f, disk, &st);
 	look_protection(images, disk, &st);
+	look_lun(images, f, disk);
 	if (strcmp(disk->format, "qcow2") == 0)
 		look_header(images, f, disk);
 	else if (strcmp(disk->format, "raw") == 0 || !*disk->format)

@@ -238,6 +238,28 @@ static bool has_text(struct sys *sys, const struct groups *g, enum hierarchy h, 
 	return false;
 }
 
+/* The nearest io.max that says something, its lines joined; a limit of v1 has many files. */
+static void read_io_max(struct sys *sys, const struct groups *g, char *out, size_t size)
+{
+	char path[RF_MAX_PATH_BYTES + 128], group[RF_MAX_PATH_BYTES];
+
+	out[0] = '\0';
+	rf_copy(group, sizeof(group), g->path[H_IO]);
+	for (unsigned int i = 0; !g->v1 && i < MAX_LEVELS && !out[0]; i++) {
+		RF_AUTOBUF struct rf_buf text = {0};
+
+		if (rf_format(path, sizeof(path), "%s%s/io.max", g->root[H_IO],
+			      strcmp(group, "/") == 0 ? "" : group) &&
+		    sys_read(sys, path, RF_MAX_PROC_BYTES, &text, NULL) == 0 && text.len) {
+			rf_format(out, size, "%.*s", (int)(size - 1), rf_trim((char *)text.data));
+			for (char *p = out; *p; p++)
+				*p = *p == '\n' ? ';' : *p;
+		}
+		if (!go_up(group))
+			break;
+	}
+}
+
 static bool io_limited(struct sys *sys, const struct groups *g)
 {
 	static const char *const v1[] = {
@@ -265,7 +287,7 @@ static struct fact_int device_rules(struct sys *sys, const struct groups *g)
 	return FACT_BOOL(!rf_starts(text, "a *:* rwm"));
 }
 
-int qemu_cgroup_read(struct sys *sys, const char *pid, char *path, char *cpuset,
+int qemu_cgroup_read(struct sys *sys, const char *pid, char *path, char *cpuset, char *io_max,
 		     struct fact_vm_cgroup *row)
 {
 	static const char *const sets[] = {"cpuset.cpus.effective", "cpuset.effective_cpus",
@@ -295,6 +317,8 @@ int qemu_cgroup_read(struct sys *sys, const char *pid, char *path, char *cpuset,
 	row->cpu_period_us = FACT_INT(quota.period_us > 0 ? quota.period_us : 100000);
 	row->pids_max = FACT_INT(tightest(sys, g, H_PIDS, "pids.max"));
 	row->io_limited = FACT_BOOL(io_limited(sys, g));
+	read_io_max(sys, g, io_max, QEMU_CGROUP_IO_MAX);
+	row->io_max = io_max;
 	row->device_rules = device_rules(sys, g);
 	rf_free(g);
 	return 0;

@@ -315,9 +315,9 @@ static bool read_cmdline(struct run *r, const char *pid, struct rf_buf *out)
 
 static void put_cgroup(struct run *r, const struct found *f)
 {
-	char path[RF_MAX_PATH_BYTES], cpuset[1024];
+	char path[RF_MAX_PATH_BYTES], cpuset[1024], io_max[QEMU_CGROUP_IO_MAX];
 	struct fact_vm_cgroup row = {.pid = FACT_INT(f->number), .source = f->source};
-	int rc = qemu_cgroup_read(r->sys, f->pid, path, cpuset, &row);
+	int rc = qemu_cgroup_read(r->sys, f->pid, path, cpuset, io_max, &row);
 
 	if (rc < 0) {
 		fact_gap(r->out, FACT_T_VM_CGROUP, f->pid, "", f->source,

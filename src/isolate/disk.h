@@ -23,6 +23,7 @@ struct disk_profile {
 	uint64_t iops_burst, bytes_burst; /* a second, for burst_s seconds; 0: none */
 	uint64_t burst_s;		  /* 0: 1 second */
 	bool encryption, locking;	  /* required */
+	bool residue;			  /* none may be left: required */
 	const struct yaml_node *paths;	  /* globs that images lie at; NULL: anywhere */
 	const struct yaml_node *shared;	  /* globs that several VMs may write; NULL: none */
 };
@@ -53,6 +54,9 @@ const struct disk_profile *disk_profile_of(const struct policy *policy, const ch
 /* Appends the limits that have to be so. Pure. */
 int disk_wants_add(const struct policy *policy, const struct disk_input *input,
 		   struct isolate_wants *wants, struct rf_err *err) RF_MUST_CHECK;
+
+/* Appends the limits as libvirt has them, every number, whatever stood there before. Pure. */
+void disk_limits_words(const struct disk_profile *profile, struct rf_buf *out);
 
 /* What a disk may be, by a profile and the facts: ten items for each VM whose profile has a disk
  * block. */

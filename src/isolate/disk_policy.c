@@ -18,7 +18,7 @@
 
 struct block {
 	int64_t iops, iops_burst, burst_s;
-	const char *bytes_s, *bytes_burst, *shared, *encryption, *locking;
+	const char *bytes_s, *bytes_burst, *shared, *encryption, *locking, *residue;
 	const struct yaml_node *paths, *shared_paths;
 };
 
@@ -33,6 +33,7 @@ static const struct yaml_field fields[] = {
 	{"shared-paths", YAML_T_TEXTS, offsetof(struct block, shared_paths), false},
 	{"encryption", YAML_T_TEXT, offsetof(struct block, encryption), false},
 	{"locking", YAML_T_TEXT, offsetof(struct block, locking), false},
+	{"residue", YAML_T_TEXT, offsetof(struct block, residue), false},
 };
 
 /* 0 and 1 for one of two words, -1 for another. */
@@ -115,8 +116,13 @@ int disk_profile_read(const struct yaml_doc *doc, const struct yaml_node *map,
 	int encryption = b.encryption ? word_of(b.encryption, "any", "required") : p.encryption;
 	int locking = b.locking ? word_of(b.locking, "any", "required") : p.locking;
 
+	int residue = b.residue ? word_of(b.residue, "any", "none") : p.residue;
+
 	if (encryption < 0 || locking < 0)
 		return yaml_fail(doc, map, err, "encryption and locking: any or required");
+	if (residue < 0)
+		return yaml_fail(doc, map, err, "residue: any or none");
+	p.residue = residue == 1;
 	p.encryption = encryption == 1;
 	p.locking = locking == 1;
 	if (b.paths)
@@ -151,8 +157,7 @@ static void burst_words(struct rf_buf *out, const char *name, uint64_t burst, ui
 			      (unsigned long long)(seconds ? seconds : 1));
 }
 
-/* Every number, so that what was there before does not stay in between. */
-static void limits_words(const struct disk_profile *p, struct rf_buf *out)
+void disk_limits_words(const struct disk_profile *p, struct rf_buf *out)
 {
 	rf_buf_printf(out,
 		      "total_bytes_sec=%llu read_bytes_sec=0 write_bytes_sec=0 total_iops_sec=%llu "
@@ -195,7 +200,7 @@ int disk_wants_add(const struct policy *policy, const struct disk_input *input,
 
 		if (!p || !p->limits)
 			continue;
-		limits_words(p, &words);
+		disk_limits_words(p, &words);
 		int rc = tune_canon(tune_find("disk.limits"), rf_buf_text(&words), &value, err);
 
 		if (rc == 0 && item->live)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/disk.h"
+#include "isolate/tune.h"
 
 /* What runs, else what is defined. :vm is the VM's name. Media only. */
 #define DISKS                                                                                       \
@@ -24,6 +25,15 @@
 	"(SELECT group_concat(DISTINCT o.vm) FROM vm_disk o WHERE o.host = k.host AND o.vm <> "    \
 	"k.vm AND o.layer IN ('live', 'persistent') AND o.path = k.path AND o.pool = k.pool AND "  \
 	"k.path <> '' AND NOT (coalesce(o.readonly, 0) AND coalesce(k.readonly, 0)))"
+/* And those that name the same LUN, whatever they call it. */
+#define SHARERS                                                                                    \
+	"(SELECT group_concat(DISTINCT o.vm) FROM vm_disk o WHERE o.host = k.host AND o.vm <> "    \
+	"k.vm AND o.layer IN ('live', 'persistent') AND o.lun = k.lun AND k.lun <> '' AND NOT "    \
+	"(coalesce(o.readonly, 0) AND coalesce(k.readonly, 0)))"
+/* The thin volume that a disk is. */
+#define THIN                                                                                       \
+	"LEFT JOIN thin_volume t ON t.host = k.host AND (t.path = k.path OR t.mapper = k.path) "   \
+	"LEFT JOIN thin_pool p ON p.host = t.host AND p.pool = t.pool"
 #define PROCESS	     "vm_process p JOIN me ON me.host = p.host AND me.layer = 'live' AND p.vm = me.vm"
 #define OPTION(name) "(SELECT q.value FROM qemu_option q WHERE q.key = '" name "')"
 
@@ -81,6 +91,28 @@ static const struct row {
 	{"5. what it deletes is given back",
 	 DISKS " SELECT k.disk, k.discard = 'unmap', NULL, NULL, 'discard ' || "
 	       "coalesce(nullif(k.discard, ''), 'not set') FROM kept k WHERE k.discard = 'unmap'"},
+	/* A file system gives nobody another's old blocks; a volume on the bare device may. */
+	{"5. nobody's old blocks are in it, and nobody gets its own", DISKS
+	 " SELECT k.disk, CASE WHEN k.encrypted = 1 OR k.kind = 'file' THEN 1 WHEN t.volume IS "
+	 "NOT NULL THEN p.zeroes WHEN k.kind = 'block' THEN 0 END, NULL, NULL, CASE WHEN "
+	 "k.encrypted = 1 THEN 'encrypted: what is left of it says nothing' WHEN k.kind = 'file' "
+	 "THEN 'a file: its file system hands out zeros' WHEN t.volume IS NOT NULL THEN 'thin "
+	 "pool ' || t.pool || CASE p.zeroes WHEN 1 THEN ' zeroes a block before it is handed "
+	 "out' WHEN 0 THEN ' hands out blocks as they were (lvchange --zero y)' ELSE ': not "
+	 "known' END WHEN k.kind = 'block' THEN k.path || ': nothing wipes a device or volume "
+	 "that is given to the next (virsh vol-wipe, or encrypt it)' ELSE k.kind || ': not "
+	 "known' END FROM kept k " THIN " WHERE :residue"},
+	{"6. what its cgroup limits of devices holds", DISKS
+	 " SELECT '', NULL, g.io_limited, NULL, 'io.max ' || g.io_max FROM me JOIN vm_process q "
+	 "ON q.host = me.host AND q.vm = me.vm AND me.layer = 'live' JOIN vm_cgroup g ON g.host "
+	 "= q.host AND g.pid = q.pid WHERE g.io_max <> ''"},
+	{"7. its LUN is its own", DISKS
+	 " SELECT k.disk, :listed OR " SHARERS " IS NULL, NULL, NULL, 'LUN ' || k.lun || "
+	 "coalesce(' of ' || (SELECT nullif(trim(l.vendor || ' ' || l.model), '') FROM lun l "
+	 "WHERE l.host = k.host AND l.wwid = k.lun LIMIT 1), '') || coalesce(', ' || (SELECT "
+	 "l.paths_count FROM lun l WHERE l.host = k.host AND l.wwid = k.lun AND l.kind = "
+	 "'multipath') || ' paths', '') || coalesce(', also of ' || " SHARERS ", '') FROM kept "
+	 "k WHERE k.lun <> ''"},
 	{"7. its remote storage asks for credentials and is encrypted on the way",
 	 DISKS " SELECT k.disk, k.auth AND k.tls, NULL, NULL, k.path || CASE k.auth WHEN 1 THEN '' "
 	       "ELSE ', no credentials' END || CASE k.tls WHEN 1 THEN '' ELSE ', no TLS' END FROM "
@@ -104,6 +136,16 @@ static const struct row {
 	 "free' FROM kept k JOIN storage_pool s ON s.host = k.host AND (s.pool = k.pool OR "
 	 "rtrim(s.path, '/') || '/' = substr(k.path, 1, length(rtrim(s.path, '/')) + 1)) WHERE "
 	 "s.free_pct IS NOT NULL"},
+	{"10. growing to its size it does not fill its pool", DISKS
+	 " SELECT k.disk, NULL, CASE WHEN k.virtual_bytes IS NOT NULL AND s.free_bytes IS NOT "
+	 "NULL THEN k.virtual_bytes - coalesce(v.allocation_bytes, 0) <= s.free_bytes OR "
+	 "coalesce((SELECT m.options LIKE '%prjquota%' OR m.options LIKE '%pquota%' FROM mount m "
+	 "WHERE m.host = k.host AND (k.path LIKE rtrim(m.target, '/') || '/%') ORDER BY "
+	 "length(m.target) DESC LIMIT 1), 0) END, NULL, s.pool || ': ' || k.virtual_bytes || ' "
+	 "bytes at most, ' || coalesce(v.allocation_bytes, 0) || ' taken, ' || s.free_bytes || ' "
+	 "free' FROM kept k JOIN volume v ON v.host = k.host AND v.path = k.path JOIN "
+	 "storage_pool s ON s.host = v.host AND s.pool = v.pool WHERE k.virtual_bytes IS NOT "
+	 "NULL AND s.free_bytes IS NOT NULL"},
 	{"10. what it writes to its console is capped",
 	 DISKS " SELECT '', CAST(o.value AS INTEGER) > 0, NULL, NULL, 'virtlogd max_size = ' || "
 	       "o.value FROM me JOIN libvirt_option o ON o.host = me.host AND o.key = "
@@ -198,6 +240,7 @@ static int question_ask(const struct asking *a, const struct row *row, sqlite3 *
 		bind(stmt, ":listed", a->listed);
 		bind(stmt, ":locking", a->profile->locking);
 		bind(stmt, ":encryption", a->profile->encryption);
+		bind(stmt, ":residue", a->profile->residue);
 		while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
 			rc = row_take(a, row, stmt);
 	}
@@ -225,6 +268,101 @@ static int paths_look(const struct asking *a)
 	return rc;
 }
 
+/* ---- 6: limits ---- */
+
+/* Whether a disk has what is wanted, and no limit that is not. */
+static bool limits_same(const char *wanted, const char *have)
+{
+	const struct tune_row *row = tune_find("disk.limits");
+
+	for (size_t i = 0; i < row->fields_count; i++) {
+		const char *name = row->fields[i].name;
+
+		/* How long a burst may last means nothing without one, and is 1 where none is said.
+		 */
+		if (!rf_ends(name, "_max_length") &&
+		    tune_field(wanted, name) != tune_field(have, name))
+			return false;
+	}
+	return true;
+}
+
+struct limits {
+	char stored[512], live[512];
+	bool is_stored, is_live;
+};
+
+static int limits_take(void *arg, sqlite3_stmt *stmt)
+{
+	struct limits *l = arg;
+	bool live = sqlite3_column_int(stmt, 0) != 0;
+
+	rf_format(live ? l->live : l->stored, sizeof(l->live), "%.500s", text_of(stmt, 1));
+	l->is_live |= live;
+	l->is_stored |= !live;
+	return 0;
+}
+
+static int limits_read(sqlite3 *db, const struct disk_item *item, struct limits *out)
+{
+	static const char question[] =
+		"SELECT d.layer = 'live', coalesce(d.limits, '') FROM vm_disk d JOIN vm v ON v.host = "
+		"d.host AND v.vm = d.vm AND v.layer = d.layer WHERE v.format = 'libvirt' AND "
+		"coalesce(nullif(v.name, ''), v.vm) = ?1 AND d.disk = ?2 AND d.layer IN ('live', "
+		"'persistent')";
+	sqlite3_stmt *stmt = NULL;
+	int step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(db, question, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_bind_text(stmt, 1, item->vm, -1, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_bind_text(stmt, 2, item->disk, -1, SQLITE_STATIC) == SQLITE_OK)
+		while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+			(void)limits_take(out, stmt);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_DONE ? 0 : RF_E_DATABASE;
+}
+
+static enum promise_answer limits_answer(bool there, const char *wanted, const char *have)
+{
+	if (!there)
+		return PROMISE_NOT_ASKED;
+	return limits_same(wanted, have) ? PROMISE_YES : PROMISE_NO;
+}
+
+/* What the definition says is configured; what libvirt says of the running VM, which is what QEMU
+ * took, is enforced. Whether QEMU obeys would take a load of our own in the guest: not proven. */
+static int limits_look(const struct asking *a, sqlite3 *db)
+{
+	RF_AUTOBUF struct rf_buf wanted = {0};
+	int rc = 0;
+
+	if (!a->profile->limits)
+		return 0;
+	disk_limits_words(a->profile, &wanted);
+	for (size_t i = 0; rc == 0 && i < a->input->count; i++) {
+		const struct disk_item *item = &a->input->items[i];
+		struct isolate_promise p = {.proven = PROMISE_NOT_ASKED};
+		struct limits l = {.is_live = false};
+
+		if (strcmp(item->vm, a->vm) != 0)
+			continue;
+		rc = limits_read(db, item, &l);
+		p.configured = limits_answer(l.is_stored, rf_buf_text(&wanted), l.stored);
+		p.enforced = limits_answer(l.is_live, rf_buf_text(&wanted), l.live);
+		subject_name(&p, a->vm, item->disk);
+		rf_copy(p.what, sizeof(p.what),
+			"6. it reads and writes no more than the policy allows");
+		rf_format(p.evidence, sizeof(p.evidence), "definition: %.140s; running: %.140s",
+			  l.stored[0] ? l.stored : "no limit",
+			  !l.is_live  ? "it does not"
+			  : l.live[0] ? l.live
+				      : "no limit");
+		if (!rc)
+			rc = isolate_promise_add(a->out, &p);
+	}
+	return rc;
+}
+
 int disk_promises_add(const struct policy *policy, const struct disk_input *input,
 		      struct fact_store *store, struct isolate_promises *out, struct rf_err *err)
 {
@@ -243,6 +381,8 @@ int disk_promises_add(const struct policy *policy, const struct disk_input *inpu
 		a.listed = shared_are_listed(&a);
 		for (size_t k = 0; rc == 0 && k < RF_COUNT(rows); k++)
 			rc = question_ask(&a, &rows[k], fact_store_db(store));
+		if (rc == 0)
+			rc = limits_look(&a, fact_store_db(store));
 		if (rc == 0)
 			rc = paths_look(&a);
 		if (rc < 0)

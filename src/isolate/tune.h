@@ -140,6 +140,9 @@ int tune_parse(const char *target, struct tune_name *out, struct rf_err *err) RF
 int tune_canon(const struct tune_row *row, const char *value, struct rf_buf *out,
 	       struct rf_err *err) RF_MUST_CHECK;
 
+/* The number of a field in "name=1 name=2"; 0 when it is not named. Pure. */
+int64_t tune_field(const char *fields, const char *name);
+
 /* The value of a row in a definition: true and appended, or false when it is not set. Pure. */
 bool tune_xml_get(const struct tune_name *name, struct rf_slice xml, struct rf_buf *out);
 /* The definition with that value; NULL: without it. Pure. */

@@ -39,20 +39,28 @@ static const struct tune_field limits[] = {
 /* A bucket is for all operations, or one for reading and one for writing; never both. */
 static const char *const families[] = {"bytes_sec", "iops_sec"};
 
-/* What a list of fields says of "total_iops_sec" and its like; 0: no limit. */
-static int64_t field_of(const char *fields, const char *kind, const char *family)
+int64_t tune_field(const char *fields, const char *name)
 {
 	RF_AUTOFREE char *copy = rf_strdup(fields);
-	char *cursor = copy, wanted[40];
+	char *cursor = copy;
+	size_t len = strlen(name);
 	int64_t n = 0;
 
-	rf_format(wanted, sizeof(wanted), "%s_%s=", kind, family);
 	for (char *word; copy && (word = rf_word_next(&cursor));) {
-		if (rf_starts(word, wanted) &&
-		    rf_num(word + strlen(wanted), 10, 0, LIMIT_MAX, &n) < 0)
+		if (strncmp(word, name, len) == 0 && word[len] == '=' &&
+		    rf_num(word + len + 1, 10, 0, INT64_MAX, &n) < 0)
 			n = 0;
 	}
 	return n;
+}
+
+/* Of "total_iops_sec" and its like. */
+static int64_t field_of(const char *fields, const char *kind, const char *family)
+{
+	char name[40];
+
+	rf_format(name, sizeof(name), "%s_%s", kind, family);
+	return tune_field(fields, name);
 }
 
 /* With a burst a limit is exceeded for a while. */

@@ -825,6 +825,45 @@ CREATE TABLE storage_target (
 	PRIMARY KEY (host, kind, name)
 );
 
+-- LUNs: SCSI disks of the host (also of iSCSI and Fibre Channel), and multipath devices over them. Which VM has one: vm_disk.lun.
+CREATE TABLE lun (
+	host TEXT NOT NULL, -- the host
+	device TEXT NOT NULL, -- sda, dm-3
+	kind TEXT, -- scsi, multipath
+	wwid TEXT, -- its number worldwide, of the same form for a path and the multipath device over it; '' when it says none
+	name TEXT, -- of a multipath device: mpatha; ''
+	by_id TEXT, -- names below /dev/disk/by-id, joined by ','
+	vendor TEXT, -- as the device says
+	model TEXT, -- as the device says
+	paths_count INTEGER, -- multipath: paths; 1
+	size_bytes INTEGER, -- size
+	readonly INTEGER, -- 1 when read-only
+	source TEXT, -- sysfs
+	PRIMARY KEY (host, device)
+);
+
+-- Thin pools of LVM, as their metadata says (/etc/lvm/backup).
+CREATE TABLE thin_pool (
+	host TEXT NOT NULL, -- the host
+	pool TEXT NOT NULL, -- VG/LV
+	zeroes INTEGER, -- 1 when a block is zeroed before it is handed out
+	discards TEXT, -- passdown, nopassdown, ignore; '' when not stated
+	volumes_count INTEGER, -- thin volumes in it
+	source TEXT, -- the file
+	PRIMARY KEY (host, pool)
+);
+
+-- Thin volumes of LVM, and which pool they are in.
+CREATE TABLE thin_volume (
+	host TEXT NOT NULL, -- the host
+	volume TEXT NOT NULL, -- VG/LV
+	path TEXT, -- /dev/VG/LV
+	mapper TEXT, -- /dev/mapper/VG-LV
+	pool TEXT, -- VG/LV of the pool
+	source TEXT, -- the file
+	PRIMARY KEY (host, volume)
+);
+
 -- Images of VMs that the host itself has opened as a file system or block device.
 CREATE TABLE image_mount (
 	host TEXT NOT NULL, -- the host
@@ -1027,6 +1066,8 @@ CREATE TABLE vm_disk (
 	auth INTEGER, -- network disk: 1 with credentials
 	tls INTEGER, -- network disk: 1 with TLS
 	limited INTEGER, -- 1 with iotune or shares/throughputCap
+	limits TEXT, -- iotune as "total_iops_sec=500 ...", without those that are 0; '' for none
+	lun TEXT, -- of a LUN of SCSI, also below multipath: its number worldwide, as in lun; '' for others
 	backing_depth INTEGER, -- images below this one; 0 for none; NULL when not known
 	backing_remote INTEGER, -- 1 when an image below is reached over a network or json: text
 	backing_format_stated INTEGER, -- 1 when every hop states its format
@@ -1271,6 +1312,7 @@ CREATE TABLE vm_cgroup (
 	pids_max INTEGER, -- -1 for no limit
 	cpuset TEXT, -- host CPUs
 	io_limited INTEGER, -- 1 when io.max or throttle rules are set
+	io_max TEXT, -- cgroup v2: the lines of the nearest io.max that limits, joined by ';'; '' for none
 	device_rules INTEGER, -- 1 when a device list is enforced; NULL when it cannot be seen
 	source TEXT, -- cgroup directory
 	PRIMARY KEY (host, pid)

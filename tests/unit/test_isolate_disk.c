@@ -54,6 +54,8 @@ static void keys(void **state)
 		{"encryption: required, locking: required", NULL},
 		{"encryption: maybe", "any or required"},
 		{"locking: yes", "any or required"},
+		{"residue: none", NULL},
+		{"residue: some", "any or none"},
 		{"paths: [/var/lib/*]", NULL},
 		{"paths: {a: b}", "paths"},
 		{"colour: red", "colour"},
@@ -233,6 +235,65 @@ static void promises(void **state)
 		 "INSERT INTO storage_pool(host, pool, kind, path, free_pct) VALUES('h', 'd', 'dir', "
 		 "'/i/', 9)",
 		 "10. its pool"},
+		/* Limits: in the definition, in what runs, in both, and what is in the way. */
+		{"iops: 500", "UPDATE vm_disk SET limits = 'total_iops_sec=500'", NULL},
+		{"iops: 500", "", "6. it reads and writes"},
+		{"iops: 500",
+		 "UPDATE vm_disk SET limits = 'total_iops_sec=500'; UPDATE vm_disk SET limits = "
+		 "'total_iops_sec=501' WHERE layer = 'live'",
+		 "6. it reads and writes"},
+		{"iops: 500",
+		 "UPDATE vm_disk SET limits = 'total_iops_sec=500'; UPDATE vm_disk SET limits = '' "
+		 "WHERE layer = 'persistent'",
+		 "6. it reads and writes"},
+		{"iops: 500", "UPDATE vm_disk SET limits = 'total_iops_sec=500 read_bytes_sec=1'",
+		 "6. it reads and writes"},
+		{"iops: 500",
+		 "UPDATE vm_disk SET limits = 'total_iops_sec=500 total_iops_sec_max_length=1'",
+		 NULL},
+		{"",
+		 "INSERT INTO vm_cgroup(host, pid, vm, io_limited, io_max) VALUES('h', 7, 'web-1', 1, "
+		 "'8:0 rbps=1')",
+		 NULL},
+		/* What is left on a medium. */
+		{"residue: none", "", NULL},
+		{"residue: none", "UPDATE vm_disk SET kind = 'block', stable_name = 1",
+		 "5. nobody's old blocks"},
+		{"residue: none",
+		 "UPDATE vm_disk SET kind = 'block', stable_name = 1, encrypted = 1", NULL},
+		{"residue: none",
+		 "UPDATE vm_disk SET kind = 'block', stable_name = 1, path = '/dev/v/w'; INSERT INTO "
+		 "thin_volume(host, volume, path, pool) VALUES('h', 'v/w', '/dev/v/w', 'v/p'); INSERT "
+		 "INTO thin_pool(host, pool, zeroes) VALUES('h', 'v/p', 1); DELETE FROM vm_disk WHERE "
+		 "vm = 'other'",
+		 NULL},
+		{"residue: none",
+		 "UPDATE vm_disk SET kind = 'block', stable_name = 1, path = '/dev/v/w'; INSERT INTO "
+		 "thin_volume(host, volume, path, pool) VALUES('h', 'v/w', '/dev/v/w', 'v/p'); INSERT "
+		 "INTO thin_pool(host, pool, zeroes) VALUES('h', 'v/p', 0); DELETE FROM vm_disk WHERE "
+		 "vm = 'other'",
+		 "5. nobody's old blocks"},
+		/* One LUN under two names. */
+		{"", "UPDATE vm_disk SET lun = '3a'", "7. its LUN"},
+		{"", "UPDATE vm_disk SET lun = '3a', readonly = 1", NULL},
+		{"", "UPDATE vm_disk SET lun = '3' || vm", NULL},
+		/* Room to grow. */
+		{"",
+		 "INSERT INTO storage_pool(host, pool, kind, free_bytes) VALUES('h', 'd', 'dir', 100); "
+		 "INSERT INTO volume(host, pool, volume, path, allocation_bytes) VALUES('h', 'd', 'v', "
+		 "'/i/web-1', 50); UPDATE vm_disk SET virtual_bytes = 150",
+		 NULL},
+		{"",
+		 "INSERT INTO storage_pool(host, pool, kind, free_bytes) VALUES('h', 'd', 'dir', 99); "
+		 "INSERT INTO volume(host, pool, volume, path, allocation_bytes) VALUES('h', 'd', 'v', "
+		 "'/i/web-1', 50); UPDATE vm_disk SET virtual_bytes = 150",
+		 "10. growing"},
+		{"",
+		 "INSERT INTO storage_pool(host, pool, kind, free_bytes) VALUES('h', 'd', 'dir', 99); "
+		 "INSERT INTO volume(host, pool, volume, path, allocation_bytes) VALUES('h', 'd', 'v', "
+		 "'/i/web-1', 50); UPDATE vm_disk SET virtual_bytes = 150; INSERT INTO mount(host, "
+		 "target, options) VALUES('h', '/i', 'rw,prjquota')",
+		 NULL},
 		{"", "INSERT INTO libvirt_option VALUES('h', 'virtlogd/max_size', '0', 's')",
 		 "10. what it writes"},
 	};
