@@ -17,6 +17,7 @@
 #include "cli/isolate.h"
 #include "isolate/cpu_verify.h"
 #include "isolate/ksm_try.h"
+#include "isolate/layer_verify.h"
 #include "isolate/memory_verify.h"
 
 #define FRAME_MAX_BYTES 65550u
@@ -274,6 +275,19 @@ static int host_verify(struct verify *v, const struct isolate_input *in, struct 
 	return rc;
 }
 
+/* The second layer, uplinks and strict: what a plan would want of them. */
+static int layer_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
+{
+	struct isolate_wants wants = {0};
+	const struct isolate_scene scene = {.live = in->live, .links = &in->links};
+	int rc = isolate_wants_make(in->policy, &in->result, &scene, &wants, err);
+
+	if (!rc)
+		rc = layer_promises(&wants, v->prover, &v->promises, err);
+	isolate_wants_done(&wants);
+	return rc;
+}
+
 static int policy_verify(struct verify *v, const struct cli_args *args, struct rf_err *err)
 {
 	RF_AUTOFREE struct guard_zone *wanted = rf_alloc(GUARD_ZONES, sizeof(*wanted));
@@ -293,6 +307,8 @@ static int policy_verify(struct verify *v, const struct cli_args *args, struct r
 		zones_verify(v, &in, wanted);
 	for (size_t i = 0; rc == 0 && i < in.result.ports_count; i++)
 		rc = subject_verify(v, &in.result.ports[i], in.result.ports[i].tap, err);
+	if (!rc)
+		rc = layer_verify(v, &in, err);
 	for (size_t i = 0; rc == 0 && i < in.promises.count; i++)
 		rc = isolate_promise_add(&v->promises, &in.promises.items[i]);
 	if (!rc)

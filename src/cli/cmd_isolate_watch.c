@@ -53,7 +53,8 @@ struct watch {
 	size_t count, capacity;
 	struct sample samples[SAMPLES_MAX]; /* the newest of a port and verdict */
 	size_t samples_count;
-	bool look; /* something was told: look at once */
+	bool look;	 /* something was told: look at once */
+	int64_t told_ns; /* CLOCK_MONOTONIC, when the kernel told first since the last look; 0 */
 	int hostile;
 	struct watched watched; /* hostile VMs, as told last */
 };
@@ -100,6 +101,14 @@ static void line_time(char out[32])
 	rf_format(out + n, 32 - n, ".%03dZ", (int)(ms % 1000));
 }
 
+static int64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 /* kind, port and a text; with what a program would want beside it. */
 static void event_print(struct watch *w, const char *kind, const char *port, const char *text,
 			json_t *more)
@@ -113,6 +122,11 @@ static void event_print(struct watch *w, const char *kind, const char *port, con
 		json_t *line = json_pack("{s:s,s:s,s:s,s:s}", "time", when, "event", kind, "port",
 					 port, "text", text);
 
+		/* How long it took from the kernel's word to ours; without one a look found it. */
+		if (line && w->told_ns)
+			json_object_set_new(line, "told_ns", json_integer(w->told_ns));
+		if (line)
+			json_object_set_new(line, "reported_ns", json_integer(monotonic_ns()));
 		if (line && more)
 			json_object_update(line, more);
 		if (line && json_dumpf(line, stdout, JSON_COMPACT) == 0)
@@ -294,8 +308,9 @@ static void told(void *arg, const struct guard_notice *notice)
 {
 	struct watch *w = arg;
 
-	(void)notice;
 	w->look = true;
+	if (!w->told_ns)
+		w->told_ns = notice->time_ns;
 }
 
 /* ---- the table ---- */
@@ -422,13 +437,17 @@ static int loop(struct watch *w, struct rf_err *err)
 			return rf_fail(err, -errno, "poll");
 		if (fds[0].revents)
 			rc = guard_watch_step(w->links, err);
+		if (fds[1].revents && !w->told_ns)
+			w->told_ns = monotonic_ns();
 		if (fds[1].revents && guard_rules_touched(w->rules_fd))
 			rules_look(w, true);
+		w->told_ns = w->look ? w->told_ns : 0;
 		if (!rc && (w->look || common_now_ms() >= next)) {
 			w->look = false;
 			next = common_now_ms() + TICK_MS;
 			rc = look(w, err);
 			hostile_look(w, true);
+			w->told_ns = 0;
 			if (!rc && w->style == STYLE_TABLE)
 				table_print(w);
 		}

@@ -201,6 +201,14 @@ int prover_port(struct prover *prover, const char *link, struct prover_port *out
 	return 0;
 }
 
+int prover_layer(struct prover *prover, const char *link, struct prover_layer *out,
+		 struct rf_err *err)
+{
+	int rc = text_set(prover, link, err);
+
+	return rc ? rc : ask_one(prover, PROVE_LAYER, out, sizeof(*out), err);
+}
+
 int prover_shape(struct prover *prover, const char *link, struct shape_seen *out,
 		 struct rf_err *err)
 {

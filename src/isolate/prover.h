@@ -43,6 +43,7 @@ struct prover_proof {
 struct prover_port {
 	uint32_t ifindex;      /* 0: there is no such link */
 	uint32_t guarded;      /* 1: live counts */
+	uint32_t hangs;	       /* 1: both programs hang on the link, before any other */
 	uint32_t nft;	       /* 1: by rules of nft, for BPF is forbidden; then no proofs */
 	uint32_t whole, rules; /* of nft: as made; how many */
 	uint32_t count;	       /* of proofs; 0: problem says why they cannot be had, if anything */
@@ -53,6 +54,17 @@ struct prover_port {
 /* What the guard has and does at a link, by its name. */
 int prover_port(struct prover *prover, const char *link, struct prover_port *out,
 		struct rf_err *err) RF_MUST_CHECK;
+#define PROVER_MACS 32
+struct prover_layer {
+	uint32_t is_port; /* of a bridge: bridge and macs count */
+	uint32_t strict, macs_count;
+	struct guard_bridge_port bridge;
+	uint8_t macs[PROVER_MACS][6]; /* static ones; macs_count may be more */
+	struct guard_rules rules;
+};
+/* What there is of the second layer at a link (""; then of the host alone). */
+int prover_layer(struct prover *prover, const char *link, struct prover_layer *out,
+		 struct rf_err *err) RF_MUST_CHECK;
 /* shape_see by name. RF_E_MISSING: there is no such link. */
 int prover_shape(struct prover *prover, const char *link, struct shape_seen *out,
 		 struct rf_err *err) RF_MUST_CHECK;

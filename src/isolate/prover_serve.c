@@ -93,6 +93,7 @@ static int on_port(struct server *s, struct call *c, struct rf_err *err)
 {
 	RF_AUTOFREE struct prover_port *port = rf_alloc(1, sizeof(*port));
 	RF_AUTOFREE struct guard_proof *proofs = rf_alloc(GUARD_PROBES, sizeof(*proofs));
+	struct guard_state state = {0};
 	struct rf_err why = {0};
 
 	if (!port || !proofs)
@@ -102,12 +103,32 @@ static int on_port(struct server *s, struct call *c, struct rf_err *err)
 			guard_port_get(s->guard, port->ifindex, &port->live) == 0;
 	if (!port->guarded && port->ifindex && nft_take(s, c->request->text, port))
 		return rf_buf_add(&c->memory, port, sizeof(*port));
+	port->hangs = port->guarded && guard_state(s->guard, port->ifindex, &state, NULL) == 0 &&
+		      state.in && state.out && state.first_in && state.first_out;
 	if (port->guarded && guard_probe(s->guard, port->ifindex, proofs, &why) == 0)
 		proofs_copy(proofs, port);
 	else if (port->guarded)
 		rf_format(port->problem, sizeof(port->problem), "it cannot be proven: %.180s",
 			  rf_err_text(&why));
 	return rf_buf_add(&c->memory, port, sizeof(*port));
+}
+
+/* What cannot be read is not there: a promise of it is not kept then. */
+static int on_layer(struct server *s, struct call *c, struct rf_err *err)
+{
+	RF_AUTOFREE struct prover_layer *layer = rf_alloc(1, sizeof(*layer));
+	uint32_t ifindex = guard_link_index(c->request->text);
+	size_t count = 0;
+
+	if (!layer)
+		return rf_fail(err, -ENOMEM, "no memory");
+	layer->is_port = ifindex && guard_bridge_get(ifindex, &layer->bridge, NULL) == 0 &&
+			 guard_bridge_macs(ifindex, layer->macs, PROVER_MACS, &count, NULL) == 0;
+	layer->macs_count = (uint32_t)count;
+	layer->strict = s->guard && guard_strict_get(s->guard);
+	if (s->guard && guard_rules_get(s->guard, &layer->rules, NULL) < 0)
+		layer->rules.count = 0;
+	return rf_buf_add(&c->memory, layer, sizeof(*layer));
 }
 
 static int on_shape(struct server *s, struct call *c, struct rf_err *err)
@@ -262,11 +283,12 @@ static const struct handler {
 	unsigned sides; /* which processes answer it */
 	int (*run)(struct server *s, struct call *c, struct rf_err *err);
 } handlers[] = {
-	{PROVE_HELLO, ANY_SIDE, on_hello},	     {PROVE_LINKS, 1u << PROVE_ASKS, on_links},
-	{PROVE_PORT, 1u << PROVE_ASKS, on_port},     {PROVE_SHAPE, 1u << PROVE_ASKS, on_shape},
-	{PROVE_READ, 1u << PROVE_ASKS, on_read},     {PROVE_LIST, 1u << PROVE_ASKS, on_list},
-	{PROVE_EXISTS, 1u << PROVE_ASKS, on_exists}, {PROVE_TRY, 1u << PROVE_TRIES, on_try},
-	{PROVE_LOAD, 1u << PROVE_LOADS, on_load},    {PROVE_PAGES, 1u << PROVE_LOADS, on_pages},
+	{PROVE_HELLO, ANY_SIDE, on_hello},	    {PROVE_LINKS, 1u << PROVE_ASKS, on_links},
+	{PROVE_LAYER, 1u << PROVE_ASKS, on_layer},  {PROVE_PORT, 1u << PROVE_ASKS, on_port},
+	{PROVE_SHAPE, 1u << PROVE_ASKS, on_shape},  {PROVE_READ, 1u << PROVE_ASKS, on_read},
+	{PROVE_LIST, 1u << PROVE_ASKS, on_list},    {PROVE_EXISTS, 1u << PROVE_ASKS, on_exists},
+	{PROVE_TRY, 1u << PROVE_TRIES, on_try},	    {PROVE_LOAD, 1u << PROVE_LOADS, on_load},
+	{PROVE_PAGES, 1u << PROVE_LOADS, on_pages},
 };
 
 static int dispatch(struct server *s, enum prove_side side, struct call *c, struct rf_err *err)

@@ -16,6 +16,7 @@ enum prove_op {
 	PROVE_LINKS,	 /* -> memory: struct prover_link each */
 	PROVE_PORT,	 /* text: link -> memory: struct prover_port */
 	PROVE_SHAPE,	 /* text: link -> memory: struct shape_seen */
+	PROVE_LAYER,	 /* text: link or "" -> memory: struct prover_layer */
 	PROVE_READ,	 /* text: path, number: bytes at most -> memory */
 	PROVE_LIST,	 /* text: path -> memory: names, each with its NUL */
 	PROVE_EXISTS,	 /* text: path */

@@ -56,12 +56,17 @@ struct service {
 	struct service_wards wards;
 };
 
-static int64_t now_ms(void)
+static int64_t monotonic_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int64_t now_ms(void)
+{
+	return monotonic_ns() / 1000000;
 }
 
 /* What a link or the reader's records are called is others' to choose: a line stays one line. */
@@ -344,7 +349,10 @@ static void told(void *arg, const struct guard_notice *notice)
 		born(s, &notice->link);
 		break;
 	case GUARD_HEALED:
-		say(s, "%s: somebody took the guard off; it is back", name);
+		say(s,
+		    "%s: somebody took the guard off; it is back (told at %.6f s, %lld us later)",
+		    name, (double)notice->time_ns / 1e9,
+		    (long long)((monotonic_ns() - notice->time_ns) / 1000));
 		break;
 	case GUARD_GONE:
 		say(s, "%s: gone", name[0] ? name : "a port");

@@ -278,7 +278,7 @@ def test_watch_shows_what_happens(host):  # noqa: F811
         host.lab.run("tc", "qdisc", "del", "dev", "vnet1", "clsact")
         while (e := json.loads(w.stdout.readline()))["event"] != "guard-off":
             pass
-        assert e["port"] == "vnet1"
+        assert e["port"] == "vnet1" and 0 < e["told_ns"] <= e["reported_ns"]
     finally:
         w.kill()
         w.wait()

@@ -112,6 +112,7 @@ static void what_it_reads(void **state)
 static void links(void **state)
 {
 	static struct prover_port port;
+	static struct prover_layer layer;
 	static struct prover_link list[4];
 	struct shape_seen seen;
 	struct prover *prover;
@@ -129,6 +130,9 @@ static void links(void **state)
 	assert_int_equal(prover_shape(prover, "lo", &seen, NULL), 0);
 	assert_false(seen.state.now.to_vm.on);
 	assert_int_equal(prover_shape(prover, "none0", &seen, NULL), RF_E_MISSING);
+	assert_int_equal(prover_layer(prover, "lo", &layer, NULL), 0);
+	assert_int_equal(layer.is_port + layer.strict + layer.rules.count, 0);
+	assert_int_equal(prover_layer(prover, "", &layer, NULL), 0);
 	assert_int_equal(prover_links(prover, list, RF_COUNT(list), &count, NULL), 0);
 	assert_int_equal(count, 0);
 	prover_stop(prover);

@@ -124,6 +124,7 @@ enum guard_deed {
 struct guard_notice {
 	enum guard_deed deed;
 	struct guard_link link;
+	int64_t time_ns;   /* CLOCK_MONOTONIC, when the kernel's message was taken */
 	struct rf_err err; /* GUARD_FAILED */
 };
 struct guard_watch;
