@@ -13,5 +13,5 @@ const char *const isolate_collectors_cpu[] = {VMS, "host", "cpu", "qemu-processe
 const char *const isolate_collectors_vms[] = {VMS, NULL};
 const char *const isolate_collectors_nets[] = {VMS, NETS, NULL};
 const char *const isolate_collectors[] = {PLAN, NULL};
-const char *const isolate_collectors_verify[] = {PLAN,	   "libvirt-hypervisor", "libvirt-conf",
-						 "mounts", "qemu-conf",		 NULL};
+const char *const isolate_collectors_verify[] = {
+	PLAN, "libvirt-hypervisor", "libvirt-conf", "mounts", "storage-devices", "qemu-conf", NULL};
