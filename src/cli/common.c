@@ -73,6 +73,8 @@ int common_controls(const struct cli_args *args, bool with_tests, struct control
 		rc = control_set_load_site(out, site, err);
 	else if (!rc && access(SITE_DEFAULT, F_OK) == 0)
 		rc = control_set_load_site(out, SITE_DEFAULT, err);
+	if (!rc)
+		rc = control_waivers_check(out, common_now_ms(), err);
 	for (size_t i = 0; rc == 0 && i < out->problems_count; i++)
 		fprintf(stderr, "ringfence: refused: %s\n", out->problems[i]);
 	for (size_t i = 0; rc == 0 && i < args->counts[OPT_PROFILE]; i++) {

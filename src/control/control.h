@@ -8,6 +8,7 @@
 #define RF_CONTROL_CONTROL_H
 
 #include "base/yaml.h"
+#include "govern/waiver.h"
 #include "model/store.h"
 
 enum severity { SEVERITY_INFO, SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL };
@@ -62,12 +63,6 @@ struct profile {
 	bool from_site;
 };
 
-struct waiver {
-	const char *control, *resource, *reason, *owner, *approver;
-	const char *expires; /* YYYY-MM-DD */
-	int64_t expires_ms;
-};
-
 /* Everything loaded: ours and a site's. A bad file is left out and named in problems. */
 struct control_set {
 	struct control *controls;
@@ -95,6 +90,11 @@ int control_set_add(struct control_set *set, const char *kind, const char *name,
 
 /* Reads DIR/controls, DIR/profiles and DIR/waivers.yaml of a site. */
 int control_set_load_site(struct control_set *set, const char *dir,
+			  struct rf_err *err) RF_MUST_CHECK;
+
+/* Names the waivers that do not hold because they end too late from now on: lines of set->problems.
+ * A waiver that says since when is refused with its file. */
+int control_waivers_check(struct control_set *set, int64_t now_ms,
 			  struct rf_err *err) RF_MUST_CHECK;
 
 /* Puts the version-aware defaults of .vmx keys into the store (data, not facts). */

@@ -580,8 +580,8 @@ static void waivers_apply(const struct control_set *set, int64_t now_ms, struct 
 	for (size_t i = 0; f->state == FINDING_FAIL && i < set->waivers_count; i++) {
 		const struct waiver *w = &set->waivers[i];
 
-		if (w->expires_ms <= now_ms || !rf_glob(w->control, f->control->id) ||
-		    !rf_glob(w->resource, f->resource[0] ? f->resource : f->host))
+		if (!waiver_covers(w, f->control->id, f->resource, f->host) ||
+		    waiver_state(w, &waiver_rules_file, now_ms) != WAIVER_IN_FORCE)
 			continue;
 		f->state = FINDING_WAIVED;
 		f->reason = w->reason;

@@ -98,18 +98,36 @@ static const struct yaml_field waiver_fields[] = {
 	{"reason", YAML_T_TEXT, offsetof(struct waiver, reason), true},
 	{"owner", YAML_T_TEXT, offsetof(struct waiver, owner), true},
 	{"approver", YAML_T_TEXT, offsetof(struct waiver, approver), false},
+	{"compensating", YAML_T_TEXT, offsetof(struct waiver, compensating), false},
+	{"since", YAML_T_TEXT, offsetof(struct waiver, since), false},
 	{"expires", YAML_T_TEXT, offsetof(struct waiver, expires), true},
 };
 
-/* The end of that day, UTC, in ms; a waiver without an end is not accepted. */
-static int day_end_ms(const char *text, int64_t *out)
+/* The begin of that day, UTC, in ms. */
+static int day_ms(const char *text, int64_t *out)
 {
 	struct tm tm = {0};
 	const char *end = strptime(text, "%Y-%m-%d", &tm);
 
 	if (!end || *end || strlen(text) != 10)
 		return RF_E_SYNTAX;
-	*out = ((int64_t)timegm(&tm) + 86400) * 1000;
+	*out = (int64_t)timegm(&tm) * 1000;
+	return 0;
+}
+
+/* A waiver holds to the end of its last day; one without an end is not accepted. */
+static int waiver_finish(const struct yaml_doc *doc, const struct yaml_node *node, struct waiver *w,
+			 struct rf_err *err)
+{
+	struct rf_err why = {0};
+
+	if (day_ms(w->expires, &w->expires_ms) < 0)
+		return yaml_fail(doc, node, err, "expires: YYYY-MM-DD, not %s", w->expires);
+	if (w->since && day_ms(w->since, &w->since_ms) < 0)
+		return yaml_fail(doc, node, err, "since: YYYY-MM-DD, not %s", w->since);
+	w->expires_ms += 86400000;
+	if (waiver_check(w, &waiver_rules_file, true, &why) < 0)
+		return yaml_fail(doc, node, err, "%s", rf_err_text(&why));
 	return 0;
 }
 
@@ -134,9 +152,8 @@ int waivers_load(struct control_set *set, const char *name, struct rf_slice text
 
 		rc = yaml_bind(&doc, node, waiver_fields, RF_COUNT(waiver_fields), &waivers[i],
 			       err);
-		if (!rc && day_end_ms(waivers[i].expires, &waivers[i].expires_ms) < 0)
-			rc = yaml_fail(&doc, node, err, "expires: YYYY-MM-DD, not %s",
-				       waivers[i].expires);
+		if (!rc)
+			rc = waiver_finish(&doc, node, &waivers[i], err);
 	}
 	if (rc < 0 || set->waivers) {
 		rf_free(waivers);
@@ -148,4 +165,23 @@ int waivers_load(struct control_set *set, const char *name, struct rf_slice text
 	set->waivers_count = doc.root->items_count;
 	set->waivers_doc = doc;
 	return 0;
+}
+
+int control_waivers_check(struct control_set *set, int64_t now_ms, struct rf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < set->waivers_count; i++) {
+		const struct waiver *w = &set->waivers[i];
+		struct rf_err why;
+
+		if (waiver_state(w, &waiver_rules_file, now_ms) != WAIVER_INVALID)
+			continue;
+		yaml_fail(&set->waivers_doc, &set->waivers_doc.root->items[i], &why,
+			  "a waiver lasts at most 365 days, so one to %s does not hold; say since "
+			  "when it is, or choose an earlier end",
+			  w->expires);
+		rc = control_problem_add(set, &why, err);
+	}
+	return rc;
 }

@@ -266,6 +266,46 @@ static void waivers_end(void **state)
 	assert_int_equal(f->found.items[0].state, FINDING_FAIL);
 }
 
+/* Which waivers of a file are refused, and which do not hold from now on; both are told. */
+static void waivers_are_checked(void **state)
+{
+	static const struct {
+		const char *more, *want;
+	} rows[] = {
+		{"approver: sec, since: 2029-06-01, compensating: none, expires: 2029-12-31", NULL},
+		{"approver: Ops, expires: 2029-12-31", "ops owns this waiver"},
+		{"since: 2029-01-01, expires: 2029-12-31", NULL},
+		{"since: 2029-01-01, expires: 2030-01-01", "at most 365 days"},
+		{"since: yesterday, expires: 2030-01-01", "since: YYYY-MM-DD"},
+		{"since: 2030-01-01, expires: 2029-12-31", "ends after it begins"},
+		{"expires: 2030-06-01", NULL},
+		{"expires: 2999-01-01", "choose an earlier end"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		CONTROL_AUTOSET struct control_set set = {0};
+		RF_AUTOFREE char *text = rf_asprintf(
+			"- {control: a.b, resource: a, reason: r, owner: ops, %s}\n", rows[i].more);
+
+		assert_int_equal(
+			control_set_add(&set, "waivers", "w.yaml", rf_slice_text(text), true, NULL),
+			0);
+		/* 2029-12-31 */
+		assert_int_equal(control_waivers_check(&set, 1893369600000, NULL), 0);
+		assert_int_equal(set.problems_count, rows[i].want != NULL);
+		if (rows[i].want && !strstr(set.problems[0], rows[i].want))
+			fail_msg("%s: %s", rows[i].more, set.problems[0]);
+	}
+	/* What does not hold waives nothing. */
+	add(f, "controls", ksm_control);
+	add(f, "waivers",
+	    "- {control: site.*, resource: a, reason: r, owner: ops, expires: 2999-01-01}\n");
+	fact_put_ksm(sink_of(f, "a", "ksm"), &(struct fact_ksm){.run = FACT_INT(1)});
+	judge(f, 1893369600000);
+	assert_int_equal(f->found.items[0].state, FINDING_FAIL);
+}
+
 static void profiles_set_parameters_and_severity(void **state)
 {
 	struct fixture *f = *state;
@@ -507,6 +547,7 @@ int main(void)
 		T(a_query_answers_one_zero_or_null),
 		T(lookups_take_defaults_of_the_version),
 		T(waivers_end),
+		T(waivers_are_checked),
 		T(profiles_set_parameters_and_severity),
 		T(hostile_files_are_refused),
 		T(an_endless_query_becomes_an_error),
