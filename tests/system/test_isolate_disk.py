@@ -118,6 +118,8 @@ def test_limits_hold_live_and_are_undone(vm):
     assert vm.tunes() == before
     p = vm.isolate("apply")
     assert p.returncode == 0, p.stdout + p.stderr
+    six = next(x for x in vm.promises() if x["promise"].startswith("6. it reads"))
+    assert six["configured"] and six["enforced"] and f"total_iops_sec={limit}" in six["evidence"]
     low, high = vm.rate(seconds)
     assert low <= limit * 1.1 + 2 / seconds and high > 0, (low, high, limit, free)
     assert f"<total_iops_sec>{limit}</total_iops_sec>" in vm.tunes()[1]
@@ -130,6 +132,7 @@ def test_limits_hold_live_and_are_undone(vm):
         p = vm.isolate("rollback")
         assert p.returncode == 0, p.stderr
     assert vm.tunes() == before
+    assert next(x for x in vm.promises() if x["promise"].startswith("6. it reads"))["enforced"] is False
     assert vm.rate(seconds)[1] > 1.5 * low, "no limit any more"
 
 
