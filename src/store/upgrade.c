@@ -158,6 +158,15 @@ static int upgrade_roles(struct store *store, struct rf_err *err)
 		       "administrator: CREATE ROLE ringfence_runtime NOLOGIN");
 }
 
+/* Under the lock, too: PostgreSQL refuses two who grant on one table at once. */
+static int upgrade_grants(struct store *store, void *arg, struct rf_err *err)
+{
+	(void)arg;
+	int rc = upgrade_lock(store, err);
+
+	return rc ? rc : store->backend->script(store->db, grants, err);
+}
+
 static int upgrade_all(struct store *store, struct applied *applied, struct rf_err *err)
 {
 	int rc = upgrade_roles(store, err);
@@ -166,7 +175,7 @@ static int upgrade_all(struct store *store, struct applied *applied, struct rf_e
 	       applied->count < applied->known)
 		;
 	if (!rc && store->backend->is_postgres)
-		rc = store->backend->script(store->db, grants, err);
+		rc = store_transaction(store, upgrade_grants, NULL, err);
 	return rc;
 }
 
