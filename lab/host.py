@@ -177,7 +177,7 @@ class Host:
             flash = self.flash_for(settings.firmware, os.path.join(work, "vars.fd"))
             disk = self.disk_for(settings, work)
             said = f"{nonce} {','.join(settings.tasks) or '-'} {self.kept(settings)}"
-            got, seconds = machine.boot(self.code, flash, disk, self.tpm_copy(settings.tpm, work), said, timeout, console)
+            got, seconds = machine.boot(self.code, flash, disk, self.tpm_copy(settings.tpm, work), said, timeout, console, settings.cpus)
             if settings.goes_on:
                 self.go_on(work, got)
         finally:

@@ -101,9 +101,9 @@ def flash(path, unit, readonly):
     return ["-drive", f"if=pflash,format=raw,unit={unit},file={path}" + (",readonly=on" if readonly else "")]
 
 
-def qemu_command(work, code, variables, disk, tpm):
+def qemu_command(work, code, variables, disk, tpm, cpus):
     command = [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-machine", "q35,smm=on", "-accel", "tcg",
-               "-cpu", "max", "-m", "512", "-smp", "1", "-global", "driver=cfi.pflash01,property=secure,value=on",
+               "-cpu", "max", "-m", "512", "-smp", str(cpus), "-global", "driver=cfi.pflash01,property=secure,value=on",
                "-global", "ICH9-LPC.disable_s3=1", "-display", "none", "-no-reboot", "-serial", f"file:{work}/console",
                *flash(code, 0, True), *flash(variables, 1, False),
                "-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={disk}", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
@@ -130,7 +130,7 @@ def wait_for(path, process, what, seconds=120):
     raise BootFailed(f"{what} did not start (status {process.poll()})")
 
 
-def boot(code, variables, disk, tpm, said, timeout, console):
+def boot(code, variables, disk, tpm, said, timeout, console, cpus=1):
     """Boots once and tells the guest's collector `said`, one line; None: nobody collects, the machine only runs until it is off.
     Returns ({name: bytes} as it sent them, seconds). The console's text stays in `console`."""
     work = tempfile.mkdtemp(prefix="lab-")
@@ -142,7 +142,7 @@ def boot(code, variables, disk, tpm, said, timeout, console):
                                   "--ctrl", f"type=unixio,path={work}/tpm", "--terminate"], stderr=subprocess.DEVNULL)
             wait_for(f"{work}/tpm", software_tpm, "swtpm")
         with open(f"{work}/qemu", "wb") as messages:
-            qemu = CHILDREN.start(qemu_command(work, code, variables, disk, tpm), stdout=messages, stderr=messages)
+            qemu = CHILDREN.start(qemu_command(work, code, variables, disk, tpm, cpus), stdout=messages, stderr=messages)
             wait_for(f"{work}/port", qemu, "qemu")
             archive = collect(f"{work}/port", qemu, said, began + timeout) if said is not None else None
             status = qemu.wait(timeout=max(1, began + timeout - time.monotonic()))

@@ -38,6 +38,7 @@ class Settings:
     ima_policy: str = IMA_POLICY
     release: str = "1.0"   # of the package lab-agent
     firmware: tuple = ()   # names of edits of the variable store
+    cpus: int = 1          # of the machine; part of what firmware measures
     tpm: str = "tpm"       # folder of the TPM's state; empty for none
     keeps_state: bool = True
     goes_on: bool = False  # the host goes on from this boot; else it is as if the boot had never been
@@ -84,7 +85,7 @@ VARIANTS = [
             "ima-file-unknown", module=True, tasks=("look",)),
     variant("ima-policy", "IMA has another policy", (10,), "ima-file-changed", ima_policy=OTHER_IMA_POLICY),
     variant("dbx", "the list of revoked programs has one more entry", (7,), "revocation-list-changed", firmware=("dbx_add",)),
-    variant("no-tpm", "the chip is missing", tpm="", tasks=("look",)),
+    variant("no-tpm", "the chip is missing", tpm="", cpus=2, tasks=("look", "cell")),
     variant("other-tpm", "another TPM, and what ringfence kept is gone: the same boot, another identity", reasons="other-tpm",
             tpm="other-tpm", keeps_state=False),
     variant("swapped-tpm", "another TPM, and the key that ringfence kept is from the old one", reasons="other-tpm", tpm="other-tpm"),

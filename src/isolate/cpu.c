@@ -23,6 +23,7 @@ const char *ht_mode_name(enum ht_mode mode)
 void cpu_result_done(struct cpu_result *result)
 {
 	rf_free(result->items);
+	rf_free(result->stored);
 	memset(result, 0, sizeof(*result));
 }
 
@@ -137,8 +138,8 @@ static int item_read(struct cpu_solver *s, struct cpu_item *item, const struct t
 	item->managed = true;
 	item->profile = profile->name;
 	item->cpu = profile->cpu;
-	item->apart =
-		item->vm->apart && item->vm->running && item->cpu.hostile == HOSTILE_WATCH_APART;
+	item->apart = !s->stored && item->vm->apart && item->vm->running &&
+		      item->cpu.hostile == HOSTILE_WATCH_APART;
 	s->out->any = true;
 	shift_apply(&item->cpu, now);
 	int rc = mhz_convert(s, item);
@@ -377,28 +378,53 @@ static int solve(struct cpu_solver *s, const struct tm *now)
 	return rc ? rc : weights_find(s);
 }
 
+static int result_make(struct cpu_solver *s, const struct tm *now, struct rf_err *err)
+{
+	struct cpu_result *r = s->out;
+
+	*r = (struct cpu_result){.pool = s->host->online,
+				 .host = &s->policy->cpu,
+				 .cell_dir = s->host->cell_dir ? s->host->cell_dir : "",
+				 .count = s->host->vms_count,
+				 .items = rf_alloc(s->host->vms_count + 1, sizeof(*r->items))};
+	for (size_t i = 0; r->items && i < r->count; i++)
+		r->items[i].vm = &s->host->vms[i];
+	int rc = r->items ? solve(s, now) : -ENOMEM;
+
+	if (rc < 0)
+		cpu_result_done(r);
+	return rc ? rf_fail(err, rc, "no memory") : 0;
+}
+
+static bool any_apart(const struct cpu_result *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->items[i].apart)
+			return true;
+	}
+	return false;
+}
+
 int cpu_resolve(const struct policy *policy, const struct policy_host *host, const struct tm *now,
 		struct cpu_result *out, struct policy_notes *notes, struct rf_err *err)
 {
-	struct cpu_result result = {.pool = host->online,
-				    .host = &policy->cpu,
-				    .cell_dir = host->cell_dir ? host->cell_dir : ""};
-	struct cpu_solver solver = {policy, host, &result, notes};
+	struct policy_notes unsaid = {0};
+	struct cpu_result result, stored;
+	struct cpu_solver solver = {policy, host, &result, notes, false};
+	struct cpu_solver second = {policy, host, &stored, &unsaid, true};
+	int rc = result_make(&solver, now, err);
 
-	result.items = rf_alloc(host->vms_count + 1, sizeof(*result.items));
-	if (!result.items)
-		return rf_fail(err, -ENOMEM, "no memory");
-	result.count = host->vms_count;
-	for (size_t i = 0; i < result.count; i++)
-		result.items[i].vm = &host->vms[i];
-	int rc = solve(&solver, now);
-
-	if (rc < 0) {
-		cpu_result_done(&result);
-		return rf_fail(err, rc, "no memory");
+	if (!rc && any_apart(&result)) {
+		rc = result_make(&second, now, err);
+		if (rc < 0)
+			cpu_result_done(&result);
+		else
+			result.stored = rf_take(stored.items);
 	}
-	*out = result;
-	return 0;
+	policy_notes_done(&unsaid);
+	if (!rc)
+		*out = result;
+	return rc;
 }
 
 struct rf_cpus cpu_item_vcpu(const struct cpu_item *item, int64_t vcpu)

@@ -72,7 +72,9 @@ struct cpu_item {
 #define CPU_PERIOD_US 100000
 
 struct cpu_result {
-	struct cpu_item *items; /* one for each VM of the host */
+	struct cpu_item *items;	 /* one for each VM of the host */
+	struct cpu_item *stored; /* the same for definitions, where some VM is apart: it is so
+				    while it runs alone; NULL: as items */
 	size_t count;
 	struct rf_cpus pool; /* CPUs that are nobody's own */
 	size_t exclusive_count;

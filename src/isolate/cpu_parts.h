@@ -11,6 +11,7 @@ struct cpu_solver {
 	const struct policy_host *host;
 	struct cpu_result *out;
 	struct policy_notes *notes;
+	bool stored; /* for definitions: nobody is apart */
 };
 
 /* Who a note is about; item NULL: the host. */

@@ -108,6 +108,20 @@ static int layer_want(struct maker *m, enum virt_layer layer)
 	return rc ? rc : places_want(m, layer);
 }
 
+/* What is apart while it runs is not in its definition: a restart ends it. */
+static int stored_want(struct maker *m, size_t number)
+{
+	const struct cpu_item *live = m->item;
+
+	if (m->result->stored)
+		m->item = &m->result->stored[number];
+	m->why = explain(m->wants, m->item);
+	int rc = layer_want(m, VIRT_PERSISTENT);
+
+	m->item = live;
+	return rc;
+}
+
 int cpu_wants_add(const struct cpu_result *result, const struct policy_host *host,
 		  struct isolate_wants *wants, struct rf_err *err)
 {
@@ -120,7 +134,7 @@ int cpu_wants_add(const struct cpu_result *result, const struct policy_host *hos
 		if (m.item->managed && m.item->vm->running)
 			rc = layer_want(&m, VIRT_LIVE);
 		if (rc == 0 && m.item->managed && m.item->vm->defined)
-			rc = layer_want(&m, VIRT_PERSISTENT);
+			rc = stored_want(&m, i);
 		if (rc == 0 && !m.item->managed && m.item->vm->running && cpu_is_shared(result))
 			rc = places_want(&m, VIRT_LIVE);
 	}

@@ -479,6 +479,25 @@ def test_explain_live_without_the_chip(lab):
     assert "no-tpm" in {r["reason"] for r in told["reasons"]}
 
 
+def test_a_cell_of_cpus_inside_the_host(lab):
+    """cgroup v2 of a stock kernel: the kernel keeps a program of the host off the VMs' CPUs, and lets it come back."""
+    def look(when):
+        partition, host, vm = lab.host_said("no-tpm", f"cell.{when}")[1].split("\n")[:3]
+        return partition, host.split()[1], vm.split()[1]
+    assert look("before") == ("member", "0-1", "0-1")
+    status, text = lab.host_said("no-tpm", "cell.plan")
+    assert status == 2 and "cpuset.cpus.partition" in text, text
+    assert lab.host_said("no-tpm", "cell.apply")[0] == 0
+    assert look("applied") == ("root", "0", "1")
+    _, told = lab.host_said_json("no-tpm", "cell.verify")
+    promise, = [p for p in told["promises"] if p["subject"] == "this host cpu"]
+    assert promise["configured"] and promise["enforced"] and promise["proven"], promise
+    status, text = lab.host_said("no-tpm", "cell.again")
+    assert status == 0 and "Nothing to change" in text, text
+    assert lab.host_said("no-tpm", "cell.rollback")[0] == 0
+    assert look("undone") == ("member", "0-1", "0-1")
+
+
 @pytest.mark.parametrize("name", ["pending", UNPROTECTED])
 def test_modules_inside_the_host(lab, name):
     """All that the kernel has loaded; the planted one stands out, and it alone."""

@@ -677,6 +677,20 @@ static void hostile_vms_are_set_apart(void **state)
 		assert_int_equal(other, moves ? 3 : 0);
 		assert_int_equal(wants.count, hog + other);
 		isolate_wants_done(&wants);
+		/* A definition stays as if nobody were apart. */
+		wants = (struct isolate_wants){0};
+		assert_int_equal(cpu_wants_add(&s.result, &s.host, &wants, NULL), 0);
+		for (size_t k = 0; k < wants.count; k++) {
+			const struct change_spec *spec = &wants.items[k].spec;
+
+			if (!rf_starts(spec->target, "hog/persistent/cpu.pin.") ||
+			    strcmp(spec->op, "remove") == 0)
+				continue;
+			rf_buf_reset(&text);
+			rf_cpus_format(&before.result.items[0].cpus, &text);
+			assert_string_equal(change_spec_value(spec), rf_buf_text(&text));
+		}
+		isolate_wants_done(&wants);
 		scene_done(&before);
 		scene_done(&s);
 	}
