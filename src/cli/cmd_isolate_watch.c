@@ -43,7 +43,7 @@ struct sample {
 };
 
 struct watch {
-	struct guard *guard;
+	struct guard *guard; /* NULL: none is loaded; then hostile VMs alone are shown */
 	struct guard_watch *links;
 	int rules_fd;
 	size_t rules_count;
@@ -265,6 +265,8 @@ static bool row_look(struct watch *w, struct row *row)
 
 static int look(struct watch *w, struct rf_err *err)
 {
+	if (!w->guard)
+		return 0;
 	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
 	size_t count = ports ? guard_ports(w->guard, ports, GUARD_SLOTS) : 0;
 	size_t kept = 0;
@@ -296,7 +298,8 @@ static void rules_look(struct watch *w, bool tell)
 	struct guard_rules rules = {.count = 0};
 	char text[80];
 
-	if (guard_rules_get(w->guard, &rules, NULL) < 0 || rules.count == w->rules_count)
+	if (!w->guard || guard_rules_get(w->guard, &rules, NULL) < 0 ||
+	    rules.count == w->rules_count)
 		return;
 	rf_format(text, sizeof(text), "%u rules as made, before %zu", rules.count, w->rules_count);
 	w->rules_count = rules.count;
@@ -364,6 +367,12 @@ static void table_print(const struct watch *w)
 			room = size.ws_row - 4u;
 		printf("\033[H\033[J");
 	}
+	if (!w->guard) {
+		printf("no guard is loaded\n");
+		watch_hostile_print(&w->watched);
+		fflush(stdout);
+		return;
+	}
 	printf("%-15s %-10s %5s %-6s %12s %12s %10s %-13s %-17s %5s %s\n", "PORT", "STATE", "ZONE",
 	       "FENCE", "SENT", "RECEIVED", "REFUSED", "MOST FOR", "LAST FROM", "HEALS", "LIMIT");
 	for (size_t i = 0; i < w->count && i < room; i++)
@@ -428,8 +437,9 @@ static int loop(struct watch *w, struct rf_err *err)
 			    json_pack("{s:I}", "ports", (json_int_t)w->count));
 
 	while (rc == 0 && !ferror(stdout)) {
-		struct pollfd fds[] = {{.fd = guard_watch_fd(w->links), .events = POLLIN},
-				       {.fd = w->rules_fd, .events = POLLIN}};
+		struct pollfd fds[] = {
+			{.fd = w->links ? guard_watch_fd(w->links) : -1, .events = POLLIN},
+			{.fd = w->rules_fd, .events = POLLIN}};
 		int64_t left = next - common_now_ms();
 
 		left = left < 0 ? 0 : left > TICK_MS ? TICK_MS : left;
@@ -468,9 +478,36 @@ static int style_choose(const struct cli_args *args, struct watch *w, struct rf_
 	return 0;
 }
 
-int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
+/* Without a guard and without a watcher of hostile VMs there is nothing to see. */
+static int sources_open(struct watch *w, const struct cli_args *args, struct rf_err *err)
+{
+	struct watched watched = {0};
+	struct rf_err none = {0};
+	int guarded = isolate_guard_open(&w->guard, &none);
+	int rc = watch_hostile_open(args, &w->hostile, err);
+
+	if (rc < 0 || guarded == 0)
+		return rc;
+	if (guarded == -ENOENT &&
+	    watch_hostile_read(w->hostile, common_now_ms() / 1000, &watched)) {
+		watched_done(&watched);
+		return 0;
+	}
+	*err = none;
+	return guarded;
+}
+
+static int links_open(struct watch *w, struct rf_err *err)
 {
 	const struct guard_scope scope = {.look_only = true};
+
+	w->rules_fd = w->guard ? guard_rules_watch() : -1;
+	rules_look(w, false);
+	return w->guard ? guard_watch_open(w->guard, &scope, told, w, &w->links, err) : 0;
+}
+
+int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
+{
 	RF_AUTOFREE struct watch *w = rf_alloc(1, sizeof(*w));
 
 	if (!w)
@@ -478,21 +515,17 @@ int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
 	int rc = style_choose(args, w, err);
 
 	if (!rc)
-		rc = isolate_guard_open(&w->guard, err);
+		rc = sources_open(w, args, err);
 	/* The ring of samples is mapped before nothing can be opened any more. */
-	if (!rc && guard_events_fd(w->guard) < 0)
+	if (!rc && w->guard && guard_events_fd(w->guard) < 0)
 		rc = rf_fail(err, -errno, "samples of frames: %s", rf_code_text(-errno));
-	if (!rc)
-		rc = watch_hostile_open(args, &w->hostile, err);
 	if (!rc)
 		rc = isolate_lock_in(args, err);
 	if (rc < 0) {
 		guard_close(w->guard);
 		return rc;
 	}
-	w->rules_fd = guard_rules_watch();
-	rules_look(w, false);
-	rc = guard_watch_open(w->guard, &scope, told, w, &w->links, err);
+	rc = links_open(w, err);
 	if (!rc)
 		rc = w->once ? once(w, err) : loop(w, err);
 	guard_watch_close(w->links);

@@ -53,8 +53,37 @@ static bool process_read(struct sys *sys, const char *pid, struct process *out)
 	return list[0] && rf_cpus_parse(list, &out->cpus) == 0;
 }
 
-void cpu_strangers_find(struct sys *sys, const int *mine, size_t mine_count,
-			struct cpu_strangers *out)
+/* "0::/machine.slice/machine-qemu-web.scope/libvirt/emulator" */
+static bool is_in(struct sys *sys, const char *pid, const char *group)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	const char *name = strrchr(group, '/');
+	char path[64];
+
+	if (!name || !rf_format(path, sizeof(path), "/proc/%s/cgroup", pid) ||
+	    sys_read(sys, path, STATUS_MAX, &text, NULL) < 0 || text.failed)
+		return false;
+	char *cursor = (char *)text.data;
+	size_t len = strlen(name);
+
+	for (char *line; cursor && (line = rf_line_next(&cursor));) {
+		if (rf_starts(line, "0::") && strncmp(line + 3, name, len) == 0 &&
+		    (line[3 + len] == '/' || !line[3 + len]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_known(struct sys *sys, const struct cpu_known *known, const char *name, int64_t pid)
+{
+	for (size_t k = 0; k < known->count; k++) {
+		if (known->pids[k] == pid)
+			return true;
+	}
+	return is_kernel_thread(sys, name) || (known->group[0] && is_in(sys, name, known->group));
+}
+
+void cpu_strangers_find(struct sys *sys, const struct cpu_known *known, struct cpu_strangers *out)
 {
 	SYS_AUTONAMES struct sys_names names = {0};
 	int64_t pid;
@@ -64,11 +93,9 @@ void cpu_strangers_find(struct sys *sys, const int *mine, size_t mine_count,
 		return;
 	for (size_t i = 0; i < names.count; i++) {
 		struct process p = {0};
-		bool known = rf_num(names.names[i], 10, 1, INT32_MAX, &pid) < 0;
 
-		for (size_t k = 0; k < mine_count && !known; k++)
-			known = mine[k] == pid;
-		if (known || is_kernel_thread(sys, names.names[i]) ||
+		if (rf_num(names.names[i], 10, 1, INT32_MAX, &pid) < 0 ||
+		    is_known(sys, known, names.names[i], pid) ||
 		    !process_read(sys, names.names[i], &p))
 			continue;
 		out->seen++;

@@ -16,9 +16,14 @@ struct cpu_strangers {
 	size_t seen; /* processes looked at; 0: none could be */
 };
 
-/* mine: processes that are VMs'. A process that ended meanwhile is none. */
-void cpu_strangers_find(struct sys *sys, const int *mine, size_t mine_count,
-			struct cpu_strangers *out);
+/* Who is no stranger. */
+struct cpu_known {
+	const int *pids; /* QEMUs */
+	size_t count;
+	const char *group; /* whatever is in this group of cgroup v2, or below it; "": nobody */
+};
+/* A process that ended meanwhile is none. */
+void cpu_strangers_find(struct sys *sys, const struct cpu_known *known, struct cpu_strangers *out);
 /* The most that may run on one of these CPUs; *out_cpu: which. */
 uint32_t cpu_strangers_on(const struct cpu_strangers *strangers, const struct rf_cpus *cpus,
 			  unsigned *out_cpu);

@@ -347,8 +347,6 @@ static int cell_judge(struct subject *s, struct isolate_promises *out)
 	char path[120], state[200] = "", text[4096] = "";
 	struct rf_cpus now;
 
-	if (!s->result->host->has_cell)
-		return 0;
 	rf_cpus_format(cell, &list);
 	rf_copy(p.subject, sizeof(p.subject), "this host cpu");
 	rf_format(p.what, sizeof(p.what), "CPUs %.60s are the VMs' alone", rf_buf_text(&list));
@@ -473,11 +471,12 @@ static int subject_judge(struct subject *s, struct isolate_promises *out)
 	return rc;
 }
 
-/* The QEMUs of all VMs; -1 for one that is not found. */
+/* The QEMUs of all VMs are at home there; in a cell so is what else is in the VMs' group. */
 static void strangers_find(const struct cpu_result *r, const struct cpu_look *look,
-			   struct cpu_strangers *out)
+			   const char *group, struct cpu_strangers *out)
 {
 	RF_AUTOFREE int *pids = rf_alloc(r->count + 1, sizeof(*pids));
+	const struct cpu_known known = {pids, r->count, group};
 	struct vm_scope scope;
 
 	for (size_t i = 0; pids && i < r->count; i++) {
@@ -487,7 +486,7 @@ static void strangers_find(const struct cpu_result *r, const struct cpu_look *lo
 				  : -1;
 	}
 	if (pids)
-		cpu_strangers_find(look->sys, pids, r->count, out);
+		cpu_strangers_find(look->sys, &known, out);
 }
 
 int cpu_promises(const struct cpu_result *result, const struct cpu_look *look,
@@ -498,10 +497,12 @@ int cpu_promises(const struct cpu_result *result, const struct cpu_look *look,
 		.sys = look->sys, .look = look, .result = result, .strangers = strangers};
 	int rc = strangers ? 0 : -ENOMEM;
 
-	if (rc == 0 && result->any && cpu_is_shared(result))
-		strangers_find(result, look, strangers);
-	if (rc == 0)
+	if (rc == 0 && result->host->has_cell) {
+		strangers_find(result, look, result->cell_dir, strangers);
 		rc = cell_judge(&host, out);
+	}
+	if (rc == 0 && result->exclusive_count)
+		strangers_find(result, look, "", strangers);
 	for (size_t i = 0; rc == 0 && result->any && i < result->count; i++) {
 		struct subject s = host;
 

@@ -244,6 +244,8 @@ def test_a_hostile_vm_is_set_apart_and_comes_back(lab):
         r = lab.isolate("verify", "--kept", "--active", "-a", *keep)
         assert "set apart: throttling" in r.stdout and "tried beside it" in r.stdout, r.stdout + r.stderr
         assert glob.glob("/sys/fs/cgroup/cpu/machine/ringfence-try*") == []
+        r = lab.run(EXE, "isolate", "watch", "--once", *keep)
+        assert f"{A} " in r.stdout and "set apart" in r.stdout and "throttling" in r.stdout, r.stdout + r.stderr
         # On this kernel's cgroups nothing keeps programs of the host away, and that is said; a plan keeps to who is apart.
         assert "configured, not enforced" in r.stdout
         r = lab.isolate("apply", "--kept", "-q")

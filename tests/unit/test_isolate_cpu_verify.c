@@ -168,6 +168,8 @@ static void the_cell_is_read_back(void **state)
 	static const struct {
 		const char *partition, *cpus;
 		enum promise_answer configured, enforced;
+		const char *group; /* of one more process, which may run there */
+		enum promise_answer proven;
 	} CASES[] = {
 		{"root\n", "0-1\n", PROMISE_YES, PROMISE_YES},
 		{"isolated\n", "0-1\n", PROMISE_YES, PROMISE_YES},
@@ -176,6 +178,8 @@ static void the_cell_is_read_back(void **state)
 		{"member\n", "0-1\n", PROMISE_YES, PROMISE_NO},
 		{"root\n", "0-3\n", PROMISE_NO, PROMISE_YES},
 		{"root\n", "junk\n", PROMISE_NO, PROMISE_YES},
+		{"root\n", "0-1\n", PROMISE_YES, PROMISE_YES, "0::/machine.slice/x\n", PROMISE_YES},
+		{"root\n", "0-1\n", PROMISE_YES, PROMISE_NO, "0::/machine.slices\n", PROMISE_NO},
 		{NULL, NULL, PROMISE_NO, PROMISE_NO},
 	};
 
@@ -189,6 +193,11 @@ static void the_cell_is_read_back(void **state)
 		host_fill(&h);
 		host_file(&h, "/proc/1/stat", "1 (systemd) S 0 1 1 0 -1 4194560 0\n");
 		host_file(&h, "/proc/1/status", "Name:\tsystemd\nCpus_allowed_list:\t2-3\n");
+		if (CASES[i].group) {
+			host_file(&h, "/proc/400/stat", "400 (x) S 0 1 1 0 -1 4194560 0\n");
+			host_file(&h, "/proc/400/status", "Name:\tx\nCpus_allowed_list:\t0-1\n");
+			host_file(&h, "/proc/400/cgroup", CASES[i].group);
+		}
 		if (CASES[i].partition) {
 			host_file(&h, SLICE "/cpuset.cpus.partition", CASES[i].partition);
 			host_file(&h, SLICE "/cpuset.cpus", CASES[i].cpus);
@@ -198,7 +207,7 @@ static void the_cell_is_read_back(void **state)
 
 		if (p->configured != CASES[i].configured || p->enforced != CASES[i].enforced)
 			fail_msg("case %zu: %s", i, p->evidence);
-		assert_int_equal(p->proven, PROMISE_YES);
+		assert_int_equal(p->proven, CASES[i].group ? CASES[i].proven : PROMISE_YES);
 		isolate_promises_done(&promises);
 		host_done(&h);
 	}

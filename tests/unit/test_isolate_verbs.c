@@ -251,7 +251,7 @@ static void cards_from_facts(void **state)
 
 static void the_examples(void **state)
 {
-	static const char *const names[] = {"separate", "tiers", "lab", "disks"};
+	static const char *const names[] = {"separate", "tiers", "lab", "disks", "limits"};
 	const char *source = getenv("SOURCE_DIR");
 
 	(void)state;
