@@ -74,26 +74,38 @@ static int value_open(const struct verb_env *env, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int value_read(const struct verb_env *env, const char *path, struct rf_buf *out,
-		      struct rf_err *err)
+static int text_read(const struct verb_env *env, const char *path, char text[VALUE_MAX_BYTES],
+		     struct rf_err *err)
 {
-	char text[VALUE_MAX_BYTES];
 	int fd = value_open(env, path, O_RDONLY);
 
-	if (fd == -ENOENT)
-		return value_state_encode(NULL, out);
 	if (fd < 0)
 		return rf_fail(err, fd, "%s: %s", path, rf_code_text(fd));
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	ssize_t n = read(fd, text, VALUE_MAX_BYTES - 1);
 	int rc = n < 0 ? -errno : 0;
 
 	close(fd);
 	if (n < 0)
 		return rf_fail(err, rc, "%s: %s", path, rf_code_text(rc));
 	text[n] = '\0';
-	if (strlen(text) != (size_t)n)
-		return rf_fail(err, RF_E_SYNTAX, "%s is no text", path);
-	return value_state_encode(text, out);
+	return strlen(text) == (size_t)n ? 0 : rf_fail(err, RF_E_SYNTAX, "%s is no text", path);
+}
+
+static int value_read(const struct verb_env *env, const char *path, struct rf_buf *out,
+		      struct rf_err *err)
+{
+	char text[VALUE_MAX_BYTES];
+	int rc = text_read(env, path, text, err);
+
+	/* A group without a list of CPUs may use those of the group above; while processes are in
+	 * it the kernel does not let a list be taken away again. All CPUs mean the same. */
+	if (!rc && rf_ends(path, "/cpuset.cpus") && strspn(text, " \n") == strlen(text))
+		rc = text_read(env, "/sys/devices/system/cpu/online", text, err);
+	if (rc == -ENOENT) {
+		rf_err_clear(err);
+		return value_state_encode(NULL, out);
+	}
+	return rc ? rc : value_state_encode(text, out);
 }
 
 static int value_put(const struct verb_env *env, const char *path, struct rf_slice state,
