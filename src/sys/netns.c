@@ -34,7 +34,6 @@ struct listing {
 	struct rf_map seen; /* inodes */
 	struct rf_buf *out;
 	uint32_t sequence;
-	int error; /* of the first question, to our own namespace */
 };
 
 /* How the kernel is told which namespace is meant. */
@@ -141,8 +140,6 @@ static int add(struct listing *l, uint64_t inode, struct holder who, const char 
 	/* A process that ended meanwhile holds nothing any more. */
 	if (rc == -ESRCH || rc == -EINVAL)
 		return 0;
-	if (rc < 0 && l->seen.count == 0)
-		l->error = rc;
 	if (rf_map_set(&l->seen, key, l) < 0)
 		return -ENOMEM;
 	return rf_buf_printf(l->out, "%d %s %s\n", id, key, where);
@@ -232,10 +229,8 @@ int netns_list(struct rf_buf *out, struct rf_err *why)
 		rc = folder_add(&l, folders[i]);
 	if (!rc)
 		rc = processes_add(&l);
-	if (!rc && l.error)
-		rc = rf_fail(why, l.error,
-			     "the kernel gives network namespaces no id (CAP_NET_ADMIN): %s",
-			     rf_code_text(l.error));
+	if (rc < 0)
+		rc = rf_fail(why, rc, "network namespaces cannot be listed: %s", rf_code_text(rc));
 	rf_map_done(&l.seen);
 	if (l.nl)
 		mnl_socket_close(l.nl);

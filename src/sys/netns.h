@@ -12,8 +12,8 @@
 
 /*
  * Appends a line "ID INODE WHERE" for each namespace that a name or a process holds. The first is
- * ours. ID is -1 where the kernel gave none; WHERE is /run/netns/NAME or /proc/PID. 0, -ENOMEM, or
- * the kernel's error where it cannot be asked at all.
+ * ours. ID is -1 where the kernel gave none (an ordinary user gets no new one); WHERE is
+ * /run/netns/NAME or /proc/PID. 0, -ENOMEM, or the kernel's error where it cannot be asked at all.
  */
 int netns_list(struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
 
