@@ -134,7 +134,7 @@ static void mirror_far(struct guard_port *p)
 }
 static void stray_bit(struct guard_port *p)
 {
-	p->reserved = 1;
+	p->reserved[1] = 1;
 }
 
 static void ports_are_checked(void **state)
