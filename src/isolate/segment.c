@@ -228,7 +228,10 @@ static int segments_take(const struct nlmsghdr *answer, void *arg)
 		return MNL_CB_OK;
 	if (link.master && s->masters_count < RF_COUNT(s->masters))
 		s->masters[s->masters_count++] = link.master;
-	if (link.bridge && segment_is_name(link.name) && strcmp(link.owner, s->owner) == 0 &&
+	/* Without an owner: who made it died before the kernel could be told (it takes no alias
+	 * when a link is made). */
+	if (link.bridge && segment_is_name(link.name) &&
+	    (!link.owner[0] || strcmp(link.owner, s->owner) == 0) &&
 	    (!s->except || strcmp(link.name, s->except) != 0) && s->mine_count < SEGMENTS_MAX)
 		s->mine[s->mine_count++] = link.ifindex;
 	return MNL_CB_OK;

@@ -109,8 +109,8 @@ def test_both_ways_are_shaped_and_undone(shaped):
 
 
 def test_who_proves_has_no_rights_where_it_parses(shaped):
-    """While frames are tried the program itself is locked in without a right, who asks the kernel is another process, and who sends
-    the frames is in a network of its own."""
+    """While frames are tried the program itself is locked in without a right, who asks the kernel is another process, who sends the
+    frames is in a network of its own, and who makes load for the trial of limits has no right on networks."""
     p = subprocess.Popen(["nsenter", f"--net=/run/netns/{shaped.lab.ns}", "unshare", "-m", "sh", "-c", 'mount --bind "$0" /sys/fs/bpf && exec "$@"',
                           shaped.lab.dir, EXE, "isolate", "verify", shaped.policy, "--active", "-o", "json", "--domain-xml", shaped.xml, "--no-host", "-q"],
                          stdout=subprocess.PIPE, text=True)
@@ -127,7 +127,7 @@ def test_who_proves_has_no_rights_where_it_parses(shaped):
     while p.poll() is None and seen is None:
         try:
             now = family()
-            if len(now) == 3 and all(s[0] == 2 and s[1] == 1 for s in now):
+            if len(now) == 4 and all(s[0] == 2 and s[1] == 1 for s in now):
                 seen = now
         except (OSError, KeyError, ValueError):
             continue
@@ -137,12 +137,13 @@ def test_who_proves_has_no_rights_where_it_parses(shaped):
     rates = [x for x in shown["promises"] if x["promise"].startswith("rate")]
     assert p.returncode in (0, 2) and len(rates) == 4 and all("tried" in x["evidence"] for x in rates), rates
     assert all(len(x["promises"]) == 30 and x["guarded"] for x in shown["ports"])
-    assert seen, "all three locked in at once were never seen"
+    assert seen, "all four locked in at once were never seen"
     main, *others = seen
     net_admin, net_raw, sys_admin, dac_override = 1 << 12, 1 << 13, 1 << 21, 1 << 1
     assert main[2] & ~dac_override == 0
-    asker, trier = sorted(others, key=lambda s: s[3] != main[3])
-    assert asker[3] == main[3] and asker[2] & sys_admin
+    [trier] = [s for s in others if s[3] != main[3]]
+    loader, asker = sorted((s for s in others if s[3] == main[3]), key=lambda s: s[2] & sys_admin)
+    assert asker[2] & sys_admin and loader[2] & (net_admin | net_raw | sys_admin) == 0
     assert trier[3] != main[3] and trier[2] & ~(net_admin | net_raw) == 0
 
 
