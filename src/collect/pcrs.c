@@ -5,11 +5,13 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "attest/ima.h"
 #include "base/str.h"
 #include "collect/pcrs.h"
 #include "collect/util.h"
 
-#define TPM "/sys/class/tpm/tpm0"
+#define TPM	  "/sys/class/tpm/tpm0"
+#define IMA_TRIES 32
 
 bool pcr_text_untouched(const char *text)
 {
@@ -44,6 +46,34 @@ static void read_bank(struct sys *sys, struct fact_sink *gaps, struct pcr_bank *
 		rf_format(key, sizeof(key), "%s/%u", bank->name, i);
 		if (rc != -ENOENT && gaps)
 			util_gap(gaps, FACT_T_PCR, key, path, rc);
+	}
+}
+
+/* The bank's value of IMA's register now. True: it is what was read before. */
+static bool ima_same(struct sys *sys, struct pcr_bank *bank)
+{
+	char path[256], now[sizeof(bank->text[0])];
+
+	rf_format(path, sizeof(path), TPM "/pcr-%s/%u", bank->name, IMA_PCR);
+	if (!(bank->there >> IMA_PCR & 1) || sys_read_line(sys, path, now, sizeof(now)) < 0)
+		return true;
+	rf_lower(now);
+	bool same = strcmp(now, bank->text[IMA_PCR]) == 0;
+
+	rf_copy(bank->text[IMA_PCR], sizeof(bank->text[0]), now);
+	return same;
+}
+
+/* Banks are read one after another, and IMA goes on meanwhile: its register is read again until all
+ * banks are of one moment, for no list explains values of two. */
+static void ima_settle(struct sys *sys, struct pcr_banks *banks)
+{
+	bool same = banks->count < 2;
+
+	for (unsigned int tries = 0; !same && tries < IMA_TRIES; tries++) {
+		same = true;
+		for (size_t i = 0; i < banks->count; i++)
+			same &= ima_same(sys, &banks->banks[i]);
 	}
 }
 
@@ -97,6 +127,7 @@ void pcr_banks_read(struct sys *sys, struct fact_sink *gaps, struct pcr_banks *o
 		read_bank(sys, gaps, bank);
 		out->count++;
 	}
+	ima_settle(sys, out);
 	if (out->count == 0)
 		read_12(sys, out);
 }
