@@ -201,8 +201,8 @@ def test_words_for_people(lab):
         lab.meta(name)
         said[name] = subprocess.run([EXE, "attest", "diff", lab.folder / "base.evidence", lab.folder / f"{file_name(name)}.evidence"],
                                     capture_output=True, text=True, timeout=60).stdout
-            # The sentence, over as many lines as it takes.
-            said[name] = " ".join(said[name].split("\n\n")[0].split("\n", 1)[1].split())
+        # The sentence, over as many lines as it takes.
+        said[name] = " ".join(said[name].split("\n\n")[0].split("\n", 1)[1].split())
     assert said["pending"] == "nothing changed"
     assert said["initrd"].startswith("initrd changed; ") and said["initrd"].endswith("nothing else")
     assert said["cmdline"] == "kernel command line: added: mitigations=off (protection from flaws of the processor); grub.cfg changed; nothing else"
