@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
@@ -183,7 +184,7 @@ static int checkpoint_line(struct ledger *ledger, const struct ledger_tree *tree
 	for (unsigned i = 0; rc == 0 && i < ledger_tree_nodes(tree->size); i++) {
 		RF_AUTOBUF struct rf_buf node = {0};
 
-		if (base64_add(&node, tree->nodes[i], LEDGER_HASH_BYTES) < 0 ||
+		if (rf_base64_add(&node, tree->nodes[i], LEDGER_HASH_BYTES) < 0 ||
 		    json_array_append_new(nodes, json_string(rf_buf_text(&node))) < 0)
 			rc = rf_fail(err, -ENOMEM, "no memory");
 	}

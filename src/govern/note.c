@@ -11,64 +11,12 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
 
 #define DASH "\xe2\x80\x94 " /* an em dash and a blank begin a signature line */
-
-int base64_add(struct rf_buf *out, const void *data, size_t len)
-{
-	size_t size = (len + 2) / 3 * 4;
-	uint8_t *at = rf_buf_reserve(out, size + 1);
-
-	if (!at)
-		return -ENOMEM;
-	out->len += (size_t)EVP_EncodeBlock(at, data, (int)len);
-	out->data[out->len] = '\0';
-	return 0;
-}
-
-static int base64_digit(char c)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-int base64_decode(struct rf_slice text, uint8_t *out, size_t size, size_t *out_len)
-{
-	size_t n = 0, pad = 0;
-
-	if (text.len % 4 != 0)
-		return RF_E_SYNTAX;
-	while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=')
-		pad++;
-	for (size_t at = 0; at < text.len; at += 4) {
-		uint32_t bits = 0;
-		size_t digits = at + 4 == text.len ? 4 - pad : 4;
-
-		for (size_t i = 0; i < 4; i++) {
-			int d = i < digits ? base64_digit((char)text.data[at + i]) : 0;
-
-			if (d < 0)
-				return RF_E_SYNTAX;
-			bits = bits << 6 | (uint32_t)d;
-		}
-		/* What padding leaves over must be zero: one text for one value. */
-		if (digits < 4 && (bits & (digits == 3 ? 0xffu : 0xffffu)))
-			return RF_E_SYNTAX;
-		for (size_t i = 0; i + 1 < digits; i++) {
-			if (n == size)
-				return RF_E_LIMIT;
-			out[n++] = (uint8_t)(bits >> (16 - 8 * i));
-		}
-	}
-	*out_len = n;
-	return 0;
-}
 
 /* ---- keys ---- */
 
@@ -169,7 +117,7 @@ int note_key_text(const struct note_key *key, char out[NOTE_KEY_TEXT], struct rf
 	rf_buf_printf(&text, "%s+", key->name);
 	rf_buf_add_hex(&text, key->id, sizeof(key->id));
 	rf_buf_add_byte(&text, '+');
-	if (base64_add(&text, raw, sizeof(raw)) < 0 || text.failed)
+	if (rf_base64_add(&text, raw, sizeof(raw)) < 0 || text.failed)
 		return rf_fail(err, -ENOMEM, "no memory");
 	return rf_copy(out, NOTE_KEY_TEXT, rf_buf_text(&text))
 		       ? 0
@@ -195,7 +143,7 @@ int note_key_parse(const char *text, struct note_key *out, struct rf_err *err)
 		return rf_fail(err, RF_E_SYNTAX, "%s", what);
 	*hash++ = *data++ = '\0';
 	if (rf_hex_decode(hash, id, sizeof(id), &id_len) < 0 || id_len != sizeof(id) ||
-	    base64_decode(rf_slice_text(data), raw, sizeof(raw), &raw_len) < 0 ||
+	    rf_base64_decode(rf_slice_text(data), raw, sizeof(raw), &raw_len) < 0 ||
 	    raw_len != sizeof(raw) || raw[0] != NOTE_ED25519)
 		return rf_fail(err, RF_E_SYNTAX, "%s", what);
 	memcpy(key.public_key, raw + 1, NOTE_PUBLIC);
@@ -247,7 +195,7 @@ int checkpoint_sign(const struct checkpoint *checkpoint, const struct note_key *
 	size_t start = out->len;
 
 	rf_buf_printf(out, "%s\n%llu\n", checkpoint->origin, (unsigned long long)checkpoint->size);
-	if (base64_add(out, checkpoint->root, LEDGER_HASH_BYTES) < 0)
+	if (rf_base64_add(out, checkpoint->root, LEDGER_HASH_BYTES) < 0)
 		return rf_fail(err, -ENOMEM, "no memory");
 	rf_buf_add_byte(out, '\n');
 	if (out->failed)
@@ -259,7 +207,7 @@ int checkpoint_sign(const struct checkpoint *checkpoint, const struct note_key *
 	if (rc < 0)
 		return rc;
 	rf_buf_printf(out, "\n" DASH "%s ", key->name);
-	rc = base64_add(out, raw, sizeof(raw));
+	rc = rf_base64_add(out, raw, sizeof(raw));
 	rf_buf_add_byte(out, '\n');
 	return rc || out->failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
 }
@@ -307,7 +255,7 @@ static int signature_check(struct rf_slice line, const struct note_key *key, str
 		return RF_E_MISSING;
 	struct rf_slice data = {line.data + dash + name + 1, line.len - dash - name - 1};
 
-	if (base64_decode(data, raw, sizeof(raw), &len) < 0 || len < 5)
+	if (rf_base64_decode(data, raw, sizeof(raw), &len) < 0 || len < 5)
 		return RF_E_SYNTAX;
 	if (memcmp(raw, key->id, 4) != 0)
 		return RF_E_MISSING;
@@ -324,7 +272,7 @@ int checkpoint_open(struct rf_slice note, const struct note_key *key, struct che
 	if (note.len > NOTE_MAX_BYTES || !note_line(&rest, &origin) || !note_line(&rest, &size) ||
 	    !note_line(&rest, &root) || origin.len == 0 || origin.len > NOTE_MAX_NAME ||
 	    size_parse(size, &c.size) < 0 ||
-	    base64_decode(root, c.root, sizeof(c.root), &len) < 0 || len != sizeof(c.root))
+	    rf_base64_decode(root, c.root, sizeof(c.root), &len) < 0 || len != sizeof(c.root))
 		return rf_fail(err, RF_E_SYNTAX, "this is no checkpoint");
 	memcpy(c.origin, origin.data, origin.len);
 	/* Extension lines, which we do not write, up to the empty line. */

@@ -54,10 +54,6 @@ int checkpoint_sign(const struct checkpoint *checkpoint, const struct note_key *
 int checkpoint_open(struct rf_slice note, const struct note_key *key, struct checkpoint *out,
 		    struct rf_err *err) RF_MUST_CHECK;
 
-/* Base64 with padding. Decoding is strict: RF_E_SYNTAX, RF_E_LIMIT. */
-int base64_add(struct rf_buf *out, const void *data, size_t len) RF_MUST_CHECK;
-int base64_decode(struct rf_slice text, uint8_t *out, size_t size, size_t *out_len) RF_MUST_CHECK;
-
 /* A line of the file: an entry, or a checkpoint with the tree's nodes. */
 struct ledger_line {
 	struct rf_slice bytes; /* without the line end */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
@@ -39,7 +40,7 @@ static int nodes_parse(const json_t *nodes, struct ledger_tree *tree)
 		size_t len;
 
 		if (!text ||
-		    base64_decode(rf_slice_text(text), tree->nodes[i], LEDGER_HASH_BYTES, &len) <
+		    rf_base64_decode(rf_slice_text(text), tree->nodes[i], LEDGER_HASH_BYTES, &len) <
 			    0 ||
 		    len != LEDGER_HASH_BYTES)
 			return RF_E_SYNTAX;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
@@ -188,8 +189,9 @@ static void base64_is_strict(void **state)
 		uint8_t out[8];
 		size_t len = 99;
 
-		assert_int_equal(base64_decode(rf_slice_text(rows[i].text), out, sizeof(out), &len),
-				 rows[i].rc);
+		assert_int_equal(
+			rf_base64_decode(rf_slice_text(rows[i].text), out, sizeof(out), &len),
+			rows[i].rc);
 		if (rows[i].rc)
 			continue;
 		assert_int_equal(len, strlen(rows[i].want));
