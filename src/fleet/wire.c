@@ -2,6 +2,8 @@
 /* The codec of frames: the header and the limits, nothing of what they say. See wire.h. */
 #include "fleet/wire.h"
 
+#include <errno.h>
+
 #include "base/reader.h"
 
 static const struct wire_row rows[WIRE_KIND_COUNT] = {
@@ -20,12 +22,11 @@ const struct wire_row *wire_row(enum wire_kind kind)
 static int sizes_check(const struct wire_row *row, size_t text, size_t bytes, struct rf_err *err)
 {
 	if (text > row->text_max)
-		return rf_err_set(err, RF_E_LIMIT, "frame %s: %zu bytes of text, at most %u",
-				  row->name, text, row->text_max);
+		return rf_fail(err, RF_E_LIMIT, "frame %s: %zu bytes of text, at most %u",
+			       row->name, text, row->text_max);
 	if (bytes > row->bytes_max)
-		return rf_err_set(err, RF_E_LIMIT,
-				  "frame %s: %zu bytes beside its text, at most %u", row->name,
-				  bytes, row->bytes_max);
+		return rf_fail(err, RF_E_LIMIT, "frame %s: %zu bytes beside its text, at most %u",
+			       row->name, bytes, row->bytes_max);
 	return 0;
 }
 
@@ -40,16 +41,16 @@ int wire_read(struct rf_slice input, const struct wire_side *side, struct wire_f
 
 	*out_len = 0;
 	if (r.failed)
-		return rf_err_set(err, RF_E_TRUNCATED, "a frame's header has %u bytes, %zu came",
-				  WIRE_HEADER_BYTES, input.len);
+		return rf_fail(err, RF_E_TRUNCATED, "a frame's header has %u bytes, %zu came",
+			       WIRE_HEADER_BYTES, input.len);
 	if (!row)
-		return rf_err_set(err, RF_E_UNKNOWN, "there is no frame of kind %u", kind);
+		return rf_fail(err, RF_E_UNKNOWN, "there is no frame of kind %u", kind);
 	if (zero)
-		return rf_err_set(err, RF_E_SYNTAX, "frame %s: a bit is set that must be zero",
-				  row->name);
+		return rf_fail(err, RF_E_SYNTAX, "frame %s: a bit is set that must be zero",
+			       row->name);
 	if (!(row->from & side->from) || !(row->phase & side->phase))
-		return rf_err_set(err, RF_E_DENIED, "frame %s: not from this side, or not now",
-				  row->name);
+		return rf_fail(err, RF_E_DENIED, "frame %s: not from this side, or not now",
+			       row->name);
 	rc = sizes_check(row, text, bytes, err);
 	if (rc)
 		return rc;
@@ -57,8 +58,8 @@ int wire_read(struct rf_slice input, const struct wire_side *side, struct wire_f
 	out->kind = (enum wire_kind)kind;
 	out->text = rf_read_bytes(&r, text);
 	out->bytes = rf_read_bytes(&r, bytes);
-	return r.failed ? rf_err_set(err, RF_E_TRUNCATED, "frame %s: %zu bytes, %zu came",
-				     row->name, *out_len, input.len)
+	return r.failed ? rf_fail(err, RF_E_TRUNCATED, "frame %s: %zu bytes, %zu came", row->name,
+				  *out_len, input.len)
 			: 0;
 }
 
@@ -69,8 +70,7 @@ int wire_write(struct rf_buf *out, const struct wire_frame *frame, struct rf_err
 	int rc;
 
 	if (!row)
-		return rf_err_set(err, RF_E_UNKNOWN, "there is no frame of kind %d",
-				  (int)frame->kind);
+		return rf_fail(err, RF_E_UNKNOWN, "there is no frame of kind %d", (int)frame->kind);
 	rc = sizes_check(row, text, bytes, err);
 	if (rc)
 		return rc;
@@ -93,5 +93,5 @@ int wire_write(struct rf_buf *out, const struct wire_frame *frame, struct rf_err
 	rf_buf_add(out, header, sizeof(header));
 	rf_buf_add(out, frame->text.data, text);
 	rf_buf_add(out, frame->bytes.data, bytes);
-	return out->failed ? rf_err_set(err, -ENOMEM, "no memory for a frame") : 0;
+	return out->failed ? rf_fail(err, -ENOMEM, "no memory for a frame") : 0;
 }
