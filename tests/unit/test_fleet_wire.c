@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/str.h"
+#include "base/mem.h"
 #include "fleet/wire.h"
 
 static const struct wire_side of_agent = {WIRE_AGENT, WIRE_SESSION};
