@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/edit.h"
+#include "fuzz_rest.h"
 
 static const struct {
 	const char *style, *op, *section, *key, *value;
@@ -46,12 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rf_copy(spec.style, sizeof(spec.style), edits[i].style);
 	rf_copy(spec.op, sizeof(spec.op), edits[i].op);
 	rf_copy(spec.section, sizeof(spec.section), edits[i].section);
-	/* Exactly so long: a read beyond it is seen. */
-	RF_AUTOFREE uint8_t *copy = rf_alloc(size, 1);
+	RF_AUTOFREE uint8_t *copy = fuzz_rest(data, size);
 
 	if (!copy)
 		return 0;
-	memcpy(copy, data + 1, size - 1);
 	struct rf_slice text = {copy, size - 1};
 
 	(void)edit_get(&spec, text, &shown);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "fuzz_rest.h"
 #include "isolate/watcher.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,11 +63,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	RF_AUTOFREE uint8_t *copy = rf_alloc(size, 1);
+	RF_AUTOFREE uint8_t *copy = fuzz_rest(data, size);
 
 	if (!copy)
 		return 0;
-	memcpy(copy, data + 1, size - 1);
 	parts[data[0] % RF_COUNT(parts)]((struct rf_slice){copy, size - 1});
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "fuzz_rest.h"
 #include "isolate/applied.h"
 #include "isolate/guard/watch.h"
 #include "isolate/ownway.h"
@@ -51,12 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
 		return 0;
-	/* Exactly so long: a read beyond it is seen. */
-	RF_AUTOFREE uint8_t *copy = rf_alloc(size, 1);
+	RF_AUTOFREE uint8_t *copy = fuzz_rest(data, size);
 
 	if (!copy)
 		return 0;
-	memcpy(copy, data + 1, size - 1);
 	if (data[0] & 1)
 		kept((struct rf_slice){copy, size - 1});
 	else

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "fuzz_rest.h"
 #include "sys/netlink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -15,11 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	answer.single_type = data[0];
 	/* As the kernel's: aligned. */
-	RF_AUTOFREE uint8_t *copy = rf_alloc(size, 1);
+	RF_AUTOFREE uint8_t *copy = fuzz_rest(data, size);
 
 	if (!copy)
 		return 0;
-	memcpy(copy, data + 1, size - 1);
 	int rc = netlink_take(&answer, copy, size - 1, &out);
 
 	/* What was taken is whole messages at multiples of four. */

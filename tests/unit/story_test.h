@@ -9,6 +9,7 @@
 #include "eventlog_test.h"
 
 #include "attest/boot.h"
+#include "attest/predict.h"
 
 static const uint8_t story_global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
 					 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
@@ -222,6 +223,24 @@ static inline void machine_story(const struct machine *m, struct log_build *b, s
 	memset(out, 0, sizeof(*out));
 	if (boot_read(b->hasher, &logs, out, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
+}
+
+/* A file on the disk of a prediction. */
+static inline void story_file(struct attest_hasher *hasher, const char *path, const char *contents,
+			      struct predict_file *file)
+{
+	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256};
+
+	memset(file, 0, sizeof(*file));
+	rf_copy(file->path, sizeof(file->path), path);
+	for (size_t i = 0; i < RF_COUNT(algs); i++) {
+		file->flat[i].alg = algs[i];
+		file->flat[i].len = (uint8_t)attest_digest_size(algs[i]);
+		assert_int_equal(attest_hash(hasher, algs[i], story_text(contents), NOTHING,
+					     file->flat[i].bytes),
+				 0);
+	}
+	file->flat_count = RF_COUNT(algs);
 }
 
 #endif

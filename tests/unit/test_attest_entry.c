@@ -207,18 +207,7 @@ struct disk {
 static void put_file(struct attest_hasher *hasher, struct disk *disk, const char *path,
 		     const char *contents)
 {
-	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256};
-	struct predict_file *file = &disk->files[disk->count++];
-
-	rf_copy(file->path, sizeof(file->path), path);
-	for (size_t i = 0; i < RF_COUNT(algs); i++) {
-		file->flat[i].alg = algs[i];
-		file->flat[i].len = (uint8_t)attest_digest_size(algs[i]);
-		assert_int_equal(attest_hash(hasher, algs[i], story_text(contents), NOTHING,
-					     file->flat[i].bytes),
-				 0);
-	}
-	file->flat_count = RF_COUNT(algs);
+	story_file(hasher, path, contents, &disk->files[disk->count++]);
 }
 
 static void make_disk(struct attest_hasher *hasher, const struct setting *s, struct disk *disk)

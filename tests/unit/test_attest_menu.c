@@ -93,23 +93,6 @@ static void make_boot(const char *const versions[], bool inner, struct log_build
 	assert_int_equal(boot_read(log->hasher, &logs, boot, NULL), 0);
 }
 
-static void put_file(struct attest_hasher *hasher, const char *path, const char *contents,
-		     struct predict_file *file)
-{
-	static const uint16_t algs[] = {ATTEST_SHA1, ATTEST_SHA256};
-
-	memset(file, 0, sizeof(*file));
-	rf_copy(file->path, sizeof(file->path), path);
-	for (size_t i = 0; i < RF_COUNT(algs); i++) {
-		file->flat[i].alg = algs[i];
-		file->flat[i].len = (uint8_t)attest_digest_size(algs[i]);
-		assert_int_equal(attest_hash(hasher, algs[i], story_text(contents), NOTHING,
-					     file->flat[i].bytes),
-				 0);
-	}
-	file->flat_count = RF_COUNT(algs);
-}
-
 static void a_submenu_is_predicted(void **state)
 {
 	static const char *const before[] = {OLD, NULL}, *const after[] = {NEW, OLD, NULL};
@@ -126,9 +109,9 @@ static void a_submenu_is_predicted(void **state)
 		make_boot(before, inner, &last_log, &last);
 		make_boot(after, inner, &next_log, &next);
 		put_config(&config, after);
-		put_file(last_log.hasher, "/boot/vmlinuz-" OLD, OLD, &files[0]);
-		put_file(last_log.hasher, "/boot/vmlinuz-" NEW, NEW, &files[1]);
-		put_file(last_log.hasher, "/boot/grub/grub.cfg", rf_buf_text(&config), &files[2]);
+		story_file(last_log.hasher, "/boot/vmlinuz-" OLD, OLD, &files[0]);
+		story_file(last_log.hasher, "/boot/vmlinuz-" NEW, NEW, &files[1]);
+		story_file(last_log.hasher, "/boot/grub/grub.cfg", rf_buf_text(&config), &files[2]);
 		const struct predict_input input = {
 			.files = files, .files_count = 3, .config = rf_buf_slice(&config)};
 
