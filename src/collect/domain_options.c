@@ -6,11 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/domain.h"
+#include "collect/util.h"
 
 #define MAX_OPTIONS	 256u
 #define MAX_OPTION_BYTES 4096u
@@ -208,18 +207,8 @@ static void canon(struct rf_buf *out, const struct xml_node *n)
 
 int domain_digest(const struct xml_node *domain, char out[65])
 {
-	RF_AUTOBUF struct rf_buf text = {0}, hex = {0};
-	uint8_t digest[32];
-	unsigned int len = 0;
+	RF_AUTOBUF struct rf_buf text = {0};
 
 	canon(&text, domain);
-	if (text.failed)
-		return -ENOMEM;
-	if (!EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL))
-		return RF_E_CRYPTO;
-	rf_buf_add_hex(&hex, digest, sizeof(digest));
-	if (hex.failed)
-		return -ENOMEM;
-	rf_copy(out, 65, rf_buf_text(&hex));
-	return 0;
+	return util_digest(&text, 32, out);
 }

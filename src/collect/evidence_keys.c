@@ -5,12 +5,12 @@
  * Profile.
  */
 #include <errno.h>
-#include <openssl/evp.h>
 
 #include "attest/quote.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/evidence.h"
+#include "collect/util.h"
 #include "sys/state.h"
 
 #define AK_MAX_BYTES  8192u
@@ -89,18 +89,17 @@ int evidence_ek(struct tpm *tpm, enum tpm_ek_kind *out_kind, struct rf_buf *pub,
 static int other_name(struct tpm *tpm, enum tpm_ak_kind kind, char out[AK_NAME_BYTES],
 		      struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf pub = {0}, cert = {0}, hex = {0};
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
+	RF_AUTOBUF struct rf_buf pub = {0}, cert = {0};
+	char digest[17];
 	enum tpm_ek_kind ek;
 	int rc = evidence_ek(tpm, &ek, &pub, &cert, err);
 
 	if (rc < 0)
 		return rc;
-	if (EVP_Digest(pub.data, pub.len, digest, &len, EVP_sha256(), NULL) != 1)
-		return rf_fail(err, RF_E_CRYPTO, "SHA-256");
-	rf_buf_add_hex(&hex, digest, 8);
-	rf_format(out, AK_NAME_BYTES, "%s-%s", ak_file(kind), rf_buf_text(&hex));
+	rc = util_digest(&pub, 8, digest);
+	if (rc < 0)
+		return rf_fail(err, rc, "SHA-256: %s", rf_code_text(rc));
+	rf_format(out, AK_NAME_BYTES, "%s-%s", ak_file(kind), digest);
 	return 0;
 }
 

@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/nwfilter_xml.h"
+#include "collect/util.h"
 
 #define DEFAULT_RULE_PRIORITY 500
 
@@ -203,20 +202,10 @@ static void canon_filter(struct rf_buf *out, const struct xml_node *filter)
 
 int nwfilter_digest(const struct xml_node *xml, char out[17])
 {
-	RF_AUTOBUF struct rf_buf text = {0}, hex = {0};
-	uint8_t digest[32];
-	unsigned int len = 0;
+	RF_AUTOBUF struct rf_buf text = {0};
 
 	canon_filter(&text, xml);
-	if (text.failed)
-		return -ENOMEM;
-	if (!EVP_Digest(text.data, text.len, digest, &len, EVP_sha256(), NULL))
-		return RF_E_CRYPTO;
-	rf_buf_add_hex(&hex, digest, 8);
-	if (hex.failed)
-		return -ENOMEM;
-	rf_copy(out, 17, rf_buf_text(&hex));
-	return 0;
+	return util_digest(&text, 8, out);
 }
 
 static int fill(struct nwfilter_set *set, struct nwfilter *filter, const struct xml_node *xml,

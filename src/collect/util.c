@@ -4,6 +4,7 @@
  * order (logind.conf(5)), and the readers of libpwquality and pam_faillock.
  */
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -389,4 +390,20 @@ const char *util_group_name(const struct util_users *users, int64_t gid, char *o
 		return group->name;
 	rf_format(out, size, "%lld", (long long)gid);
 	return out;
+}
+
+int util_digest(const struct rf_buf *bytes, size_t first, char *out)
+{
+	RF_AUTOBUF struct rf_buf hex = {0};
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	if (bytes->failed)
+		return -ENOMEM;
+	if (EVP_Digest(bytes->data, bytes->len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return RF_E_CRYPTO;
+	rf_buf_add_hex(&hex, digest, first);
+	if (hex.failed)
+		return -ENOMEM;
+	rf_copy(out, 2 * first + 1, rf_buf_text(&hex));
+	return 0;
 }

@@ -109,6 +109,9 @@ const struct util_group *util_group_find(const struct util_users *users, int64_t
 const char *util_user_name(const struct util_users *users, int64_t uid, char *out, size_t size);
 const char *util_group_name(const struct util_users *users, int64_t gid, char *out, size_t size);
 
+/* The first bytes of the SHA-256 of bytes, as hex: out has 2 * first + 1 characters. */
+int util_digest(const struct rf_buf *bytes, size_t first, char *out) RF_MUST_CHECK;
+
 /* Splits text in place at each separator; at most max fields, the last holds the rest. */
 size_t util_split(char *text, char separator, char **fields, size_t max);
 

@@ -196,23 +196,40 @@ static int done(struct sys *sys, int rc)
 	return 0;
 }
 
+/* Begins one: false where there is nothing to write down but an error, or nothing at all; *out is
+ * what the function returns then. */
+static bool begins(struct sys *sys, const char *path, bool follow, int rc,
+		   char real[RF_MAX_PATH_BYTES], int *out)
+{
+	int rr = place(sys, path, follow, real);
+
+	if (rr == 0 && rc >= 0)
+		return true;
+	*out = done(sys, rr == 0 ? note_error(sys, real, rc) : rr);
+	return false;
+}
+
+/* It was there a moment ago: what ended since (a process) is kept as it was read. */
+static void look_again(struct sys *sys, const char *real, uint32_t type, struct meta_entry *e)
+{
+	look(sys, real, e);
+	if (e->stat_failed)
+		*e = (struct meta_entry){
+			.path = (char *)real, .known = META_TYPE, .st = {.type = type}};
+}
+
 int record_read(struct sys *sys, const char *path, int rc, const struct rf_buf *bytes)
 {
 	char real[RF_MAX_PATH_BYTES];
 	struct meta_entry e;
-	int rr = place(sys, path, true, real);
+	int rr;
 
-	if (rr != 0)
-		return done(sys, rr);
-	if (rc < 0)
-		return done(sys, note_error(sys, real, rc));
+	if (!begins(sys, path, true, rc, real, &rr))
+		return rr;
 	rr = file_replace(sys->rec->dir_fd, real, bytes->data, bytes->len);
 	if (rr < 0)
 		return done(sys, rr);
-	look(sys, real, &e);
-	/* It was there a moment ago: a process that ended since is kept as it was read. */
-	if (e.stat_failed)
-		e = (struct meta_entry){.path = real, .known = META_TYPE, .st = {.type = S_IFREG}};
+	look_again(sys, real, S_IFREG, &e);
 	e.flags |= META_READ;
 	return done(sys, note(sys->rec, &e, SEEN_STAT | SEEN_READ));
 }
@@ -221,15 +238,11 @@ int record_list(struct sys *sys, const char *dir, int rc, const struct sys_names
 {
 	char real[RF_MAX_PATH_BYTES], path[RF_MAX_PATH_BYTES];
 	struct meta_entry e;
-	int rr = place(sys, dir, true, real);
+	int rr;
 
-	if (rr != 0)
-		return done(sys, rr);
-	if (rc < 0)
-		return done(sys, note_error(sys, real, rc));
-	look(sys, real, &e);
-	if (e.stat_failed)
-		e = (struct meta_entry){.path = real, .known = META_TYPE, .st = {.type = S_IFDIR}};
+	if (!begins(sys, dir, true, rc, real, &rr))
+		return rr;
+	look_again(sys, real, S_IFDIR, &e);
 	e.flags |= META_LISTED;
 	rr = note(sys->rec, &e, SEEN_STAT | SEEN_LIST);
 	for (size_t i = 0; i < names->count && rr == 0; i++) {
@@ -248,12 +261,10 @@ int record_stat(struct sys *sys, const char *path, bool follow, int rc, const st
 {
 	char real[RF_MAX_PATH_BYTES];
 	struct meta_entry e = {.path = real, .known = META_TYPE};
-	int rr = place(sys, path, follow, real);
+	int rr;
 
-	if (rr != 0)
-		return done(sys, rr);
-	if (rc < 0)
-		return done(sys, note_error(sys, real, rc));
+	if (!begins(sys, path, follow, rc, real, &rr))
+		return rr;
 	e.st = *st;
 	e.known = META_TYPE | META_MODE | META_UID | META_GID | META_SIZE | META_MTIME;
 	e.flags = st->has_acl ? META_ACL : 0;
@@ -264,15 +275,11 @@ int record_readlink(struct sys *sys, const char *path, int rc, const char *targe
 {
 	char real[RF_MAX_PATH_BYTES];
 	struct meta_entry e;
-	int rr = place(sys, path, false, real);
+	int rr;
 
-	if (rr != 0)
-		return done(sys, rr);
-	if (rc < 0)
-		return done(sys, note_error(sys, real, rc));
-	look(sys, real, &e);
-	if (e.stat_failed)
-		e = (struct meta_entry){.path = real, .known = META_TYPE, .st = {.type = S_IFLNK}};
+	if (!begins(sys, path, false, rc, real, &rr))
+		return rr;
+	look_again(sys, real, S_IFLNK, &e);
 	e.text = (char *)target;
 	return done(sys, note(sys->rec, &e, SEEN_STAT | SEEN_LINK));
 }
