@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/quarantine.h"
+#include "isolate/vm_now.h"
 
 /* ---- records ---- */
 
@@ -93,8 +94,7 @@ static const char question[] =
 	" n.mac, n.target,"
 	" EXISTS (SELECT 1 FROM vm p WHERE p.host = v.host AND p.vm = v.vm AND p.layer ="
 	" 'persistent') FROM vm v LEFT JOIN vm_nic n ON n.host = v.host AND n.vm = v.vm AND n.layer ="
-	" v.layer WHERE v.format = 'libvirt' AND (v.layer = 'live' OR (v.layer = 'persistent' AND NOT"
-	" EXISTS (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))"
+	" v.layer WHERE " VM_NOW
 	" AND (?1 IS NULL OR v.name = ?1 OR v.vm = ?1 OR v.uuid = lower(?1))"
 	" AND (?2 IS NULL OR v.zone = ?2) ORDER BY v.vm, n.nic";
 
@@ -165,9 +165,7 @@ void quarantine_subject_settle(struct subject *subject)
 /* ---- what is limited besides the network ---- */
 
 static const char devices_question[] =
-	"WITH v AS (SELECT host, vm, layer FROM vm WHERE format = 'libvirt' AND (layer = 'live' OR "
-	"(layer = 'persistent' AND NOT EXISTS (SELECT 1 FROM vm l WHERE l.host = vm.host AND l.vm = "
-	"vm.vm AND l.layer = 'live'))))"
+	"WITH v AS (SELECT v.host, v.vm, v.layer FROM vm v WHERE " VM_NOW ")"
 	" SELECT d.vm, 'disk', d.disk FROM vm_disk d JOIN v USING (host, vm, layer) WHERE d.medium = 1 "
 	"AND d.device IN ('disk', 'lun')"
 	" UNION ALL SELECT c.vm, c.kind, c.console FROM vm_console c JOIN v USING (host, vm, layer)"

@@ -11,14 +11,13 @@
 #include "base/str.h"
 #include "isolate/disk.h"
 #include "isolate/tune.h"
+#include "isolate/vm_now.h"
 
 /* What runs, else what is defined. :vm is the VM's name. Media only. */
-#define DISKS                                                                                       \
-	"WITH me AS (SELECT v.* FROM vm v WHERE v.format = 'libvirt' AND coalesce(nullif(v.name, "  \
-	"''), v.vm) = :vm AND (v.layer = 'live' OR (v.layer = 'persistent' AND NOT EXISTS (SELECT " \
-	"1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))),"               \
-	" mine AS (SELECT d.*, me.state FROM vm_disk d JOIN me ON me.host = d.host AND me.vm = "    \
-	"d.vm AND me.layer = d.layer WHERE d.medium = 1),"                                          \
+#define DISKS                                                                                      \
+	"WITH me AS (SELECT v.* FROM vm v WHERE " VM_NOW " AND coalesce(nullif(v.name, ''), "      \
+	"v.vm) = :vm), mine AS (SELECT d.*, me.state FROM vm_disk d JOIN me ON me.host = d.host "  \
+	"AND me.vm = d.vm AND me.layer = d.layer WHERE d.medium = 1),"                             \
 	" kept AS (SELECT * FROM mine WHERE device IN ('disk', 'lun'))"
 /* Other VMs that name the same image, running or defined. */
 #define OTHERS                                                                                     \

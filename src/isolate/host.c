@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/policy_parts.h"
+#include "isolate/vm_now.h"
 #include "sys/sys.h"
 
 /* Enabled: systemd starts it with all timers. */
@@ -23,9 +24,7 @@ static const char vms_question[] =
 	" 'persistent'), v.vcpus, v.iothreads, v.memory_bytes, (SELECT max(c.cpu_weight) FROM"
 	" vm_cgroup c WHERE c.host = v.host AND c.vm = v.vm), v.cpu_set, v.ht_sharing, v.uuid"
 	" FROM vm v"
-	" WHERE v.format = 'libvirt' AND (v.layer = 'live' OR (v.layer = 'persistent' AND NOT EXISTS"
-	" (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))"
-	" ORDER BY 1, v.layer";
+	" WHERE " VM_NOW " ORDER BY 1, v.layer";
 static const char cpus_question[] =
 	"SELECT cpu, siblings, package, node, base_khz FROM host_cpu ORDER BY cpu";
 static const char host_question[] = "SELECT cgroup_mode, core_sched, memory_bytes FROM host";

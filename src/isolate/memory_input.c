@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/memory.h"
+#include "isolate/vm_now.h"
 #include "isolate/vm_scope.h"
 
 /* A running VM is what runs; what it starts with comes from its definition. A definition that was
@@ -21,9 +22,7 @@ static const char question[] =
 	" coalesce(v.balloon, '') NOT IN ('', 'none'), coalesce((SELECT d.page_sharing FROM vm d"
 	" WHERE d.host = v.host AND d.vm = v.vm AND d.layer = 'persistent'), v.page_sharing, 1),"
 	" coalesce((SELECT max(p.pid) FROM vm_process p WHERE p.host = v.host AND p.vm = v.vm), 0)"
-	" FROM vm v WHERE v.format = 'libvirt' AND (v.layer = 'live' OR (v.layer = 'persistent' AND"
-	" NOT EXISTS (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND"
-	" l.layer = 'live'))) ORDER BY 1, v.vm";
+	" FROM vm v WHERE " VM_NOW " ORDER BY 1, v.vm";
 
 void memory_input_done(struct memory_input *input)
 {

@@ -5,14 +5,13 @@
 
 #include "base/mem.h"
 #include "isolate/policy.h"
+#include "isolate/vm_now.h"
 
 /* A running VM is what runs; one that is off is its definition. */
 static const char question[] =
 	"SELECT coalesce(nullif(v.name, ''), v.vm), v.class, v.zone, n.nic, n.mac, n.target, n.kind"
 	" FROM vm_nic n JOIN vm v ON v.host = n.host AND v.vm = n.vm AND v.layer = n.layer"
-	" WHERE v.format = 'libvirt' AND (n.layer = 'live' OR (n.layer = 'persistent' AND NOT EXISTS"
-	" (SELECT 1 FROM vm l WHERE l.host = v.host AND l.vm = v.vm AND l.layer = 'live')))"
-	" ORDER BY 1, n.nic, n.layer";
+	" WHERE " VM_NOW " ORDER BY 1, n.nic, n.layer";
 
 void policy_nics_done(struct policy_nics *nics)
 {
