@@ -9,8 +9,9 @@
 #define RF_CHANGE_PRIV_H
 
 #include "change/plan.h"
+#include "sys/state.h"
 
-#define PRIV_STATE_DIR "/var/lib/ringfence"
+#define PRIV_STATE_DIR STATE_DIR
 
 /* How the role is started; becomes its command line. */
 struct priv_options {

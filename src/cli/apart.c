@@ -27,11 +27,7 @@
 
 static int folder_of(const struct cli_args *args, char *out, size_t size, struct rf_err *err)
 {
-	const char *state = cli_value(args, OPT_STATE_DIR);
-
-	return rf_format(out, size, "%s/" APART_DIR, state ? state : STATE_DIR)
-		       ? 0
-		       : rf_fail(err, -ENAMETOOLONG, "--state-dir: the path is too long");
+	return state_folder(cli_value(args, OPT_STATE_DIR), APART_DIR, out, size, err);
 }
 
 int apart_mark(const struct cli_args *args, struct policy_host *host, struct rf_err *err)
@@ -101,14 +97,11 @@ static void scene_done(struct scene *s)
 
 static int scene_look(const struct cli_args *args, struct scene *s, struct rf_err *err)
 {
-	char folder[RF_MAX_PATH_BYTES];
 	struct sys *sys = NULL;
-	int rc = isolate_folder(args, folder, sizeof(folder), err);
+	int rc = isolate_kept_read(args, &s->kept, err);
 
-	if (!rc)
-		rc = state_read(folder, APPLIED_NAME, APPLIED_MAX_BYTES, &s->kept, err);
-	if (rc == -ENOENT)
-		return rf_fail(err, rc, "no policy was applied yet");
+	if (!rc && !s->kept.len)
+		return rf_fail(err, -ENOENT, "no policy was applied yet");
 	if (!rc)
 		rc = common_facts_by(args, isolate_collectors_cpu, &s->facts, err);
 	/* VMs that were not seen to their end must not be taken for gone. */
@@ -130,10 +123,10 @@ static int scene_parse(struct scene *s, struct rf_err *err)
 {
 	RF_AUTOFREE struct policy_numbers *numbers = rf_alloc(1, sizeof(*numbers));
 	struct rf_slice yaml;
-	int rc = numbers ? applied_decode(rf_buf_slice(&s->kept), numbers, &yaml, err)
+	int rc = numbers ? applied_parse(rf_buf_slice(&s->kept), numbers, &yaml, &s->policy, err)
 			 : rf_fail(err, -ENOMEM, "no memory");
 
-	return rc ? rc : policy_parse_numbered(yaml, "the kept policy", numbers, &s->policy, err);
+	return rc || s->policy ? rc : rf_fail(err, RF_E_MISSING, "no policy was applied yet");
 }
 
 static int scene_resolve(struct scene *s, struct cpu_result *out, struct rf_err *err)
@@ -184,7 +177,7 @@ static struct policy_vm *vm_of(struct scene *s, const char *uuid)
 	return NULL;
 }
 
-/* who NULL: there is to be no record. */
+/* vm NULL: there is to be no record. */
 static int record_want(struct isolate_wants *wants, const struct hostile_question *q,
 		       const char *vm, struct rf_err *err)
 {

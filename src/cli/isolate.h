@@ -52,6 +52,9 @@ void isolate_input_done(struct isolate_input *input);
 /* The folder of STATE that the guard's service and the kept policy share. */
 int isolate_folder(const struct cli_args *args, char *out, size_t size,
 		   struct rf_err *err) RF_MUST_CHECK;
+/* The policy that is in force, as it is kept (applied.h); nothing where none was applied. */
+int isolate_kept_read(const struct cli_args *args, struct rf_buf *out,
+		      struct rf_err *err) RF_MUST_CHECK;
 
 /* Says that no guard is loaded, and how to load one. */
 int isolate_no_guard(struct rf_err *err) RF_MUST_CHECK;

@@ -25,7 +25,6 @@
 #define PROC_MAX_BYTES (4u << 20)
 #define ENV_MAX_BYTES  (256u << 10)
 #define PARENTS_MAX    16
-#define KEPT	       "the kept policy"
 
 void isolate_input_done(struct isolate_input *input)
 {
@@ -50,11 +49,7 @@ void isolate_input_done(struct isolate_input *input)
 
 int isolate_folder(const struct cli_args *args, char *out, size_t size, struct rf_err *err)
 {
-	const char *state = cli_value(args, OPT_STATE_DIR);
-
-	return rf_format(out, size, "%s/" APPLIED_FOLDER, state ? state : STATE_DIR)
-		       ? 0
-		       : rf_fail(err, -ENAMETOOLONG, "--state-dir: the path is too long");
+	return state_folder(cli_value(args, OPT_STATE_DIR), APPLIED_FOLDER, out, size, err);
 }
 
 int isolate_no_guard(struct rf_err *err)
@@ -177,7 +172,7 @@ static void ssh_connection(char *out, size_t size)
 	out[0] = '\0';
 	for (unsigned i = 0; i < PARENTS_MAX && pid > 1 && !out[0]; i++) {
 		RF_AUTOBUF struct rf_buf env = {0}, stat = {0};
-		char path[64];
+		char path[64], parent[24] = "";
 
 		rf_format(path, sizeof(path), "/proc/%lld/environ", (long long)pid);
 		if (common_read_file(path, ENV_MAX_BYTES, &env, NULL) == 0) {
@@ -191,17 +186,10 @@ static void ssh_connection(char *out, size_t size)
 		}
 		rf_format(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
 		pid = 0;
-		if (common_read_file(path, 4096, &stat, NULL) == 0) {
-			/* "PID (any name) S PPID ...": the name may hold brackets itself. */
-			const char *end = strrchr(rf_buf_text(&stat), ')');
-			char number[24] = "";
-
-			if (end && strlen(end) > 4)
-				rf_format(number, sizeof(number), "%.*s",
-					  (int)strcspn(end + 4, " "), end + 4);
-			if (rf_num(number, 10, 0, INT32_MAX, &pid) < 0)
-				pid = 0;
-		}
+		if (common_read_file(path, 4096, &stat, NULL) < 0 ||
+		    !sys_stat_field(rf_buf_text(&stat), 4, parent, sizeof(parent)) ||
+		    rf_num(parent, 10, 0, INT32_MAX, &pid) < 0)
+			pid = 0;
 	}
 }
 
@@ -236,13 +224,13 @@ static void access_read(const struct guard_links *links, struct ownway *out)
 
 /* ---- all of it ---- */
 
-static int kept_read(const struct cli_args *args, struct isolate_input *in, struct rf_err *err)
+int isolate_kept_read(const struct cli_args *args, struct rf_buf *out, struct rf_err *err)
 {
 	char folder[RF_MAX_PATH_BYTES];
 	int rc = isolate_folder(args, folder, sizeof(folder), err);
 
 	if (!rc)
-		rc = state_read(folder, APPLIED_NAME, APPLIED_MAX_BYTES, &in->kept, err);
+		rc = state_read(folder, APPLIED_NAME, APPLIED_MAX_BYTES, out, err);
 	return rc == -ENOENT ? 0 : rc;
 }
 
@@ -313,15 +301,14 @@ static int parse(struct isolate_input *in, const char *name, struct rf_slice yam
 {
 	struct rf_slice old = {NULL, 0};
 	RF_AUTOFREE struct policy_numbers *numbers = rf_alloc(1, sizeof(*numbers));
-	int rc = numbers ? applied_decode(rf_buf_slice(&in->kept), in->numbers, &old, err)
+	int rc = numbers ? applied_parse(rf_buf_slice(&in->kept), in->numbers, &old, &in->before,
+					 err)
 			 : rf_fail(err, -ENOMEM, "no memory");
 
-	if (!rc && old.len)
-		rc = policy_parse_numbered(old, KEPT, in->numbers, &in->before, err);
 	/* --kept */
 	if (!rc && !yaml.data)
 		yaml = old;
-	if (!rc && !yaml.len && strcmp(name, KEPT) == 0)
+	if (!rc && !yaml.len && strcmp(name, APPLIED_TITLE) == 0)
 		rc = rf_fail(err, RF_E_MISSING, "--kept: no policy was applied yet");
 	if (!rc)
 		rc = policy_parse_numbered(yaml, name, in->numbers, &in->policy, err);
@@ -366,7 +353,7 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 {
 	RF_AUTOBUF struct rf_buf yaml = {0};
 	bool kept = cli_has(args, OPT_KEPT);
-	const char *name = kept ? KEPT : file ? file : ISOLATE_POLICY;
+	const char *name = kept ? APPLIED_TITLE : file ? file : ISOLATE_POLICY;
 
 	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
 	out->numbers = rf_alloc(1, sizeof(*out->numbers));
@@ -377,7 +364,7 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 	int rc = kept ? 0 : common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
 
 	if (!rc)
-		rc = kept_read(args, out, err);
+		rc = isolate_kept_read(args, &out->kept, err);
 	if (!rc)
 		rc = host_read(args, purpose, out, err);
 	/* The time zone is read while files can be. */

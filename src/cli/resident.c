@@ -93,11 +93,10 @@ int resident_start(struct resident *r, const char *folder, const char *lock_name
 {
 	char path[RF_MAX_PATH_BYTES + 32];
 
-	if (!rf_format(r->folder, sizeof(r->folder), "%s/%s", r->state ? r->state : STATE_DIR,
-		       folder))
-		return rf_fail(err, -ENAMETOOLONG, "--state: the path is too long");
-	int rc = state_prepare(r->folder, err);
+	int rc = state_folder(r->state, folder, r->folder, sizeof(r->folder), err);
 
+	if (!rc)
+		rc = state_prepare(r->folder, err);
 	if (!rc)
 		rc = one_alone(r, lock_name, err);
 	if (!rc && r->log && rf_format(path, sizeof(path), "%s/%s", r->folder, r->log))

@@ -109,13 +109,12 @@ static int folders_open(struct role *role, struct rf_err *err)
 {
 	struct resident *r = &role->resident;
 	char changes[RF_MAX_PATH_BYTES], lock[RF_MAX_PATH_BYTES + 8], wards[RF_MAX_PATH_BYTES];
-	const char *state = r->state ? r->state : STATE_DIR;
+	int rc = state_folder(r->state, "changes", changes, sizeof(changes), err);
 
-	if (!rf_format(changes, sizeof(changes), "%s/changes", state) ||
-	    !rf_format(wards, sizeof(wards), "%s/" QUARANTINE_DIR, state))
-		return rf_fail(err, -ENAMETOOLONG, "--state: the path is too long");
-	int rc = resident_start(r, APPLIED_FOLDER, ISOLATE_GUARD_LOCK, err);
-
+	if (!rc)
+		rc = state_folder(r->state, QUARANTINE_DIR, wards, sizeof(wards), err);
+	if (!rc)
+		rc = resident_start(r, APPLIED_FOLDER, ISOLATE_GUARD_LOCK, err);
 	if (!rc)
 		rc = state_prepare(changes, err);
 	if (!rc)

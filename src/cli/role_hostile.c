@@ -266,11 +266,11 @@ static int loop(struct role *r, struct rf_err *err)
 /* Everything that is opened by name is opened here. */
 static int places_open(struct role *r, struct rf_err *err)
 {
-	const char *state = r->resident.state ? r->resident.state : STATE_DIR;
 	int rc = resident_start(&r->resident, APART_DIR, LOCK_NAME, err);
 
-	if (!rc && !rf_format(r->applied, sizeof(r->applied), "%s/" APPLIED_FOLDER, state))
-		rc = rf_fail(err, -ENAMETOOLONG, "--state: the path is too long");
+	if (!rc)
+		rc = state_folder(r->resident.state, APPLIED_FOLDER, r->applied, sizeof(r->applied),
+				  err);
 	if (!rc)
 		rc = state_prepare(r->applied, err);
 	if (rc < 0)

@@ -261,14 +261,14 @@ static int read_earlier(const char *path, struct verdict_input *in, struct rf_er
 static int read_parts(const struct cli_args *args, struct verdict_input *in, bool live,
 		      struct rf_err *err)
 {
-	const char *roots = cli_value(args, OPT_EK_ROOTS), *dir = cli_value(args, OPT_STATE_DIR);
+	const char *roots = cli_value(args, OPT_EK_ROOTS);
 	const char *earlier = cli_value(args, OPT_EARLIER);
-	int rc = 0;
+	int rc = state_folder(cli_value(args, OPT_STATE_DIR), "attest", in->folder,
+			      sizeof(in->folder), err);
 
 	in->remember = live || cli_has(args, OPT_REMEMBER);
-	if (!rf_format(in->folder, sizeof(in->folder), "%s/attest", dir ? dir : STATE_DIR))
-		return rf_fail(err, -ENAMETOOLONG, "--state-dir: too long");
-	rc = read_nonce(args, in, err);
+	if (rc == 0)
+		rc = read_nonce(args, in, err);
 	if (rc == 0 && in->remember)
 		rc = state_prepare(in->folder, err);
 	if (rc == 0)

@@ -44,12 +44,13 @@ static void serve(int socket, const char *folder)
 
 int watch_hostile_open(const struct cli_args *args, int *out_socket, struct rf_err *err)
 {
-	const char *state = cli_value(args, OPT_STATE_DIR);
 	char folder[RF_MAX_PATH_BYTES];
 	int pair[2];
+	int rc = state_folder(cli_value(args, OPT_STATE_DIR), APART_DIR, folder, sizeof(folder),
+			      err);
 
-	if (!rf_format(folder, sizeof(folder), "%s/" APART_DIR, state ? state : STATE_DIR))
-		return rf_fail(err, -ENAMETOOLONG, "--state-dir: the path is too long");
+	if (rc < 0)
+		return rc;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return rf_fail(err, -errno, "no socket: %s", rf_code_text(-errno));
 	pid_t pid = fork();

@@ -83,6 +83,19 @@ int applied_decode(struct rf_slice bytes, struct policy_numbers *out_numbers,
 	return 0;
 }
 
+int applied_parse(struct rf_slice bytes, struct policy_numbers *out_numbers,
+		  struct rf_slice *out_yaml, struct policy **out, struct rf_err *err)
+{
+	struct policy *policy = NULL;
+	int rc = applied_decode(bytes, out_numbers, out_yaml, err);
+
+	if (!rc && out_yaml->len)
+		rc = policy_parse_numbered(*out_yaml, APPLIED_TITLE, out_numbers, &policy, err);
+	if (!rc)
+		*out = policy;
+	return rc;
+}
+
 /* ---- the verb ---- */
 
 static int target_check(const struct verb_env *env, const char *target, struct rf_err *err)

@@ -15,7 +15,8 @@
 #define APPLIED_FOLDER	  "isolate" /* below the state directory */
 #define APPLIED_NAME	  "applied"
 #define APPLIED_MAX_BYTES (POLICY_MAX_BYTES + GUARD_ZONES * 80u + 64u)
-#define APPLIED_CHUNK	  2000u /* of one change: a policy of usual size is one */
+#define APPLIED_TITLE	  "the kept policy" /* as errors call it */
+#define APPLIED_CHUNK	  2000u		    /* of one change: a policy of usual size is one */
 
 /* Appends the bytes that are kept. */
 int applied_encode(const struct policy_numbers *numbers, struct rf_slice yaml,
@@ -24,6 +25,11 @@ int applied_encode(const struct policy_numbers *numbers, struct rf_slice yaml,
  * RF_E_SYNTAX where they are none of ours. */
 int applied_decode(struct rf_slice bytes, struct policy_numbers *out_numbers,
 		   struct rf_slice *out_yaml, struct rf_err *err) RF_MUST_CHECK;
+
+/* Reads them and the policy in them, with the numbers that its zones have. *out is NULL where
+ * nothing was applied. */
+int applied_parse(struct rf_slice bytes, struct policy_numbers *out_numbers,
+		  struct rf_slice *out_yaml, struct policy **out, struct rf_err *err) RF_MUST_CHECK;
 
 /* Payload of the verb "guard-policy" (target "policy"): one change per chunk. */
 struct applied_chunk {

@@ -19,17 +19,13 @@ struct process {
 /* "PID (any name) S PPID PGRP SESSION TTY TPGID FLAGS": field 9. */
 static bool is_kernel_thread(struct sys *sys, const char *pid)
 {
-	char path[64], text[1024], *cursor;
-	const char *word = NULL;
+	char path[64], text[1024], word[24];
 	int64_t flags;
 
-	if (!rf_format(path, sizeof(path), "/proc/%s/stat", pid) ||
-	    sys_read_line(sys, path, text, sizeof(text)) < 0 || !(cursor = strrchr(text, ')')))
-		return true;
-	cursor++;
-	for (int field = 3; field <= 9; field++)
-		word = rf_word_next(&cursor);
-	return !word || rf_num(word, 10, 0, UINT32_MAX, &flags) < 0 || (flags & KERNEL_THREAD);
+	return !rf_format(path, sizeof(path), "/proc/%s/stat", pid) ||
+	       sys_read_line(sys, path, text, sizeof(text)) < 0 ||
+	       !sys_stat_field(text, 9, word, sizeof(word)) ||
+	       rf_num(word, 10, 0, UINT32_MAX, &flags) < 0 || (flags & KERNEL_THREAD);
 }
 
 static bool process_read(struct sys *sys, const char *pid, struct process *out)

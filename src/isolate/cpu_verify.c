@@ -222,24 +222,19 @@ static bool floor_holds(struct subject *s, struct isolate_promise *p)
 	return worth >= FLOOR_KEPT * (double)s->item->cpu.floor_pct;
 }
 
-/* Whether a thread runs now (field 3 of /proc/PID/task/TID/stat), and where (field 39). The name
- * may hold anything, so what counts is behind its last bracket. One that sleeps says where it ran
- * before it was moved, which proves nothing. */
+/* Whether a thread runs now (field 3 of /proc/PID/task/TID/stat), and where (field 39). One that
+ * sleeps says where it ran before it was moved, which proves nothing. */
 static bool runs_on(struct sys *sys, const char *task, unsigned *out)
 {
-	char path[640], text[1024], *cursor;
-	const char *word = NULL;
+	char path[640], text[1024], word[24];
 	int64_t n;
 
 	if (!rf_format(path, sizeof(path), "%s/stat", task) ||
-	    sys_read_line(sys, path, text, sizeof(text)) < 0 || !(cursor = strrchr(text, ')')))
+	    sys_read_line(sys, path, text, sizeof(text)) < 0)
 		return false;
-	cursor++;
-	if (!rf_equal(rf_word_next(&cursor), "R"))
-		return false;
-	for (int field = 4; field <= 39; field++)
-		word = rf_word_next(&cursor);
-	if (!word || rf_num(word, 10, 0, RF_MAX_CPUS - 1, &n) < 0)
+	if (!sys_stat_field(text, 3, word, sizeof(word)) || strcmp(word, "R") != 0 ||
+	    !sys_stat_field(text, 39, word, sizeof(word)) ||
+	    rf_num(word, 10, 0, RF_MAX_CPUS - 1, &n) < 0)
 		return false;
 	*out = (unsigned)n;
 	return true;

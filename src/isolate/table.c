@@ -95,13 +95,11 @@ int table_make(struct rf_slice kept, const struct policy_nics *nics, struct rf_b
 	struct policy_result result = {0};
 	struct rf_slice yaml;
 	int rc = numbers && nics_copy(nics, &copy, &names) == 0
-			 ? applied_decode(kept, numbers, &yaml, err)
+			 ? applied_parse(kept, numbers, &yaml, &policy, err)
 			 : rf_fail(err, -ENOMEM, "no memory");
 
-	if (!rc && !yaml.len)
+	if (!rc && !policy)
 		return table_empty("no policy was applied yet", out);
-	if (!rc)
-		rc = policy_parse_numbered(yaml, "the kept policy", numbers, &policy, err);
 	if (!rc)
 		rc = policy_resolve(policy, copy, nics->count, &result, err);
 	if (!rc)

@@ -18,6 +18,13 @@ static int fail(struct rf_err *err, int rc, const char *dir, const char *name)
 	return rf_fail(err, rc, "%s%s%s: %s", dir, name[0] ? "/" : "", name, rf_code_text(rc));
 }
 
+int state_folder(const char *state, const char *name, char *out, size_t size, struct rf_err *err)
+{
+	return rf_format(out, size, "%s/%s", state ? state : STATE_DIR, name)
+		       ? 0
+		       : rf_fail(err, -ENAMETOOLONG, "the state folder's path is too long");
+}
+
 int state_prepare(const char *dir, struct rf_err *err)
 {
 	char part[RF_MAX_PATH_BYTES];

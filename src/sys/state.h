@@ -12,6 +12,10 @@
 
 #define STATE_DIR "/var/lib/ringfence"
 
+/* Where folder NAME lies below the state folder (state; NULL: STATE_DIR). */
+int state_folder(const char *state, const char *name, char *out, size_t size,
+		 struct rf_err *err) RF_MUST_CHECK;
+
 /* Makes the folder with those above it. 0 or the error, which names it. */
 int state_prepare(const char *dir, struct rf_err *err) RF_MUST_CHECK;
 

@@ -207,6 +207,21 @@ int sys_read_line(struct sys *sys, const char *path, char *out, size_t size)
 	return 0;
 }
 
+bool sys_stat_field(const char *line, unsigned field, char *out, size_t size)
+{
+	static const char blanks[] = " \n";
+	const char *word = strrchr(line, ')');
+
+	word = word ? word + 1 : "";
+	word += strspn(word, blanks);
+	for (unsigned at = 3; at < field; at++) {
+		word += strcspn(word, blanks);
+		word += strspn(word, blanks);
+	}
+	out[0] = '\0';
+	return word[0] && rf_format(out, size, "%.*s", (int)strcspn(word, blanks), word);
+}
+
 int sys_read_int(struct sys *sys, const char *path, int64_t *out)
 {
 	char line[64];

@@ -64,6 +64,10 @@ int sys_read(struct sys *sys, const char *path, size_t max_bytes, struct rf_buf 
 /* Reads a short file of /proc or /sys (at most size - 1 bytes), trims blanks at both ends. */
 int sys_read_line(struct sys *sys, const char *path, char *out, size_t size) RF_MUST_CHECK;
 
+/* The word in field N (3: the state) of a line of /proc/PID/stat; "" and false where there is none.
+ * A process' name may hold anything: what counts is behind its last bracket. */
+bool sys_stat_field(const char *line, unsigned field, char *out, size_t size);
+
 /* Reads such a file as a number. */
 int sys_read_int(struct sys *sys, const char *path, int64_t *out) RF_MUST_CHECK;
 

@@ -50,6 +50,28 @@ static void nothing_was_kept(void **state)
 	assert_int_equal(yaml.len, 0);
 }
 
+static void the_policy_in_force_is_parsed(void **state)
+{
+	static struct policy_numbers numbers;
+	RF_AUTOBUF struct rf_buf good = {0}, bad = {0};
+	struct policy *policy = NULL, *none = NULL;
+	struct rf_slice yaml;
+	struct rf_err err = {0};
+
+	(void)state;
+	assert_int_equal(
+		applied_encode(&numbers, rf_slice_text("isolate: 1\nassignments: []\n"), &good), 0);
+	assert_int_equal(applied_parse(rf_buf_slice(&good), &numbers, &yaml, &policy, NULL), 0);
+	assert_non_null(policy);
+	policy_free(policy);
+	assert_int_equal(applied_parse((struct rf_slice){0}, &numbers, &yaml, &none, NULL), 0);
+	assert_null(none);
+	assert_int_equal(applied_encode(&numbers, rf_slice_text("isolate: nonsense\n"), &bad), 0);
+	assert_true(applied_parse(rf_buf_slice(&bad), &numbers, &yaml, &none, &err) < 0);
+	assert_null(none);
+	assert_non_null(strstr(rf_err_text(&err), APPLIED_TITLE));
+}
+
 static void cut_anywhere_is_refused(void **state)
 {
 	static struct policy_numbers numbers;
@@ -108,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_it_wrote),
 		cmocka_unit_test(nothing_was_kept),
+		cmocka_unit_test(the_policy_in_force_is_parsed),
 		cmocka_unit_test(cut_anywhere_is_refused),
 		cmocka_unit_test(hostile_files_are_refused),
 	};

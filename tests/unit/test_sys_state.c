@@ -24,6 +24,41 @@ static const char *below(const char *name)
 	return path;
 }
 
+static void test_folders(void **state)
+{
+	char out[64] = "", small[8] = "";
+
+	(void)state;
+	assert_int_equal(state_folder(NULL, "attest", out, sizeof(out), NULL), 0);
+	assert_string_equal(out, STATE_DIR "/attest");
+	assert_int_equal(state_folder("/x", "a", small, sizeof(small), NULL), 0);
+	assert_string_equal(small, "/x/a");
+	assert_int_equal(state_folder("/long", "er", small, sizeof(small), NULL), -ENAMETOOLONG);
+}
+
+static void test_fields_of_a_process(void **state)
+{
+	static const char line[] = "12 (a) R 99 (b) S 1 2 3\n";
+	static const struct {
+		const char *line;
+		unsigned field;
+		const char *word;
+	} cases[] = {
+		{line, 3, "S"},	     {line, 4, "1"}, {line, 6, "3"},   {line, 7, ""},
+		{"12 a S 1", 3, ""}, {"", 3, ""},    {"1 (a)", 3, ""}, {"1 (a) 123456789", 3, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		char word[8] = "old";
+		bool found = sys_stat_field(cases[i].line, cases[i].field, word, sizeof(word));
+
+		assert_int_equal(found, cases[i].word[0] != 0);
+		if (found)
+			assert_string_equal(word, cases[i].word);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -324,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stale_files_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_files_that_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_swap_after_a_killed_one, setup, teardown),
+		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_fields_of_a_process),
 		cmocka_unit_test(test_names_of_tpms),
 		cmocka_unit_test(test_key_files_are_read_with_care),
 	};
