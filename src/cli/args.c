@@ -6,6 +6,15 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
+bool cli_takes(const struct cli_command *command, enum cli_option_id id)
+{
+	for (const enum cli_option_id *o = command->options; *o != OPT_COUNT; o++) {
+		if (*o == id)
+			return true;
+	}
+	return false;
+}
+
 const char *cli_value(const struct cli_args *args, enum cli_option_id id)
 {
 	return args->counts[id] ? args->values[id][args->counts[id] - 1] : NULL;
@@ -28,7 +37,7 @@ static const struct cli_option *option_find(const struct cli_command *command, c
 		bool same = name ? strlen(o->name) == len && memcmp(o->name, name, len) == 0
 				 : o->letter == letter;
 
-		if (same && command && (command->options >> i & 1))
+		if (same && command && cli_takes(command, o->id))
 			return o;
 		if (same && !of_others)
 			of_others = o;
@@ -70,7 +79,7 @@ static size_t command_find(int argc, char **argv, const struct cli_command **out
 static int option_add(struct cli_args *args, const struct cli_option *option, const char *value,
 		      struct rf_err *err)
 {
-	if (args->command && !(args->command->options >> option->id & 1))
+	if (args->command && !cli_takes(args->command, option->id))
 		return rf_fail(err, RF_E_USAGE, "%s takes no --%s; see: ringfence %s --help",
 			       args->command->name, option->name, args->command->name);
 	size_t *count = &args->counts[option->id];

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 
-/* Every option there is, once. Which command takes it: its row's bits. */
+/* Every option there is, once. Which command takes it: its row's list. */
 enum cli_option_id {
 	OPT_HELP,
 	OPT_VERSION,
@@ -86,11 +86,11 @@ struct cli_option {
 };
 extern const struct cli_option cli_options[OPT_COUNT];
 
-#define OPT(name)  ((uint64_t)1 << OPT_##name)
-#define OPT_ALWAYS (OPT(HELP) | OPT(VERSION) | OPT(COLOR) | OPT(QUIET))
+/* The options of a row: OPTIONS(OPT_ALWAYS, OPT_VMX). A list, so that there may be any number. */
+#define OPTIONS(...) ((const enum cli_option_id[]){__VA_ARGS__, OPT_COUNT})
+#define OPT_ALWAYS   OPT_HELP, OPT_VERSION, OPT_COLOR, OPT_QUIET
 /* Where facts come from. */
-#define OPT_SOURCES                                                                                \
-	(OPT(VMX) | OPT(XML) | OPT(FROM) | OPT(CONNECT) | OPT(APPROVED) | OPT(HOST) | OPT(NO_HOST))
+#define OPT_SOURCES OPT_VMX, OPT_XML, OPT_FROM, OPT_CONNECT, OPT_APPROVED, OPT_HOST, OPT_NO_HOST
 
 #define CLI_MAX_WORDS 256
 
@@ -106,17 +106,20 @@ struct cli_args {
 typedef int cli_command_fn(const struct cli_args *args, struct rf_err *err);
 
 struct cli_command {
-	const char *name;     /* "check", "controls test" */
-	const char *words;    /* "[TABLE]"; what follows, for the usage line */
-	const char *summary;  /* one line */
-	const char *about;    /* paragraphs */
-	const char *examples; /* lines "command   what it does" */
-	uint64_t options;
+	const char *name;		   /* "check", "controls test" */
+	const char *words;		   /* "[TABLE]"; what follows, for the usage line */
+	const char *summary;		   /* one line */
+	const char *about;		   /* paragraphs */
+	const char *examples;		   /* lines "command   what it does" */
+	const enum cli_option_id *options; /* ends with OPT_COUNT */
 	size_t words_min, words_max;
 	cli_command_fn *run;
 };
 extern const struct cli_command cli_commands[];
 extern const size_t cli_commands_count;
+
+/* Whether the command has this option. */
+bool cli_takes(const struct cli_command *command, enum cli_option_id id);
 
 /* The last value of an option, or NULL. */
 const char *cli_value(const struct cli_args *args, enum cli_option_id id);

@@ -100,8 +100,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence check --report report.html         and a report to send on\n"
 	 "ringfence check --from web-3.tar.gz          another host, from its capture\n"
 	 "ringfence check --only 'host.ssh.*' -o json  a part, for a program",
-	 OPT_ALWAYS | OPT_SOURCES | OPT(PROFILE) | OPT(ONLY) | OPT(SITE) | OPT(OUTPUT) |
-		 OPT(REPORT) | OPT(ALL) | OPT(TIMING),
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_PROFILE, OPT_ONLY, OPT_SITE, OPT_OUTPUT, OPT_REPORT,
+		 OPT_ALL, OPT_TIMING),
 	 0, 0, cmd_check},
 	{"facts", "[TABLE]", "show what was seen, before any judgement",
 	 "Without TABLE: the tables with the number of rows and what a row is. With TABLE: its rows. "
@@ -109,26 +109,26 @@ const struct cli_command cli_commands[] = {
 	 "ringfence facts                     all tables\n"
 	 "ringfence facts vm_nic              the network cards of all VMs\n"
 	 "ringfence facts -o sqlite:facts.db  everything, for your own questions",
-	 OPT_ALWAYS | OPT_SOURCES | OPT(OUTPUT), 0, 1, cmd_facts},
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT), 0, 1, cmd_facts},
 	{"query", "SQL", "ask the facts in SQL, read-only",
 	 "One SELECT over the tables that `ringfence facts` lists.",
 	 "ringfence query \"SELECT vm, nic, filter FROM vm_nic WHERE filter = ''\"\n"
 	 "ringfence query -o csv \"SELECT * FROM listener WHERE everywhere = 1\"",
-	 OPT_ALWAYS | OPT_SOURCES | OPT(OUTPUT), 1, 1, cmd_query},
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT), 1, 1, cmd_query},
 	{"explain", "CONTROL|RESOURCE", "why a control or a resource is as it is",
 	 "For a control: what it asks, why it matters, what to do, references, and the findings here. For a "
 	 "resource (a VM, a network card, ...): every finding about it with its evidence.",
 	 "ringfence explain vm.nic.forged-source\n"
 	 "ringfence explain web-1",
-	 OPT_ALWAYS | OPT_SOURCES | OPT(PROFILE) | OPT(SITE), 1, 1, cmd_explain},
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_PROFILE, OPT_SITE), 1, 1, cmd_explain},
 	{"controls list", "[GLOB]", "list controls and profiles", "",
 	 "ringfence controls list\n"
 	 "ringfence controls list 'vmx.*'\n"
 	 "ringfence controls list --profile sln138",
-	 OPT_ALWAYS | OPT(PROFILE) | OPT(SITE) | OPT(OUTPUT), 0, 1, cmd_controls_list},
+	 OPTIONS(OPT_ALWAYS, OPT_PROFILE, OPT_SITE, OPT_OUTPUT), 0, 1, cmd_controls_list},
 	{"controls show", "CONTROL", "show one control with its references and its SQL", "",
-	 "ringfence controls show host.boot.secure-boot", OPT_ALWAYS | OPT(SITE) | OPT(OUTPUT), 1,
-	 1, cmd_controls_show},
+	 "ringfence controls show host.boot.secure-boot", OPTIONS(OPT_ALWAYS, OPT_SITE, OPT_OUTPUT),
+	 1, 1, cmd_controls_show},
 	{"controls test", "[GLOB]", "run controls' own tests and their mutants",
 	 "Each control carries rows with the expected answer. Each of its expressions is then broken in every "
 	 "way we know (negated, a clause dropped, a constant or comparison changed): a broken one that no row "
@@ -136,16 +136,16 @@ const struct cli_command cli_commands[] = {
 	 "ringfence controls test\n"
 	 "ringfence controls test 'vm.nic.*'\n"
 	 "ringfence controls test --site ./mysite 'site.*'",
-	 OPT_ALWAYS | OPT(SITE) | OPT(NO_MUTANTS), 0, 1, cmd_controls_test},
+	 OPTIONS(OPT_ALWAYS, OPT_SITE, OPT_NO_MUTANTS), 0, 1, cmd_controls_test},
 	{"capture", "FILE", "save the raw inputs of this host, to judge elsewhere",
 	 "Writes everything that check would read to an archive (.tar.gz), without secrets: no password hash, "
 	 "key or token is in it. Judge it with --from on any machine.",
 	 "ringfence capture web-3.tar.gz\n"
 	 "ringfence check --from web-3.tar.gz",
-	 OPT_ALWAYS | OPT(CONNECT), 1, 1, cmd_capture},
+	 OPTIONS(OPT_ALWAYS, OPT_CONNECT), 1, 1, cmd_capture},
 	{"doctor", "", "what this machine can and cannot do",
 	 "TPM, IMA, Secure Boot, KVM, libvirt, BPF, BTF, cgroups, Landlock ... each with the line that mends it.",
-	 "ringfence doctor", OPT_ALWAYS | OPT(OUTPUT), 0, 0, cmd_doctor},
+	 "ringfence doctor", OPTIONS(OPT_ALWAYS, OPT_OUTPUT), 0, 0, cmd_doctor},
 	{"modules", "",
 	 "loaded kernel modules: who signed them, and what changed since the last boot",
 	 "Each loaded module with its signature, its signer, what it taints, and whether its file is still "
@@ -156,7 +156,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence modules\n"
 	 "ringfence modules -a\n"
 	 "ringfence modules --from web-3.tar.gz -o json",
-	 OPT_ALWAYS | OPT(FROM) | OPT(OUTPUT) | OPT(STATE_DIR) | OPT(ALL), 0, 0, cmd_modules},
+	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_OUTPUT, OPT_STATE_DIR, OPT_ALL), 0, 0, cmd_modules},
 	{"attest status", "", "does this host prove what it booted, and what is missing",
 	 "Whether there is a TPM, whether firmware, boot loader and kernel measure into it, whether the logs "
 	 "explain the measurements, and whether only signed code runs. Each part that is missing comes with "
@@ -164,7 +164,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest status\n"
 	 "ringfence attest status --from web-3.tar.gz\n"
 	 "ringfence attest status -o json",
-	 OPT_ALWAYS | OPT(FROM) | OPT(OUTPUT), 0, 0, cmd_attest_status},
+	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_OUTPUT), 0, 0, cmd_attest_status},
 	{"attest evidence", "", "what this host booted, in one file, signed by its TPM",
 	 "Asks the TPM to sign the values of its registers (a quote over every bank) with a key that never "
 	 "leaves it, and adds the boot log, the IMA list and the certificates that a verifier needs. The "
@@ -174,8 +174,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest evidence -o web-3.rfe\n"
 	 "ringfence attest evidence -o web-3.rfe --nonce 6a09e667f3bcc908b2fb1366ea957d3e\n"
 	 "ringfence attest evidence -o try.rfe --tcti swtpm:port=2321 --state-dir /tmp/state",
-	 OPT_ALWAYS | OPT(FILE) | OPT(TCTI) | OPT(NONCE) | OPT(AK) | OPT(STATE_DIR) | OPT(FROM), 0,
-	 0, cmd_attest_evidence},
+	 OPTIONS(OPT_ALWAYS, OPT_FILE, OPT_TCTI, OPT_NONCE, OPT_AK, OPT_STATE_DIR, OPT_FROM), 0, 0,
+	 cmd_attest_evidence},
 	{"attest baseline create", "EVIDENCE", "remember what a host booted while you trust it",
 	 "Verifies the evidence and writes its boot, what it is made of in readable lines, and the identity of "
 	 "its TPM to FILE (YAML). Evidence that does not prove itself is refused. If FILE is there, the "
@@ -184,17 +184,17 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 written, 2 the evidence is untrusted, 1 it could not be done.",
 	 "ringfence attest baseline create web-3.rfe -o web-3.baseline.yaml --nonce 6a09e667f3bcc908\n"
 	 "ringfence attest baseline create new.rfe -o web-3.baseline.yaml --name after-update",
-	 OPT_ALWAYS | OPT(FILE) | OPT(NONCE) | OPT(BY) | OPT(NAME), 1, 1,
+	 OPTIONS(OPT_ALWAYS, OPT_FILE, OPT_NONCE, OPT_BY, OPT_NAME), 1, 1,
 	 cmd_attest_baseline_create},
 	{"attest baseline show", "BASELINE", "what is approved, by whom, and what may change",
 	 "For the person who is to approve it: the TPM that it belongs to, each boot, each rule with what it "
 	 "allows and how far that is proof. The file is refused where a rule could never match.",
-	 "ringfence attest baseline show web-3.baseline.yaml", OPT_ALWAYS, 1, 1,
+	 "ringfence attest baseline show web-3.baseline.yaml", OPTIONS(OPT_ALWAYS), 1, 1,
 	 cmd_attest_baseline_show},
 	{"attest baseline approve", "BASELINE BOOT", "answer for a boot by name",
 	 "Writes your name and the time to that boot of the file; from then on it counts.",
 	 "ringfence attest baseline approve web-3.baseline.yaml first --by \"Ada Lovelace\"",
-	 OPT_ALWAYS | OPT(BY), 2, 2, cmd_attest_baseline_approve},
+	 OPTIONS(OPT_ALWAYS, OPT_BY), 2, 2, cmd_attest_baseline_approve},
 	{"attest baseline predict", "BASELINE [EVIDENCE]",
 	 "what the next boot will measure, after an update",
 	 "Takes the last boot (EVIDENCE, or the newest approved one of the baseline) and puts in the boot files "
@@ -206,7 +206,7 @@ const struct cli_command cli_commands[] = {
 	 "host after the update and before the restart.",
 	 "ringfence attest baseline predict web-3.baseline.yaml\n"
 	 "ringfence attest baseline predict web-3.baseline.yaml web-3.rfe --from /mnt/web-3",
-	 OPT_ALWAYS | OPT(FROM) | OPT(NAME), 1, 2, cmd_attest_baseline_predict},
+	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_NAME), 1, 2, cmd_attest_baseline_predict},
 	{"attest digests", "SOURCE...", "write a list of known contents for a baseline",
 	 "Hashes files (SHA-256) into FILE, which a baseline names in its digest-sets. SOURCE is a folder "
 	 "(from / on; symbolic links are not followed), dpkg or dpkg:GLOB for what such installed packages "
@@ -218,7 +218,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest digests 'dpkg:linux-image-*' -o kernels.sums\n"
 	 "ringfence attest digests /var/cache/apt/archives/*.deb -o tomorrow.sums\n"
 	 "ringfence attest digests build/SHA256SUMS -o ours.sums",
-	 OPT_ALWAYS | OPT(FILE) | OPT(FROM), 1, CLI_MAX_WORDS, cmd_attest_digests},
+	 OPTIONS(OPT_ALWAYS, OPT_FILE, OPT_FROM), 1, CLI_MAX_WORDS, cmd_attest_digests},
 	{"attest diff", "OLD NEW", "what changed from one boot to another, in words",
 	 "OLD and NEW are evidence of `ringfence attest evidence`, raw boot logs, raw IMA lists or baselines "
 	 "(then the nearest of its boots counts). One part that changed is one line, however many "
@@ -229,7 +229,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest diff web-3.baseline.yaml web-3.rfe\n"
 	 "ringfence attest diff -o json old.bin "
 	 "/sys/kernel/security/tpm0/binary_bios_measurements",
-	 OPT_ALWAYS | OPT(OUTPUT), 2, 2, cmd_attest_diff},
+	 OPTIONS(OPT_ALWAYS, OPT_OUTPUT), 2, 2, cmd_attest_diff},
 	{"attest verify", "FILE",
 	 "judge evidence of a host: is it the machine, and what did it boot",
 	 "Checks the TPM's signature, the nonce, every bank, the boot log against the signed values, the "
@@ -242,8 +242,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --nonce 6a09e667f3bcc908b2fb1366ea957d3e\n"
 	 "ringfence attest verify web-3.rfe --baseline web-3.yaml --ek-roots /etc/ringfence/ek-roots\n"
 	 "ringfence attest verify web-3.rfe -o json",
-	 OPT_ALWAYS | OPT(BASELINE) | OPT(EARLIER) | OPT(NONCE) | OPT(EK_ROOTS) | OPT(REMEMBER) |
-		 OPT(STATE_DIR) | OPT(OUTPUT) | OPT(ALL),
+	 OPTIONS(OPT_ALWAYS, OPT_BASELINE, OPT_EARLIER, OPT_NONCE, OPT_EK_ROOTS, OPT_REMEMBER,
+		 OPT_STATE_DIR, OPT_OUTPUT, OPT_ALL),
 	 1, 1, cmd_attest_verify},
 	{"attest explain", "[FILE]",
 	 "each register in words: what it stands for, what changed, why, what next",
@@ -253,9 +253,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest explain --live\n"
 	 "ringfence attest explain web-3.rfe --baseline web-3.yaml\n"
 	 "ringfence attest explain web-3.rfe --pcr 7",
-	 OPT_ALWAYS | OPT(LIVE) | OPT(PCR) | OPT(BASELINE) | OPT(EARLIER) | OPT(NONCE) |
-		 OPT(EK_ROOTS) | OPT(REMEMBER) | OPT(TCTI) | OPT(AK) | OPT(STATE_DIR) |
-		 OPT(OUTPUT) | OPT(ALL),
+	 OPTIONS(OPT_ALWAYS, OPT_LIVE, OPT_PCR, OPT_BASELINE, OPT_EARLIER, OPT_NONCE, OPT_EK_ROOTS,
+		 OPT_REMEMBER, OPT_TCTI, OPT_AK, OPT_STATE_DIR, OPT_OUTPUT, OPT_ALL),
 	 0, 1, cmd_attest_explain},
 	{"attest log", "FILE",
 	 "read a log of measurements: boot log, IMA list, systemd's, or evidence",
@@ -265,7 +264,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence attest log /sys/kernel/security/tpm0/binary_bios_measurements\n"
 	 "ringfence attest log evidence.rfe --pcr 4\n"
 	 "ringfence attest log -o json /sys/kernel/security/ima/binary_runtime_measurements",
-	 OPT_ALWAYS | OPT(OUTPUT) | OPT(FORMAT) | OPT(PCR), 1, 1, cmd_attest_log},
+	 OPTIONS(OPT_ALWAYS, OPT_OUTPUT, OPT_FORMAT, OPT_PCR), 1, 1, cmd_attest_log},
 	{"fix", "[CONTROL...]", "mend what check found: show a plan, apply it, undo it",
 	 "Judges as check does, and makes a plan of what would mend the failing controls (all, or those named): "
 	 "every change with its old and new value, what it needs and how risky it is. Nothing is changed without "
@@ -279,21 +278,20 @@ const struct cli_command cli_commands[] = {
 	 "ringfence fix --save plan.json                     for approval\n"
 	 "ringfence fix --plan plan.json --apply             later; refused if something changed meanwhile\n"
 	 "ringfence fix --vmx /vmfs/web01.vmx --apply        a VM file",
-	 OPT_ALWAYS | OPT(VMX) | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(PROFILE) |
-		 OPT(SITE) | OPT(OUTPUT) | OPT(ALL) | OPT(ROOT) | OPT(STATE_DIR) | OPT(DRY_RUN) |
-		 OPT(APPLY) | OPT(PLAN) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(CONFIRM) |
-		 OPT(ROLLBACK),
+	 OPTIONS(OPT_ALWAYS, OPT_VMX, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_PROFILE,
+		 OPT_SITE, OPT_OUTPUT, OPT_ALL, OPT_ROOT, OPT_STATE_DIR, OPT_DRY_RUN, OPT_APPLY,
+		 OPT_PLAN, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_CONFIRM, OPT_ROLLBACK),
 	 0, CLI_MAX_WORDS, cmd_fix},
 	{"rollback", "[ID]", "undo a change, byte for byte",
 	 "Puts back what a plan changed: content, mode, owner and labels. Without ID the newest that is in force. "
 	 "Refused, before anything is touched, when somebody else changed one of its targets since.",
 	 "ringfence rollback\n"
 	 "ringfence rollback 20261123-101010-5f3a9c01",
-	 OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 1, cmd_rollback},
+	 OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR), 0, 1, cmd_rollback},
 	{"recover", "", "undo what a crash interrupted, or nobody confirmed",
 	 "Every command that changes something does this first; ringfence-recover.service does it at each start of the "
 	 "host.",
-	 "ringfence recover", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 0, 0, cmd_recover},
+	 "ringfence recover", OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR), 0, 0, cmd_recover},
 	{"isolate plan", "[POLICY]", "what a policy of isolation would change on this host",
 	 "Reads the policy (default /etc/ringfence/isolate.yaml): zones, profiles, and which VM gets which. "
 	 "Shows which ports of running VMs the network guard would enforce what on, and which zones may "
@@ -304,8 +302,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate plan\n"
 	 "ringfence isolate plan policy.yaml -a      also why a network card gets no port\n"
 	 "ringfence isolate plan policy.yaml --save plan.json",
-	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(STATE_DIR) | OPT(SAVE) | OPT(KEPT),
+	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
+		 OPT_STATE_DIR, OPT_SAVE, OPT_KEPT),
 	 0, 1, cmd_isolate_plan},
 	{"isolate apply", "[POLICY]", "enforce a policy of isolation, live",
 	 "Makes the plan and applies it: each port is read back, what fails is undone as a whole, and no VM is "
@@ -318,8 +316,8 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate apply policy.yaml --confirm-within 60s\n"
 	 "ringfence isolate apply --kept\n"
 	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it",
-	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(KEPT),
+	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
+		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_KEPT),
 	 0, 1, cmd_isolate_apply},
 	{"isolate verify", "[POLICY]", "is every promise configured, enforced and proven",
 	 "Asks the live guard about 30 frames for each port (24 forged, 6 honest; nothing is sent): is the "
@@ -334,12 +332,12 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate verify policy.yaml -a    every promise with its evidence\n"
 	 "ringfence isolate verify --kept --active\n"
 	 "ringfence isolate verify policy.yaml -o json",
-	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(ACTIVE) | OPT(STATE_DIR) | OPT(KEPT),
+	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
+		 OPT_ACTIVE, OPT_STATE_DIR, OPT_KEPT),
 	 0, 1, cmd_isolate_verify},
 	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
-	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPT_ALWAYS | OPT(STATE_DIR), 0, 1,
-	 cmd_rollback},
+	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPTIONS(OPT_ALWAYS, OPT_STATE_DIR),
+	 0, 1, cmd_rollback},
 	{"isolate trace", "PORT FRAME",
 	 "what the live guard would do with a frame from a VM, and why",
 	 "FRAME is hexadecimal from the Ethernet header on, or a file of raw bytes. Nothing is sent or "
@@ -347,7 +345,7 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 it passes, 2 it is refused, 1 could not tell, 64 wrong use.",
 	 "ringfence isolate trace vnet3 'ff:ff:ff:ff:ff:ff 52:54:00:12:34:56 0806 ...'\n"
 	 "ringfence isolate trace vnet3 frame.bin",
-	 OPT_ALWAYS, 2, 2, cmd_isolate_trace},
+	 OPTIONS(OPT_ALWAYS), 2, 2, cmd_isolate_trace},
 	{"isolate export", "[POLICY]", "write a profile into a VMware .vmx file",
 	 "Writes what a profile says in VMware's words (ethernetN.noPromisc and so on) into a .vmx file, for "
 	 "each network card that the file has, and shows the lines first. Everything else in the file stays "
@@ -357,12 +355,13 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 the file says it, 2 it does not (with --dry-run), 1 could not do it, 64 wrong use.",
 	 "ringfence isolate export --vmx web01.vmx --profile hostile --dry-run\n"
 	 "ringfence isolate export policy.yaml --vmx web01.vmx --vm web01",
-	 OPT_ALWAYS | OPT(VMX_FILE) | OPT(OF_PROFILE) | OPT(OF_VM) | OPT(DRY_RUN), 0, 1,
+	 OPTIONS(OPT_ALWAYS, OPT_VMX_FILE, OPT_OF_PROFILE, OPT_OF_VM, OPT_DRY_RUN), 0, 1,
 	 cmd_isolate_export},
 	{"isolate import", "FILE.vmx", "print what a VMware .vmx file says as a policy",
 	 "A policy in YAML with one profile and one assignment. Lines that a profile cannot carry are named "
 	 "in it with the reason, as comments.",
-	 "ringfence isolate import web01.vmx > policy.yaml", OPT_ALWAYS, 1, 1, cmd_isolate_import},
+	 "ringfence isolate import web01.vmx > policy.yaml", OPTIONS(OPT_ALWAYS), 1, 1,
+	 cmd_isolate_import},
 	{"quarantine", "[VM]", "shut a VM in, live, and let it out again",
 	 "Levels, each with what the one before it does: observe (its frames are recorded, nothing is refused), "
 	 "restrict (only the services of --allow are left), honeywall (all it sends goes to a segment of its own or "
@@ -385,10 +384,10 @@ const struct cli_command cli_commands[] = {
 	 "ringfence quarantine --zone dmz --level honeywall --honeywall vnet9 --yes --reason 'worm'\n"
 	 "ringfence quarantine --status\n"
 	 "ringfence quarantine web-1 --release --yes --reason 'false alarm'",
-	 OPT_ALWAYS | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT) | OPT(ALL) |
-		 OPT(STATE_DIR) | OPT(SAVE) | OPT(CONFIRM_WITHIN) | OPT(LEVEL) | OPT(RELEASE) |
-		 OPT(STATUS) | OPT(ZONE) | OPT(REASON) | OPT(YES) | OPT(ALLOW) | OPT(HONEYWALL) |
-		 OPT(POLICY) | OPT(RECORD_MAX),
+	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
+		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_LEVEL, OPT_RELEASE, OPT_STATUS,
+		 OPT_ZONE, OPT_REASON, OPT_YES, OPT_ALLOW, OPT_HONEYWALL, OPT_POLICY,
+		 OPT_RECORD_MAX),
 	 0, 1, cmd_quarantine},
 	{"isolate guard start", "",
 	 "keep the network guard up: new ports from birth, purges healed",
@@ -400,12 +399,13 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 it runs, 1 it does not.",
 	 "ringfence isolate guard start\n"
 	 "systemctl enable --now ringfence-guard",
-	 OPT_ALWAYS | OPT(STATE_DIR) | OPT(XML), 0, 0, cmd_isolate_guard_start},
+	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR, OPT_XML), 0, 0, cmd_isolate_guard_start},
 	{"isolate guard stop", "", "end the guard's service; what is guarded stays guarded", "",
-	 "ringfence isolate guard stop", OPT_ALWAYS | OPT(STATE_DIR), 0, 0, cmd_isolate_guard_stop},
+	 "ringfence isolate guard stop", OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0,
+	 cmd_isolate_guard_stop},
 	{"isolate guard status", "", "whether the service runs, and what the guard holds",
 	 "Exit status: 0 it runs, 2 it does not, 1 could not tell.",
-	 "ringfence isolate guard status", OPT_ALWAYS | OPT(STATE_DIR), 0, 0,
+	 "ringfence isolate guard status", OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0,
 	 cmd_isolate_guard_status},
 	{"isolate watch", "", "ports live: frames, drops by reason, heals, who hits them",
 	 "On a terminal a table, every second; else a line for each event: frames refused (with a sample of "
@@ -416,7 +416,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate watch\n"
 	 "ringfence isolate watch --once\n"
 	 "ringfence isolate watch -o jsonl | logger -t ringfence",
-	 OPT_ALWAYS | OPT(OUTPUT) | OPT(ONCE) | OPT(STATE_DIR), 0, 0, cmd_isolate_watch},
+	 OPTIONS(OPT_ALWAYS, OPT_OUTPUT, OPT_ONCE, OPT_STATE_DIR), 0, 0, cmd_isolate_watch},
 	{"isolate topology", "[POLICY]",
 	 "switches, what is plugged in, and every way out of closed ones",
 	 "Draws the switches of this host (bridges, Open vSwitch, libvirt's networks), their ports, VMs, uplinks, "
@@ -429,10 +429,10 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate topology\n"
 	 "ringfence isolate topology policy.yaml -o svg > switches.svg\n"
 	 "ringfence isolate topology -o dot | dot -Tpdf > switches.pdf",
-	 OPT_ALWAYS | OPT(FROM) | OPT(XML) | OPT(CONNECT) | OPT(HOST) | OPT(NO_HOST) | OPT(OUTPUT),
-	 0, 1, cmd_isolate_topology},
+	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT), 0,
+	 1, cmd_isolate_topology},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
-	 "ringfence ledger show", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(OUTPUT), 0, 0,
+	 "ringfence ledger show", OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR, OPT_OUTPUT), 0, 0,
 	 cmd_ledger_show},
 	{"ledger verify", "[FILE]", "prove that the ledger is complete and unaltered",
 	 "Needs the file (this host's ledger, or an exported one) and its public key. Names the entry that was "
@@ -440,15 +440,15 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 intact, 2 not.",
 	 "ringfence ledger verify\n"
 	 "ringfence ledger verify web-3.ledger --key web-3.pub --known checkpoint.txt",
-	 OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR) | OPT(KEY) | OPT(KNOWN) | OPT(OUTPUT), 0, 1,
+	 OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR, OPT_KEY, OPT_KNOWN, OPT_OUTPUT), 0, 1,
 	 cmd_ledger_verify},
 	{"ledger export", "FILE",
 	 "copy the ledger, its public key (FILE.pub) and newest checkpoint (FILE.checkpoint)", "",
-	 "ringfence ledger export web-3.ledger", OPT_ALWAYS | OPT(ROOT) | OPT(STATE_DIR), 1, 1,
+	 "ringfence ledger export web-3.ledger", OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR), 1, 1,
 	 cmd_ledger_export},
 	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
-	 "ringfence man check | man -l -", OPT_ALWAYS, 0, 3, cmd_man},
+	 "ringfence man check | man -l -", OPTIONS(OPT_ALWAYS), 0, 3, cmd_man},
 	{"completion", "", "print the completion script for bash", "",
-	 "source <(ringfence completion)", OPT_ALWAYS, 0, 0, cmd_completion},
+	 "source <(ringfence completion)", OPTIONS(OPT_ALWAYS), 0, 0, cmd_completion},
 };
 const size_t cli_commands_count = RF_COUNT(cli_commands);

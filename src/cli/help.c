@@ -50,12 +50,12 @@ static void option_head(char *out, size_t size, const struct cli_option *o)
 		  o->value ? o->value : "");
 }
 
-static void put_options(FILE *out, uint64_t options)
+static void put_options(FILE *out, const struct cli_command *c)
 {
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		char head[64];
 
-		if (!(options >> i & 1))
+		if (!cli_takes(c, cli_options[i].id))
 			continue;
 		option_head(head, sizeof(head), &cli_options[i]);
 		fprintf(out, "  %-24s %s\n", head, cli_options[i].help);
@@ -73,7 +73,7 @@ static void help_command(FILE *out, const struct cli_command *c)
 		fputc('\n', out);
 	}
 	fprintf(out, "Options:\n");
-	put_options(out, c->options);
+	put_options(out, c);
 }
 
 /* Characters of the group's name ("controls" of "controls test"); 0 for a command of one word. */
@@ -150,13 +150,13 @@ static void put_roff(FILE *out, const char *text)
 	}
 }
 
-static void man_options(FILE *out, uint64_t options)
+static void man_options(FILE *out, const struct cli_command *c)
 {
 	fprintf(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		char head[64];
 
-		if (!(options >> i & 1))
+		if (!cli_takes(c, cli_options[i].id))
 			continue;
 		option_head(head, sizeof(head), &cli_options[i]);
 		char *start = rf_trim(head);
@@ -188,7 +188,7 @@ static void man_command(FILE *out, const struct cli_command *c)
 	fprintf(out, ".SH EXAMPLES\n.nf\n");
 	put_roff(out, c->examples);
 	fprintf(out, "\n.fi\n");
-	man_options(out, c->options);
+	man_options(out, c);
 	fprintf(out, ".SH SEE ALSO\nringfence(1)\n");
 }
 
@@ -216,7 +216,7 @@ void cli_man(FILE *out, const struct cli_command *command)
 static void completion_words(FILE *out, const struct cli_command *c)
 {
 	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if (c->options >> i & 1)
+		if (cli_takes(c, cli_options[i].id))
 			fprintf(out, " --%s", cli_options[i].name);
 	}
 }
