@@ -57,6 +57,7 @@ enum need {
 	NEED_PACKET = 2048, /* send frames */
 	NEED_PERF = 4096,   /* open counters of the processor */
 	NEED_GROUPS = 8192, /* take folders away, too */
+	NEED_SERVE = 16384, /* take connections on sockets that listen already */
 };
 
 static const struct profile {
@@ -94,6 +95,8 @@ static const struct profile {
 	[SANDBOX_COUNT] = {NEED_READ | NEED_PERF,
 			   {CAP_DAC_READ_SEARCH, CAP_PERFMON, CAP_SYS_PTRACE, -1}},
 	[SANDBOX_LOAD] = {NEED_READ | NEED_GROUPS, {CAP_DAC_READ_SEARCH, -1}},
+	[SANDBOX_SERVE] = {NEED_SERVE, {-1}},
+	[SANDBOX_SERVE_NET] = {NEED_SERVE | NEED_READ | NEED_INET | NEED_UNIX, {-1}},
 };
 
 /* Never allowed. */
@@ -175,11 +178,11 @@ static const char *const denied[] = {
 	"setfsuid",
 	"setfsgid",
 	"setgroups",
-	/* servers */
+	/* servers: who takes connections listened before */
 	"listen",
-	"accept",
-	"accept4",
 };
+
+static const char *const denied_accepts[] = {"accept", "accept4"};
 
 /* Not allowed to who only reads: what Landlock does not see of files. */
 static const char *const denied_changes[] = {
@@ -439,6 +442,8 @@ static int seccomp_enter(const struct profile *profile, bool writes, bool landlo
 		return -ENOMEM;
 	int rc = deny_names(ctx, denied, RF_COUNT(denied));
 
+	if (rc == 0 && !(profile->needs & NEED_SERVE))
+		rc = deny_names(ctx, denied_accepts, RF_COUNT(denied_accepts));
 	if (rc == 0 && !(profile->needs & NEED_PERF))
 		rc = deny_names(ctx, counters, RF_COUNT(counters));
 	if (rc == 0 && !(profile->needs & NEED_CHANGE))

@@ -59,6 +59,12 @@ enum sandbox_profile {
 	/* As files; may make folders below the writable directories and take them away: groups of
 	 * processes (cgroups), into which it puts its own children. */
 	SANDBOX_LOAD,
+	/* Answers strangers: takes connections on sockets that listen already. No other socket; of
+	 * files those below the writable directories (a store of SQLite), which it may read. */
+	SANDBOX_SERVE,
+	/* The same, and connects to PostgreSQL anew when it went away, which reads names of hosts,
+	 * certificates and a file of passwords. */
+	SANDBOX_SERVE_NET,
 };
 
 #define SANDBOX_MISSING_BYTES 256

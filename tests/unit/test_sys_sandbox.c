@@ -34,8 +34,11 @@
 #define TRIAL	  (1u << SANDBOX_TRIAL)
 #define COUNT	  (1u << SANDBOX_COUNT)
 #define LOAD	  (1u << SANDBOX_LOAD)
-#define ALL	  (((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD)
-#define NO_FILES  (JUDGE | ASK | TRIAL)
+#define SERVE	  (1u << SANDBOX_SERVE)
+#define SERVE_NET (1u << SANDBOX_SERVE_NET)
+#define ALL                                                                                        \
+	(((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD | SERVE | SERVE_NET)
+#define NO_FILES (JUDGE | ASK | TRIAL | SERVE)
 /* Landlock would hide what these look at. */
 #define UNLOCKED (PROCESSES | PROVE)
 
@@ -142,6 +145,21 @@ static int try_io_uring(void)
 static int try_tcp(void)
 {
 	return fd_result(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+/* That the call is made at all: there is no such socket. */
+static int try_accept(void)
+{
+	int code = fd_result(accept4(-1, NULL, NULL, 0));
+
+	return code == EBADF ? 0 : code;
+}
+
+static int try_listen(void)
+{
+	int code = result(listen(-1, 1));
+
+	return code == EBADF ? 0 : code;
 }
 
 static int try_packet(void)
@@ -269,11 +287,13 @@ static const struct attempt {
 	{"kill", try_kill, 0, 0, false},
 	{"tgkill", try_tgkill, 0, 0, false},
 	{"io_uring", try_io_uring, 0, 0, false},
-	{"tcp", try_tcp, SOFTWARE, SOFTWARE, false},
+	{"tcp", try_tcp, SOFTWARE | SERVE_NET, SOFTWARE | SERVE_NET, false},
+	{"accept", try_accept, SERVE | SERVE_NET, SERVE | SERVE_NET, false},
+	{"listen", try_listen, 0, 0, false},
 	{"packet", try_packet, TRIAL, TRIAL, false},
 	{"uevent", try_uevent, 0, 0, false},
 	{"chmod", try_chmod, 0, 0, false},
-	{"unix", try_unix, LIBVIRT | SOFTWARE, LIBVIRT | SOFTWARE, false},
+	{"unix", try_unix, LIBVIRT | SOFTWARE | SERVE_NET, LIBVIRT | SOFTWARE | SERVE_NET, false},
 	{"netlink", try_netlink, NET | BPF | UNLOCKED | ASK | TRIAL,
 	 NET | BPF | UNLOCKED | ASK | TRIAL, false},
 	{"read", try_read, ALL & ~NO_FILES, ALL & ~NO_FILES, true},
@@ -350,7 +370,7 @@ static void run_profile(enum sandbox_profile profile, bool writing)
 static void test_profiles(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_LOAD; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_SERVE_NET; p++)
 		if (ALL & (1u << p))
 			run_profile(p, false);
 }
@@ -358,7 +378,7 @@ static void test_profiles(void **state)
 static void test_profiles_that_write(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_LOAD; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_SERVE_NET; p++)
 		if (ALL & (1u << p))
 			run_profile(p, true);
 }
