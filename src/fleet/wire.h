@@ -5,7 +5,7 @@
  *
  *   u16 kind | u16 zero | u32 length of the text | u32 length of the bytes      (big endian)
  *
- * Not here: sockets, TLS, what a frame means. Members of the texts are beside each kind; times are
+ * Not here: sockets, TLS, what a frame means. Members of the texts are in message.h; times are
  * ms since 1970-01-01 UTC, bytes in a text are base64 (RFC 4648, with padding).
  */
 #ifndef RF_FLEET_WIRE_H
@@ -39,7 +39,7 @@ enum wire_phase {
  * -> PROOF {secret} -> ENROLLED {host, state, certificate: PEM chain, authority: PEM, command_key:
  * Ed25519 public}; or REFUSED {reason, next, retry_ms} and the end. Without a TPM no CHALLENGE.
  *
- * Session: HELLO {agent_version, boot, spooled: lowest and highest number} -> WELCOME {host, state,
+ * Session: HELLO {agent_version, boot, spooled_from, spooled_to: numbers} -> WELCOME {host, state,
  * confirmed: number, now_ms, evidence_s, facts_s, idle_s}. Then either side, unasked:
  * ASK_EVIDENCE {job, nonce, ima_from} -> EVIDENCE {job, fault} + container. FACTS {number, whole,
  * at_ms} + rows; EVENT {number, kind, about, text, at_ms}; LEDGER {number, first} + lines; RESULT

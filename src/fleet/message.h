@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The texts of frames: for each kind one row of members with type and limits, from which its
+ * struct, its reader and its writer come (docs/adr/0012). Not here: what a message means.
+ */
+#ifndef RF_FLEET_MESSAGE_H
+#define RF_FLEET_MESSAGE_H
+
+#include "fleet/wire.h"
+
+#define MESSAGE_MAX_LIST 8u
+#define MESSAGE_MAX_MS	 INT64_C(253402300799999) /* the year 9999 ends */
+
+/* A list of bytes: of certificates. */
+struct message_list {
+	struct rf_slice items[MESSAGE_MAX_LIST];
+	size_t count;
+};
+
+struct json_t;
+
+/* How a type stands in a struct. NAME: letters, digits and . _ : @ / + - only, so that it can
+ * stand in a path, a log or a query; TEXT: any UTF-8 without NUL; OBJECT: jansson's. */
+#define MESSAGE_C_NAME	 const char *
+#define MESSAGE_C_TEXT	 const char *
+#define MESSAGE_C_INT	 int64_t
+#define MESSAGE_C_BOOL	 bool
+#define MESSAGE_C_BYTES	 struct rf_slice
+#define MESSAGE_C_LIST	 struct message_list
+#define MESSAGE_C_OBJECT struct json_t *
+
+/*
+ * M(kind, member, type, least, most, required). least and most are of the value of an INT, else of
+ * the length in bytes (LIST: of each item). What is not required and not there is NULL, 0 or no
+ * bytes; and is not written when it is so.
+ */
+/* clang-format off */
+#define MESSAGE_ENROL(M)                                                                           \
+	M(enrol, token, NAME, 16, 256, true)                                                       \
+	M(enrol, name, NAME, 1, 253, true)                                                         \
+	M(enrol, agent_version, NAME, 1, 64, true)                                                 \
+	M(enrol, tpm, NAME, 1, 16, true) /* "device", "software", "none" */                        \
+	M(enrol, ek_certificates, LIST, 1, 16384, false) /* DER, leaf first */                     \
+	M(enrol, ek_public, BYTES, 1, 2048, false) /* TPM2B_PUBLIC */                              \
+	M(enrol, ak_public, BYTES, 1, 2048, false)                                                 \
+	M(enrol, request, BYTES, 1, 8192, true) /* PKCS#10, DER */
+#define MESSAGE_CHALLENGE(M)                                                                       \
+	M(challenge, credential, BYTES, 1, 1024, true)                                             \
+	M(challenge, seed, BYTES, 1, 1024, true)
+#define MESSAGE_PROOF(M) M(proof, secret, BYTES, 1, 64, true)
+#define MESSAGE_ENROLLED(M)                                                                        \
+	M(enrolled, host, NAME, 1, 64, true)                                                       \
+	M(enrolled, state, NAME, 1, 32, true)                                                      \
+	M(enrolled, certificate, TEXT, 1, 16384, true) /* PEM, leaf first */                       \
+	M(enrolled, authority, TEXT, 1, 8192, true) /* PEM */                                      \
+	M(enrolled, command_key, BYTES, 32, 32, true) /* Ed25519, raw */
+#define MESSAGE_REFUSED(M)                                                                         \
+	M(refused, reason, TEXT, 1, 1024, true)                                                    \
+	M(refused, next, TEXT, 1, 1024, false)                                                     \
+	M(refused, retry_ms, INT, 0, 86400000, false) /* 0: not before somebody acts */
+#define MESSAGE_HELLO(M)                                                                           \
+	M(hello, agent_version, NAME, 1, 64, true)                                                 \
+	M(hello, boot, NAME, 1, 64, true)                                                          \
+	M(hello, spooled_from, INT, 0, INT64_MAX, false) /* 0: the spool is empty */               \
+	M(hello, spooled_to, INT, 0, INT64_MAX, false)
+#define MESSAGE_WELCOME(M)                                                                         \
+	M(welcome, host, NAME, 1, 64, true)                                                        \
+	M(welcome, state, NAME, 1, 32, true)                                                       \
+	M(welcome, confirmed, INT, 0, INT64_MAX, true) /* highest number that is stored; 0: none */ \
+	M(welcome, now_ms, INT, 0, MESSAGE_MAX_MS, true)                                           \
+	M(welcome, evidence_s, INT, 1, 86400, true)                                                \
+	M(welcome, facts_s, INT, 1, 604800, true)                                                  \
+	M(welcome, idle_s, INT, 1, 86400, true) /* say PING before so much silence */
+#define MESSAGE_ASK_EVIDENCE(M)                                                                    \
+	M(ask_evidence, job, NAME, 1, 64, true)                                                    \
+	M(ask_evidence, nonce, BYTES, 16, 64, true)                                                \
+	M(ask_evidence, ima_from, INT, 0, UINT32_MAX, false)
+#define MESSAGE_EVIDENCE(M)                                                                        \
+	M(evidence, job, NAME, 1, 64, true)                                                        \
+	M(evidence, fault, TEXT, 1, 2048, false) /* why there is none */
+#define MESSAGE_FACTS(M)                                                                           \
+	M(facts, number, INT, 1, INT64_MAX, true)                                                  \
+	M(facts, whole, BOOL, 0, 0, true)                                                          \
+	M(facts, at_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_EVENT(M)                                                                           \
+	M(event, number, INT, 1, INT64_MAX, true)                                                  \
+	M(event, kind, NAME, 1, 64, true)                                                          \
+	M(event, about, TEXT, 0, 1024, false)                                                      \
+	M(event, text, TEXT, 0, 8192, false)                                                       \
+	M(event, at_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_LEDGER(M)                                                                          \
+	M(ledger, number, INT, 1, INT64_MAX, true)                                                 \
+	M(ledger, first, INT, 0, INT64_MAX, true)
+#define MESSAGE_RESULT(M)                                                                          \
+	M(result, number, INT, 1, INT64_MAX, true)                                                 \
+	M(result, command, NAME, 1, 64, true)                                                      \
+	M(result, exit, INT, -255, 255, true)                                                      \
+	M(result, text, TEXT, 0, 8192, false)
+#define MESSAGE_CONFIRM(M) M(confirm, number, INT, 1, INT64_MAX, true)
+#define MESSAGE_COMMAND(M)                                                                         \
+	M(command, command, NAME, 1, 64, true)                                                     \
+	M(command, host, NAME, 1, 64, true)                                                        \
+	M(command, verb, NAME, 1, 64, true)                                                        \
+	M(command, arguments, OBJECT, 0, 0, true)                                                  \
+	M(command, issued_ms, INT, 0, MESSAGE_MAX_MS, true)                                        \
+	M(command, expires_ms, INT, 0, MESSAGE_MAX_MS, true)                                       \
+	M(command, serial, INT, 1, INT64_MAX, true)
+#define MESSAGE_VERDICT(M)                                                                         \
+	M(verdict, state, NAME, 1, 32, true)                                                       \
+	M(verdict, reason, TEXT, 0, 8192, false)                                                   \
+	M(verdict, at_ms, INT, 0, MESSAGE_MAX_MS, true)                                            \
+	M(verdict, valid_ms, INT, 0, MESSAGE_MAX_MS, true) /* how long from at_ms */
+#define MESSAGE_RENEW(M)   M(renew, request, BYTES, 1, 8192, true)
+#define MESSAGE_RENEWED(M) M(renewed, certificate, TEXT, 1, 16384, true)
+#define MESSAGE_ASK_SECRET(M)                                                                      \
+	M(ask_secret, vm, NAME, 1, 64, true)                                                       \
+	M(ask_secret, secret, NAME, 1, 64, true)
+#define MESSAGE_SECRET(M)                                                                          \
+	M(secret, vm, NAME, 1, 64, true)                                                           \
+	M(secret, secret, NAME, 1, 64, true)                                                       \
+	M(secret, fault, TEXT, 1, 1024, false)
+#define MESSAGE_PING(M)
+#define MESSAGE_PONG(M) M(pong, now_ms, INT, 0, MESSAGE_MAX_MS, true)
+/* clang-format on */
+
+#define MESSAGE_MEMBER(kind, member, type, least, most, required) MESSAGE_C_##type member;
+
+/* Every kind: its id and its name in a struct. */
+#define MESSAGE_EACH(X)                                                                            \
+	X(ENROL, enrol)                                                                            \
+	X(CHALLENGE, challenge)                                                                    \
+	X(PROOF, proof)                                                                            \
+	X(ENROLLED, enrolled)                                                                      \
+	X(REFUSED, refused)                                                                        \
+	X(HELLO, hello)                                                                            \
+	X(WELCOME, welcome)                                                                        \
+	X(ASK_EVIDENCE, ask_evidence)                                                              \
+	X(EVIDENCE, evidence)                                                                      \
+	X(FACTS, facts)                                                                            \
+	X(EVENT, event)                                                                            \
+	X(LEDGER, ledger)                                                                          \
+	X(RESULT, result)                                                                          \
+	X(CONFIRM, confirm)                                                                        \
+	X(COMMAND, command)                                                                        \
+	X(VERDICT, verdict)                                                                        \
+	X(RENEW, renew)                                                                            \
+	X(RENEWED, renewed)                                                                        \
+	X(ASK_SECRET, ask_secret)                                                                  \
+	X(SECRET, secret)                                                                          \
+	X(PING, ping)                                                                              \
+	X(PONG, pong)
+
+/* One message. What was read owns what its members point to (message_done); what is to be written
+ * borrows: struct message m = {.kind = WIRE_CONFIRM, .confirm = {.number = 7}}. */
+struct message {
+	enum wire_kind kind;
+	union {
+#define MESSAGE_STRUCT(id, name)                                                                   \
+	struct {                                                                                   \
+		MESSAGE_##id(MESSAGE_MEMBER)                                                       \
+	} name;
+		MESSAGE_EACH(MESSAGE_STRUCT)
+#undef MESSAGE_STRUCT
+	};
+	struct json_t *owned;
+	struct rf_buf decoded;
+};
+
+/* Reads a frame's text. RF_E_SYNTAX: no JSON, or a member of a wrong type; RF_E_UNKNOWN, _MISSING,
+ * _DUPLICATE: of a member; RF_E_LIMIT. The error names the member. */
+int message_read(enum wire_kind kind, struct rf_slice text, struct message *out,
+		 struct rf_err *err) RF_MUST_CHECK;
+void message_done(struct message *message);
+#define MESSAGE_AUTO __attribute__((cleanup(message_done)))
+
+/* Appends the text alone, refusing what message_read would. It is what a command's signature is
+ * over, as sent. */
+int message_text(const struct message *message, struct rf_buf *out,
+		 struct rf_err *err) RF_MUST_CHECK;
+
+/* Appends the whole frame; bytes stand beside the text. */
+int message_frame(const struct message *message, struct rf_slice bytes, struct rf_buf *out,
+		  struct rf_err *err) RF_MUST_CHECK;
+
+#endif
