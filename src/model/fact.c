@@ -152,6 +152,23 @@ int fact_encode(const struct fact_table *table, const char *host, const void *ro
 	return out->failed ? -ENOMEM : 0;
 }
 
+int fact_encode_values(const struct fact_table *table,
+		       const struct fact_value values[FACT_MAX_COLUMNS], struct rf_buf *out)
+{
+	add_le32(out, (uint32_t)fact_table_id(table));
+	for (size_t i = 0; i < table->columns_count; i++) {
+		const struct fact_column *c = &table->columns[i];
+
+		if (c->required && !values[i].known)
+			return RF_E_MISSING;
+		if (c->is_text)
+			encode_text(out, values[i].known ? values[i].text : NULL);
+		else
+			encode_int(out, (struct fact_int){values[i].known, values[i].number});
+	}
+	return out->failed ? -ENOMEM : 0;
+}
+
 static int decode_value(struct rf_reader *r, const struct fact_column *c, struct fact_value *out)
 {
 	*out = (struct fact_value){0};

@@ -102,6 +102,12 @@ struct fact_value {
 
 #define FACT_MAX_COLUMNS 96
 
+/* The same wire form from a decoded row's values, as many as the table has columns. RF_E_MISSING
+ * for a required one that is not known. */
+int fact_encode_values(const struct fact_table *table,
+		       const struct fact_value values[FACT_MAX_COLUMNS],
+		       struct rf_buf *out) RF_MUST_CHECK;
+
 /* Decodes one message into values (as many as the table has columns). Returns 0 or RF_E_*. */
 int fact_decode(struct rf_slice message, const struct fact_table **out_table,
 		struct fact_value out_values[FACT_MAX_COLUMNS], struct rf_err *err) RF_MUST_CHECK;
