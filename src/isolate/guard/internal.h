@@ -83,7 +83,9 @@ int guard_pins_recover(struct guard *guard);
 int guard_dir_prepare(const char *dir, struct rf_err *err) RF_MUST_CHECK;
 
 /* nl.c: asks rtnetlink; each answer goes to take (may be NULL), which stops by returning -1. The
- * caller sets NLM_F_DUMP; without it the answer ends with an acknowledgement. */
+ * caller sets NLM_F_DUMP; without it the answer ends with an acknowledgement. Of a dump that
+ * something changed in the middle of nothing is taken: it is asked again. -EINTR where it always
+ * is. */
 struct nlmsghdr;
 int guard_nl_talk(struct nlmsghdr *request, int (*take)(const struct nlmsghdr *answer, void *arg),
 		  void *arg) RF_MUST_CHECK;
