@@ -18,6 +18,12 @@
 #define WAIT_STEP_NS  100000
 #define WAITS_PER_MS  10
 #define REQUEST_BYTES 512
+#define MAKE_TRIES    16
+/* The group of links (netdevice(7)) of a segment that has no owner yet: the kernel takes no alias
+ * when a link is made, but a group. It is left in the same request that names the owner, and the
+ * kernel removes a group at one blow: so whoever tidies up never removes one that has an owner, and
+ * who lost one before it had notices. "RFQ" and a byte. */
+#define UNFINISHED 0x52465101u
 
 void segment_name(const uint8_t mac[6], char out[IFNAMSIZ])
 {
@@ -119,6 +125,7 @@ static int bridge_add(const char *name)
 	request->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request, IFLA_GROUP, UNFINISHED);
 	info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
@@ -168,6 +175,7 @@ static int mark_and_up(uint32_t ifindex, const char *owner)
 	struct nlmsghdr *request = change(buffer, ifindex, true);
 
 	mnl_attr_put_str(request, IFLA_IFALIAS, owner);
+	mnl_attr_put_u32(request, IFLA_GROUP, 0);
 	return guard_nl_talk(request, NULL, NULL);
 }
 
@@ -184,30 +192,45 @@ static void listener_wait(const char *name, unsigned wait_ms)
 	}
 }
 
-int segment_make(const char *name, const char *port, unsigned wait_ms, uint32_t *out_ifindex,
-		 struct rf_err *err)
+/* -ENODEV: somebody who tidied up took it away meanwhile. */
+static int make_once(const char *name, const char *owner, uint32_t *out_ifindex, struct rf_err *err)
 {
 	struct segment_link link = {0};
-	char owner[sizeof(link.owner)];
-	int rc = rf_format(owner, sizeof(owner), OWNER_PREFIX "%s", port) ? 0 : RF_E_LIMIT;
+	int rc = bridge_add(name);
 
-	if (!rc)
-		rc = bridge_add(name);
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: it cannot be made: %s", name, rf_code_text(rc));
-	rc = segment_link_find(name, 0, &link, err);
-	if (!rc && (!link.bridge || (link.owner[0] && !rf_starts(link.owner, OWNER_PREFIX))))
-		rc = rf_fail(err, RF_E_DENIED, "%s is a link of somebody else", name);
+	rc = segment_link_find(name, 0, &link, NULL);
+	if (rc == RF_E_MISSING)
+		return -ENODEV;
 	if (rc < 0)
-		return rc;
+		return rf_fail(err, rc, "%s: %s", name, rf_code_text(rc));
+	if (!link.bridge || (link.owner[0] && !rf_starts(link.owner, OWNER_PREFIX)))
+		return rf_fail(err, RF_E_DENIED, "%s is a link of somebody else", name);
 	if (!link.owner[0])
 		hush(link.ifindex);
 	rc = mark_and_up(link.ifindex, owner);
-	if (rc < 0)
+	if (rc < 0 && rc != -ENODEV)
 		return rf_fail(err, rc, "%s: %s", name, rf_code_text(rc));
-	listener_wait(name, wait_ms);
 	*out_ifindex = link.ifindex;
-	return 0;
+	return rc;
+}
+
+int segment_make(const char *name, const char *port, unsigned wait_ms, uint32_t *out_ifindex,
+		 struct rf_err *err)
+{
+	char owner[sizeof(((struct segment_link *)0)->owner)];
+	int rc = rf_format(owner, sizeof(owner), OWNER_PREFIX "%s", port) ? -ENODEV : RF_E_LIMIT;
+
+	if (rc == RF_E_LIMIT)
+		return rf_fail(err, rc, "%s: its port's name is too long", name);
+	for (unsigned i = 0; rc == -ENODEV && i < MAKE_TRIES; i++)
+		rc = make_once(name, owner, out_ifindex, err);
+	if (rc == -ENODEV)
+		return rf_fail(err, rc, "%s is taken away as often as it is made", name);
+	if (!rc)
+		listener_wait(name, wait_ms);
+	return rc;
 }
 
 /* ---- tidying ---- */
@@ -228,10 +251,7 @@ static int segments_take(const struct nlmsghdr *answer, void *arg)
 		return MNL_CB_OK;
 	if (link.master && s->masters_count < RF_COUNT(s->masters))
 		s->masters[s->masters_count++] = link.master;
-	/* Without an owner: who made it died before the kernel could be told (it takes no alias
-	 * when a link is made). */
-	if (link.bridge && segment_is_name(link.name) &&
-	    (!link.owner[0] || strcmp(link.owner, s->owner) == 0) &&
+	if (link.bridge && segment_is_name(link.name) && strcmp(link.owner, s->owner) == 0 &&
 	    (!s->except || strcmp(link.name, s->except) != 0) && s->mine_count < SEGMENTS_MAX)
 		s->mine[s->mine_count++] = link.ifindex;
 	return MNL_CB_OK;
@@ -247,6 +267,20 @@ static bool in_use(const struct segments *s, uint32_t ifindex)
 	return used;
 }
 
+/* Whoever made these died before the kernel could be told whose they are, or makes them again. */
+static int unfinished_remove(void)
+{
+	char buffer[REQUEST_BYTES] = {0};
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+
+	request->nlmsg_type = RTM_DELLINK;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(request, IFLA_GROUP, UNFINISHED);
+	int rc = guard_nl_talk(request, NULL, NULL);
+
+	return rc == -ENODEV ? 0 : rc;
+}
+
 int segment_tidy(const char *port, const char *except, struct rf_err *err)
 {
 	char buffer[REQUEST_BYTES] = {0};
@@ -257,8 +291,10 @@ int segment_tidy(const char *port, const char *except, struct rf_err *err)
 	request->nlmsg_flags = NLM_F_DUMP;
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	rf_format(s.owner, sizeof(s.owner), OWNER_PREFIX "%s", port);
-	int rc = guard_nl_talk(request, segments_take, &s);
+	int rc = unfinished_remove();
 
+	if (!rc)
+		rc = guard_nl_talk(request, segments_take, &s);
 	for (size_t i = 0; rc == 0 && i < s.mine_count; i++) {
 		memset(buffer, 0, sizeof(buffer));
 		request = change(buffer, s.mine[i], false);

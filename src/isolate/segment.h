@@ -36,7 +36,8 @@ int segment_link_find(const char *name, uint32_t ifindex, struct segment_link *o
 int segment_make(const char *name, const char *port, unsigned wait_ms, uint32_t *out_ifindex,
 		 struct rf_err *err) RF_MUST_CHECK;
 /* Removes what was made for that port, but for the segment called except (NULL: none), and those
- * that a network card is still plugged into. */
+ * that a network card is still plugged into; and what nobody finished making, whom it was made for:
+ * who is at it makes it again. */
 int segment_tidy(const char *port, const char *except, struct rf_err *err) RF_MUST_CHECK;
 
 #endif
