@@ -14,13 +14,30 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 
-int isolate_limits_want(struct isolate_input *in, struct isolate_wants *wants, struct rf_err *err)
+/* Everything besides the network, but what VMs in quarantine are held to. */
+static int limits_want(struct isolate_input *in, struct isolate_wants *wants, struct rf_err *err)
 {
 	int rc = memory_wants_add(in->policy, &in->memory, &in->memory_result, wants, err);
 
 	if (!rc)
 		rc = cpu_cell_want(in->policy, in->before, &in->host, wants, err);
-	return rc ? rc : cpu_wants_add(&in->cpu, &in->host, wants, err);
+	if (!rc)
+		rc = cpu_wants_add(&in->cpu, &in->host, wants, err);
+	if (!rc)
+		rc = disk_wants_add(in->policy, &in->disks, wants, err);
+	for (size_t i = 0; rc == 0 && i < in->quarantined.count; i++) {
+		const struct quarantine_record *record = &in->quarantined.items[i];
+		enum quarantine_level level;
+
+		/* By its name of today. A level that we do not know holds all. */
+		if (quarantine_level_parse(record->level, &level) < 0)
+			level = QUARANTINE_FREEZE;
+		for (size_t v = 0; v < in->host.vms_count; v++)
+			if (strcmp(in->host.vms[v].uuid, record->uuid) == 0)
+				quarantine_limits_hold(wants->items, &wants->count,
+						       in->host.vms[v].name, level);
+	}
+	return rc;
 }
 
 static void visible(FILE *out, const char *text)
@@ -129,9 +146,7 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 	if (!rc)
 		rc = isolate_wants_make(in.policy, &in.result, &scene, &wants, err);
 	if (!rc)
-		rc = isolate_limits_want(&in, &wants, err);
-	if (!rc)
-		rc = disk_wants_add(in.policy, &in.disks, &wants, err);
+		rc = limits_want(&in, &wants, err);
 	if (!rc)
 		rc = changing_plan(&c, wants.items, wants.count, "this host", err);
 	if (!rc) {

@@ -35,7 +35,7 @@ struct verify {
 };
 
 /* One port: what the policy wants of it (NULL: no policy was given), and what there is. */
-struct subject {
+struct checked_port {
 	const char *name; /* of the link */
 	const struct policy_port *wanted;
 	bool guarded, configured;
@@ -55,7 +55,7 @@ static bool port_as_wanted(const struct guard_port *live, const struct guard_por
 		      sizeof(*live) - PORT_SKIP) == 0;
 }
 
-static int subject_ask(struct verify *v, struct subject *s, struct rf_err *err)
+static int subject_ask(struct verify *v, struct checked_port *s, struct rf_err *err)
 {
 	int rc = prover_port(v->prover, s->name, &s->port, err);
 
@@ -80,7 +80,7 @@ static int subject_ask(struct verify *v, struct subject *s, struct rf_err *err)
 }
 
 /* Where BPF is forbidden: promises of rules, which are no proofs. */
-static int subject_nft(struct verify *v, const struct subject *s)
+static int subject_nft(struct verify *v, const struct checked_port *s)
 {
 	char name[160];
 	const struct nft_seen seen = {.subject = name,
@@ -97,12 +97,12 @@ static int subject_nft(struct verify *v, const struct subject *s)
 	return nft_promises(&seen, &v->promises);
 }
 
-static bool subject_fails(const struct subject *s)
+static bool subject_fails(const struct checked_port *s)
 {
 	return s->problem[0] || s->failed;
 }
 
-static void subject_print(const struct verify *v, const struct subject *s)
+static void subject_print(const struct verify *v, const struct checked_port *s)
 {
 	printf("%s%s%s%s%s: ", s->wanted ? s->wanted->vm : "", s->wanted ? " " : "",
 	       s->wanted ? s->wanted->nic : "", s->wanted ? " on " : "", s->name);
@@ -126,7 +126,7 @@ static void subject_print(const struct verify *v, const struct subject *s)
 	}
 }
 
-static int subject_json(struct verify *v, const struct subject *s)
+static int subject_json(struct verify *v, const struct checked_port *s)
 {
 	json_t *list = json_array();
 	json_t *port =
@@ -154,7 +154,7 @@ static int subject_json(struct verify *v, const struct subject *s)
 static int subject_verify(struct verify *v, const struct policy_port *wanted, const char *link,
 			  struct rf_err *err)
 {
-	struct subject s = {.name = link, .wanted = wanted};
+	struct checked_port s = {.name = link, .wanted = wanted};
 	int rc = subject_ask(v, &s, err);
 
 	if (rc < 0)

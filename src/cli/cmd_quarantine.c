@@ -17,6 +17,7 @@
 #include "cli/quarantine.h"
 #include "isolate/access.h"
 #include "isolate/facts.h"
+#include "isolate/remains.h"
 #include "respond/recorder.h"
 
 #define DEFAULT_RECORD_MIB 512
@@ -37,6 +38,7 @@ struct job {
 	struct subjects subjects;
 	struct changing changing;
 	struct rf_buf access[ACCESS_FILES], neighbours;
+	struct rf_buf remains; /* what the level leaves them, a line each */
 	int starters[GUARD_SLOTS];
 	size_t starters_count;
 };
@@ -50,6 +52,7 @@ static void job_done(struct job *job)
 	for (size_t i = 0; i < ACCESS_FILES; i++)
 		rf_buf_done(&job->access[i]);
 	rf_buf_done(&job->neighbours);
+	rf_buf_done(&job->remains);
 }
 
 /* ---- options ---- */
@@ -177,12 +180,19 @@ static int subjects_find(struct job *job, struct rf_err *err)
 	if (!rc)
 		rc = quarantine_subjects_load(store, name, NULL, &job->subjects, err);
 	if (!rc && job->zone)
-		return zone_keep(job, err);
-	if (!rc && job->subjects.count != 1)
+		rc = zone_keep(job, err);
+	else if (!rc && job->subjects.count != 1)
 		rc = rf_fail(err, RF_E_UNKNOWN,
 			     job->subjects.count ? "several VMs are called %s: give a UUID"
 						 : "there is no VM %s here",
 			     name);
+	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++) {
+		const struct subject *s = &job->subjects.items[i];
+
+		rc = quarantine_remains(store, s->key, s->vm.name, job->order.level, &job->remains);
+		if (rc < 0)
+			rc = rf_fail(err, rc, "the facts about %s cannot be read", s->vm.name);
+	}
 	return rc;
 }
 
@@ -426,16 +436,6 @@ static bool in_stages(const struct job *job)
 	       !(output && strcmp(output, "json") == 0);
 }
 
-static void serials_tell(const struct job *job)
-{
-	for (size_t i = 0; i < job->subjects.count; i++)
-		if (job->subjects.items[i].serials_count && job->order.level >= QUARANTINE_SEAL)
-			fprintf(stderr,
-				"%s: its serial console stays open: QEMU could not give it back "
-				"as it was.\n",
-				job->subjects.items[i].vm.name);
-}
-
 /* The guard's service takes a quarantine along to the VM's next port. */
 static void service_tell(const struct job *job)
 {
@@ -490,7 +490,7 @@ static int shut_in(struct job *job, struct rf_err *err)
 	for (size_t i = 0; rc == 0 && job->apply && i < job->subjects.count; i++)
 		rc = recorders_start(job, &job->subjects.items[i], err);
 	if (!rc) {
-		serials_tell(job);
+		fputs(rf_buf_text(&job->remains), stderr);
 		service_tell(job);
 	}
 	rc = rc ? rc : all_run(job, err);

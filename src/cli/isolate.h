@@ -4,6 +4,7 @@
 #define RF_CLI_ISOLATE_H
 
 #include "cli/cli.h"
+#include "cli/quarantine.h"
 #include "isolate/memory.h"
 #include "isolate/cpu.h"
 #include "isolate/disk.h"
@@ -25,7 +26,8 @@ struct isolate_input {
 	struct memory_result memory_result;
 	struct policy_host host;
 	struct cpu_result cpu;
-	struct policy_notes notes;	  /* of processor, memory and disk */
+	struct policy_notes notes; /* of processor, memory and disk */
+	struct records quarantined;
 	char without_bpf[NFT_NOTE_BYTES]; /* "", or what is said where BPF is forbidden */
 	struct disk_input disks;
 	/* ISOLATE_PROOF: what is said of disks. */
@@ -67,9 +69,6 @@ int isolate_guard_open(struct guard **out, struct rf_err *err) RF_MUST_CHECK;
 /* Locks the program in: it may read the guard, and ask rtnetlink, and no more. */
 int isolate_lock_in(const struct cli_args *args, struct rf_err *err) RF_MUST_CHECK;
 
-/* Appends the wants of processor, memory and disk. */
-int isolate_limits_want(struct isolate_input *input, struct isolate_wants *wants,
-			struct rf_err *err) RF_MUST_CHECK;
 /* Appends what of a port's shaping is configured, enforced and, with active, proven by real frames
  * (cmd_isolate_shape.c). wanted NULL: no policy was given. */
 int isolate_shape_promises(struct prover *prover, const char *link,

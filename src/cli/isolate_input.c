@@ -35,6 +35,7 @@ void isolate_input_done(struct isolate_input *input)
 	disk_input_done(&input->disks);
 	isolate_promises_done(&input->promises);
 	policy_nics_done(&input->nics);
+	quarantine_records_done(&input->quarantined);
 	memory_result_done(&input->memory_result);
 	memory_input_done(&input->memory);
 	policy_free(input->policy);
@@ -257,6 +258,24 @@ static void forbidden_ask(struct isolate_input *in)
 		nft_note(rf_err_text(&why), in->without_bpf);
 }
 
+/* What a quarantine limits is the policy's again only after it. */
+static int quarantined_read(const struct cli_args *args, struct isolate_input *in,
+			    struct rf_err *err)
+{
+	const char *state = cli_value(args, OPT_STATE_DIR);
+	int rc = quarantine_records_load(state ? state : STATE_DIR, &in->quarantined, err);
+
+	for (size_t i = 0; rc == 0 && i < in->quarantined.count; i++) {
+		const struct quarantine_record *record = &in->quarantined.items[i];
+
+		rc = policy_note(&in->notes,
+				 &(struct policy_note){.vm = record->vm, .part = "quarantine"},
+				 "%s: what that limits stays as it is until the VM is released",
+				 record->level);
+	}
+	return rc;
+}
+
 static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		     struct isolate_input *in, struct rf_err *err)
 {
@@ -282,6 +301,8 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		rc = taps_check(in);
 	if (!rc)
 		rc = apart_mark(args, &in->host, err);
+	if (!rc && purpose != ISOLATE_ZONES)
+		rc = quarantined_read(args, in, err);
 	return rc ? rc : live_read(in, err);
 }
 

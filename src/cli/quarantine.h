@@ -32,8 +32,7 @@ struct subject {
 	const char *zone, *class, *key; /* key: the VM in the facts */
 	struct quarantine_nic nics[QUARANTINE_MAX_CARDS];
 	const char *disks[QUARANTINE_MAX_DISKS];
-	size_t serials_count; /* serial consoles, which cannot be closed */
-	bool changed, noted;  /* the order did something to it; the ledger knows */
+	bool changed, noted; /* the order did something to it; the ledger knows */
 };
 struct subjects {
 	struct subject *items;

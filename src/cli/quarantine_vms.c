@@ -169,8 +169,7 @@ static const char devices_question[] =
 	" SELECT d.vm, 'disk', d.disk FROM vm_disk d JOIN v USING (host, vm, layer) WHERE d.medium = 1 "
 	"AND d.device IN ('disk', 'lun')"
 	" UNION ALL SELECT c.vm, c.kind, c.console FROM vm_console c JOIN v USING (host, vm, layer)"
-	" UNION ALL SELECT e.vm, 'serial', e.device FROM vm_device e JOIN v USING (host, vm, layer) "
-	"WHERE e.kind IN ('serial', 'console', 'parallel') ORDER BY 1, 3";
+	" ORDER BY 1, 3";
 
 static struct subject *subject_of(struct subjects *s, const char *key)
 {
@@ -191,7 +190,6 @@ static int device_take(void *arg, sqlite3_stmt *row)
 		return 0;
 	subject->vm.has_vnc |= strcmp(kind, "vnc") == 0;
 	subject->vm.has_spice |= strcmp(kind, "spice") == 0;
-	subject->serials_count += strcmp(kind, "serial") == 0;
 	if (strcmp(kind, "disk") != 0)
 		return 0;
 	if (subject->vm.disks_count == QUARANTINE_MAX_DISKS)

@@ -15,6 +15,29 @@
 /* One second behind the beginning of time: libvirt takes 0 for "never". */
 #define PAST "1970-01-01T00:00:01"
 
+static bool word_is(struct rf_slice word, const char *text)
+{
+	return rf_slice_equal(word, rf_slice_text(text));
+}
+
+/* Metadata, which may hold anything, stands before the devices. */
+struct rf_slice console_screen(struct rf_slice domain_xml, const char *wanted, unsigned *out_index)
+{
+	const uint8_t *at = xmltext_find(domain_xml, "<devices>");
+	struct rf_slice rest = at ? xmltext_behind(domain_xml, at) : (struct rf_slice){0}, one,
+			type;
+
+	for (unsigned i = 0; (one = xmltext_element(rest, "graphics")).len; i++) {
+		if (xmltext_attribute(one, "type", &type) && word_is(type, wanted)) {
+			if (out_index)
+				*out_index = i;
+			return one;
+		}
+		rest = xmltext_behind(rest, one.data + one.len);
+	}
+	return (struct rf_slice){0};
+}
+
 /* ---- VNC ---- */
 
 static bool printable(const char *text)
@@ -122,29 +145,10 @@ int console_vnc_arguments(const char *places, json_t **out)
 
 /* ---- SPICE ---- */
 
-static bool word_is(struct rf_slice word, const char *text)
-{
-	return rf_slice_equal(word, rf_slice_text(text));
-}
-
-/* The VM's SPICE screen; empty when it has none. Metadata, which may hold anything, stands before
- * the devices. */
-static struct rf_slice spice_find(struct rf_slice xml)
-{
-	const uint8_t *at = xmltext_find(xml, "<devices>");
-	struct rf_slice rest = at ? xmltext_behind(xml, at) : (struct rf_slice){0}, one, type;
-
-	while ((one = xmltext_element(rest, "graphics")).len) {
-		if (xmltext_attribute(one, "type", &type) && word_is(type, "spice"))
-			return one;
-		rest = xmltext_behind(rest, one.data + one.len);
-	}
-	return (struct rf_slice){0};
-}
-
 int console_spice_read(struct rf_slice domain_xml, struct rf_buf *out)
 {
-	struct rf_slice screen = spice_find(domain_xml), until, connected, password;
+	struct rf_slice screen = console_screen(domain_xml, "spice", NULL), until, connected,
+			password;
 
 	if (!screen.len)
 		return RF_E_MISSING;
@@ -209,7 +213,7 @@ static void tag_without(struct rf_slice tag, const char *name, struct rf_buf *ou
 int console_spice_replace(struct rf_slice domain_xml, const char *value, struct rf_buf *out)
 {
 	RF_AUTOBUF struct rf_buf attributes = {0}, half = {0};
-	struct rf_slice screen = spice_find(domain_xml);
+	struct rf_slice screen = console_screen(domain_xml, "spice", NULL);
 	const uint8_t *end = xmltext_find(screen, ">");
 	size_t head = strlen("<graphics");
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The screens of a running VM, opened and closed without a restart. VNC: QEMU stops to listen, and
- * listens again where it did (display-update, QEMU 7.1); whoever is connected stays. SPICE: only
+ * listens again where it did (display-update, QEMU 7.1); viewers.h puts viewers out. SPICE: only
  * where it has a password, which libvirt lets expire, putting viewers out. A serial console is
  * neither: QEMU could not give it back as it was. Pure, but for the ways of tune_console.c.
  * Sources: QEMU's qapi/ui.json, libvirt's formatdomain (graphics).
@@ -17,6 +17,10 @@
 #define CONSOLE_CLOSED	"closed"
 #define CONSOLE_OPEN	"open"
 #define CONSOLE_EXPIRED "expired"
+
+/* The first screen of that type ("vnc", "spice") in libvirt's XML, and its place among all of them
+ * (out_index may be NULL); empty when there is none. */
+struct rf_slice console_screen(struct rf_slice domain_xml, const char *type, unsigned *out_index);
 
 /* What the child does: out of the answer to query-vnc-servers the places where it listens,
  * "127.0.0.1:5900 [::1]:5900 unix:/path", or "closed". arg is not used. RF_E_UNSUPPORTED with a

@@ -111,6 +111,10 @@ int quarantine_want_add(struct quarantine_wants *wants, const struct quarantine_
 /* What the VM may use of the host besides its network, at that level (quarantine_limits.c). */
 int quarantine_limits_add(struct quarantine_wants *wants, const struct quarantine_vm *vm,
 			  enum quarantine_level level) RF_MUST_CHECK;
+/* Takes out of the first *count wants of a policy what a VM's quarantine at that level limits: it
+ * stays as it is until release, which gives back what was before. Pure. */
+void quarantine_limits_hold(struct want *wants, size_t *count, const char *vm,
+			    enum quarantine_level level);
 void quarantine_wants_done(struct quarantine_wants *wants);
 
 /* What one card becomes by an order; RF_E_SYNTAX for no MAC address, RF_E_USAGE for no link. Pure.

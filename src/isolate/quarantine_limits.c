@@ -37,7 +37,7 @@ static const struct limit {
 	{QUARANTINE_HONEYWALL, FOR_DISK, "disk.limits", "at-most", DISK_LIMITS, true,
 	 "it cannot starve what else uses the store"},
 	{QUARANTINE_SEAL, FOR_VNC, "console.vnc", "set", "closed", false,
-	 "nobody new gets at its screen and keyboard"},
+	 "viewers are put out, and nobody new gets at its screen and keyboard"},
 	{QUARANTINE_SEAL, FOR_SPICE, "console.spice", "set", "expired", false,
 	 "viewers are put out, and nobody new gets at its screen and keyboard"},
 };
@@ -95,4 +95,28 @@ int quarantine_limits_add(struct quarantine_wants *w, const struct quarantine_vm
 		}
 	}
 	return rc;
+}
+
+static bool holds(enum quarantine_level level, const struct change_spec *spec, const char *vm)
+{
+	struct tune_name name;
+
+	if (strcmp(spec->verb, "vm-tune") != 0 || tune_parse(spec->target, &name, NULL) < 0 ||
+	    strcmp(name.vm, vm) != 0)
+		return false;
+	for (size_t i = 0; i < RF_COUNT(limits); i++)
+		if (level >= limits[i].from && strcmp(limits[i].row, name.row->name) == 0)
+			return true;
+	return false;
+}
+
+void quarantine_limits_hold(struct want *wants, size_t *count, const char *vm,
+			    enum quarantine_level level)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if (!holds(level, &wants[i].spec, vm))
+			wants[kept++] = wants[i];
+	*count = kept;
 }

@@ -7,6 +7,7 @@
 #include "change/apart.h"
 #include "isolate/console.h"
 #include "isolate/tune.h"
+#include "isolate/viewers.h"
 
 static int vnc_read(const struct tune_call *call, struct rf_buf *out, struct rf_err *err)
 {
@@ -24,7 +25,8 @@ static int vnc_put(const struct tune_call *call, const char *value, struct rf_er
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%.80s is no place to listen at", value);
-	return tune_monitor(call->vm, "display-update", arguments, &answer, err);
+	rc = tune_monitor(call->vm, "display-update", arguments, &answer, err);
+	return rc || strcmp(value, CONSOLE_CLOSED) != 0 ? rc : viewers_put_out(call->vm, err);
 }
 
 static const struct tune_way way_vnc = {vnc_read, vnc_put};
@@ -64,7 +66,7 @@ static const struct tune_way way_spice = {spice_read, spice_put};
 
 static const struct tune_row rows[] = {
 	{.name = "console.vnc",
-	 .summary = "where the VM's VNC screen can be reached; who is connected stays",
+	 .summary = "where the VM's VNC screen can be reached; closing it puts viewers out",
 	 .value = TUNE_WORD,
 	 .words = CONSOLE_CLOSED,
 	 .way = &way_vnc,

@@ -55,6 +55,7 @@
 	R(virDomainGetState)                                                                       \
 	R(virDomainSuspend)                                                                        \
 	R(virDomainResume)                                                                         \
+	O(virDomainOpenGraphicsFD)                                                                 \
 	R(virTypedParamsClear)
 
 struct virtset_api {
@@ -556,4 +557,17 @@ int virt_run_set(struct virt_vm *vm, enum virt_run run, struct rf_err *err)
 				    : vm->api.virDomainResume(vm->dom);
 
 	return rc < 0 ? failed(vm, run == VIRT_PAUSED ? "halting" : "resuming", err) : 0;
+}
+
+int virt_graphics_open(struct virt_vm *vm, unsigned screen, int *out_fd, struct rf_err *err)
+{
+	if (!vm->api.virDomainOpenGraphicsFD)
+		return rf_fail(err, RF_E_UNSUPPORTED, "this libvirt cannot open a VM's screen");
+	int fd =
+		vm->api.virDomainOpenGraphicsFD(vm->dom, screen, VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH);
+
+	if (fd < 0)
+		return failed(vm, "opening its screen", err);
+	*out_fd = fd;
+	return 0;
 }

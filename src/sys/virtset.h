@@ -85,6 +85,11 @@ enum virt_run { VIRT_OFF, VIRT_RUNS, VIRT_PAUSED };
 int virt_run_get(struct virt_vm *vm, enum virt_run *out, struct rf_err *err) RF_MUST_CHECK;
 int virt_run_set(struct virt_vm *vm, enum virt_run run, struct rf_err *err) RF_MUST_CHECK;
 
+/* A connection to one of a running VM's screens (its place among all of them) that needs no
+ * password. RF_E_UNSUPPORTED where libvirt is older than 1.2.8. */
+int virt_graphics_open(struct virt_vm *vm, unsigned screen, int *out_fd,
+		       struct rf_err *err) RF_MUST_CHECK;
+
 /* One QMP command (JSON) through libvirt, the answer appended. libvirt marks the VM as tainted
  * (custom-monitor). RF_E_PEER for an error of QEMU's. */
 int virt_monitor(struct virt_vm *vm, const char *command, struct rf_buf *out,

@@ -6,6 +6,7 @@ The guest is a boot sector that reads the same sector for ever. Rates are counte
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -60,12 +61,19 @@ class VM:
         self.policy.write_text(POLICY % (iops, self.folder))
 
     def isolate(self, verb, *args):
-        """With a BPF file system of its own: no guard of this host is touched."""
         state = ["--state-dir", str(self.folder / "state")] if verb in ("plan", "apply", "rollback") else []
         file = [str(self.policy)] if verb != "rollback" else []
         source = ["--connect", URI] if verb != "rollback" else []
-        return subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", EXE, "isolate", verb, *file, *args, *source,
-                               *state, "-q"], capture_output=True, text=True, timeout=120)
+        return self.ringfence("isolate", verb, *file, *args, *source, *state, "-q")
+
+    def quarantine(self, *args):
+        return self.ringfence("quarantine", NAME, *args, "--yes", "--reason", "it forges", "--state-dir", str(self.folder / "state"), "-q")
+
+    @staticmethod
+    def ringfence(*command):
+        """With a BPF file system of its own: no guard of this host is touched."""
+        return subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", EXE, *command], capture_output=True,
+                              text=True, timeout=120)
 
     def reads(self):
         return next(int(line.split()[2]) for line in virsh("domblkstat", NAME, "vda").splitlines() if line.split()[1] == "rd_req")
@@ -134,6 +142,26 @@ def test_limits_hold_live_and_are_undone(vm):
     assert vm.tunes() == before
     assert next(x for x in vm.promises() if x["promise"].startswith("6. it reads"))["enforced"] is False
     assert vm.rate(seconds)[1] > 1.5 * low, "no limit any more"
+
+
+def test_a_policy_does_not_loosen_a_quarantine(vm):
+    def iops():
+        return [re.search(r"total_iops_sec\s*:\s*(\d+)", virsh("blkdeviotune", NAME, "vda", layer)).group(1) for layer in ("--live", "--config")]
+
+    before = vm.tunes()
+    p = vm.quarantine("--level", "honeywall")
+    assert p.returncode == 0 and iops() == ["200", "200"], p.stdout + p.stderr
+    vm.allow(5000)
+    p = vm.isolate("apply")
+    assert p.returncode == 0 and iops() == ["200", "200"], p.stdout + p.stderr
+    p = vm.quarantine("--release")
+    assert p.returncode == 0 and iops() == ["0", "0"], p.stdout + p.stderr
+    p = vm.isolate("apply")
+    assert p.returncode == 0 and iops() == ["5000", "5000"], p.stdout + p.stderr
+    for _ in range(2):
+        p = vm.isolate("rollback")
+        assert p.returncode == 0, p.stderr
+    assert vm.tunes()[0] == before[0]
 
 
 def test_what_is_promised_of_disks(vm):

@@ -57,13 +57,39 @@ def limits():
     return quota, merge, screen()
 
 
-def screen():
+def viewer():
+    """A connection to the VM's screen, of which QEMU has said its version."""
     host, port = re.search(r"<graphics type='vnc' port='(\d+)'.*listen='([^']+)'", virsh("dumpxml", NAME)).group(2, 1)
+    s = socket.create_connection((host, int(port)), timeout=10)
+    assert s.recv(12) == b"RFB 003.008\n"
+    return s
+
+
+def screen():
     try:
-        with socket.create_connection((host, int(port)), timeout=5) as s:
-            return s.recv(4) == b"RFB "
+        viewer().close()
     except ConnectionRefusedError:
         return False
+    return True
+
+
+def watches(s):
+    """Goes on to where the screen is shown to it, beside others."""
+    s.sendall(b"RFB 003.008\n")
+    assert s.recv(2) == b"\1\1"
+    s.sendall(b"\1")
+    assert s.recv(4) == bytes(4)
+    s.sendall(b"\1")
+    assert len(s.recv(24)) == 24
+    return s
+
+
+def put_out(s):
+    """Whether QEMU has hung up, not only gone silent."""
+    while s.recv(4096):
+        pass
+    s.close()
+    return True
 
 
 def test_shut_in_frozen_and_released(scene, address):
@@ -76,7 +102,9 @@ def test_shut_in_frozen_and_released(scene, address):
     assert "<global_quota>50000</global_quota>" in virsh("dumpxml", NAME, "--inactive")
     assert master() == SEGMENT and plugged() == SEGMENT and plugged("--inactive") == SEGMENT
     assert not scene.ping(GATEWAY.ip)
+    seeing, waiting = watches(viewer()), viewer()
     shut(scene, "seal")
+    assert put_out(seeing) and put_out(waiting), "a viewer stays"
     assert not scene.ping(GATEWAY.ip) and carrier(scene) == link
     quota, merge, reachable = limits()
     assert (int(quota["global_quota"]), int(quota["global_period"])) == (50000, 100000) and not any(merge) and not reachable

@@ -306,6 +306,49 @@ static void wants_of_each_level(void **state)
 	}
 }
 
+/* A policy does not loosen what a quarantine limits, and sets all else. */
+static void limits_are_held_against_a_policy(void **state)
+{
+	static const struct {
+		const char *target;
+		enum quarantine_level from; /* QUARANTINE_LEVEL_COUNT: never held */
+	} CASES[] = {
+		{"web-1/live/memory.page-sharing", QUARANTINE_RESTRICT},
+		{"web-1/persistent/memory.page-sharing", QUARANTINE_RESTRICT},
+		{"web-1/live/cpu.quota", QUARANTINE_HONEYWALL},
+		{"web-1/persistent/cpu.period", QUARANTINE_HONEYWALL},
+		{"web-1/live/disk.limits/vda", QUARANTINE_HONEYWALL},
+		{"web-1/live/console.vnc", QUARANTINE_SEAL},
+		{"web-1/live/cpu.shares", QUARANTINE_LEVEL_COUNT},
+		{"web-1/live/cpu.pin.vcpu/0", QUARANTINE_LEVEL_COUNT},
+		{"web-11/live/cpu.quota", QUARANTINE_LEVEL_COUNT},
+		{"web/live/cpu.quota", QUARANTINE_LEVEL_COUNT},
+		{"web-1", QUARANTINE_LEVEL_COUNT},
+	};
+
+	(void)state;
+	for (int level = 0; level < QUARANTINE_LEVEL_COUNT; level++) {
+		struct want wants[RF_COUNT(CASES) + 1] = {0};
+		size_t count = RF_COUNT(wants), at = 0;
+
+		for (size_t i = 0; i < RF_COUNT(CASES); i++) {
+			rf_copy(wants[i].spec.verb, sizeof(wants[i].spec.verb), "vm-tune");
+			rf_copy(wants[i].spec.target, sizeof(wants[i].spec.target),
+				CASES[i].target);
+		}
+		/* Another verb, whatever its target is called. */
+		rf_copy(wants[count - 1].spec.verb, sizeof(wants[0].spec.verb), "file");
+		rf_copy(wants[count - 1].spec.target, sizeof(wants[0].spec.target),
+			"web-1/live/cpu.quota");
+		quarantine_limits_hold(wants, &count, "web-1", (enum quarantine_level)level);
+		for (size_t i = 0; i < RF_COUNT(CASES); i++)
+			if (level < (int)CASES[i].from)
+				assert_string_equal(wants[at++].spec.target, CASES[i].target);
+		assert_string_equal(wants[at++].spec.verb, "file");
+		assert_int_equal(count, at);
+	}
+}
+
 /* The cut is what the kernel does alone, the rest all else; each writes the record. */
 static void stages(void **state)
 {
@@ -496,6 +539,7 @@ int main(void)
 		cmocka_unit_test(cables),
 		cmocka_unit_test(cables_that_are_none),
 		cmocka_unit_test(wants_of_each_level),
+		cmocka_unit_test(limits_are_held_against_a_policy),
 		cmocka_unit_test(stages),
 		cmocka_unit_test(level_names),
 		cmocka_unit_test(segments),
