@@ -40,6 +40,9 @@ void spool_loss_take(struct spool *spool, struct spool_loss *out);
 int spool_open(const char *dir, const struct spool_limits *limits, struct spool **out,
 	       struct rf_err *err) RF_MUST_CHECK;
 
+/* Accepts NULL. */
+void spool_close(struct spool *spool);
+
 /* The number that the next record gets: for its text. */
 uint64_t spool_number(const struct spool *spool);
 
