@@ -80,7 +80,8 @@ int engine_open(struct engine *engine, const struct priv_options *options,
 		.verbs = verbs, .state_dir = -1, .hooks = -1, .peer_tries = PEER_TRIES};
 	engine->env = (struct verb_env){.live = strcmp(root, "/") == 0,
 					.given = options->given,
-					.given_count = options->given_count};
+					.given_count = options->given_count,
+					.keep = &engine->keep};
 	umask(0);
 	engine->env.root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (engine->env.root < 0)
@@ -164,7 +165,6 @@ int engine_begin(struct engine *engine, const char *id, struct rf_slice plan_jso
 			       : rc;
 	}
 	rf_copy(engine->env.scratch, sizeof(engine->env.scratch), id);
-	engine->env.keep = &engine->keep;
 	return 0;
 }
 
@@ -173,7 +173,6 @@ void engine_abort(struct engine *engine)
 	if (engine->keep.drop)
 		engine->keep.drop(engine->keep.what);
 	engine->keep = (struct verb_keep){.what = NULL};
-	engine->env.keep = NULL;
 	journal_discard(engine->journal);
 	journal_close(engine->journal);
 	journal_store_close(engine->store);

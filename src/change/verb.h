@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "change/spec.h"
 
-/* What a kind keeps open while a plan is taken and applied; the engine drops it. */
+/* What a kind keeps open while plans are made, taken and applied; the engine drops it. */
 struct verb_keep {
 	void *what;
 	void (*drop)(void *what);
@@ -33,7 +33,7 @@ struct verb_env {
 		*given; /* files and folders outside the allow-lists that the caller named */
 	size_t given_count;
 	char scratch[CHANGE_ID_BYTES]; /* suffix of temporary names: the plan's id */
-	struct verb_keep *keep;	       /* NULL outside a plan */
+	struct verb_keep *keep;	       /* NULL outside the engine */
 };
 
 /* What a change needs before it is in force. Worst last. */

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
+#include "isolate/nft_promises.h"
 
 #define START_SECONDS 60
 #define STOP_SECONDS  10
@@ -144,6 +145,39 @@ int cmd_isolate_guard_stop(const struct cli_args *args, struct rf_err *err)
 	return 0;
 }
 
+/* Where BPF is forbidden. Said aloud, with what it cannot. */
+static int nft_status(bool runs, struct rf_err *err)
+{
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
+	struct rf_err why = {0};
+	bool forbidden = guard_forbidden(&why) < 0;
+	size_t stale = 0;
+	int rc = fallback_read(&f, err);
+
+	if (rc < 0)
+		return rc;
+	if (!f.there || !f.ports_count) {
+		printf("guard: none is loaded%s%s\n", forbidden ? "; " : "",
+		       forbidden ? rf_err_text(&why) : "");
+		return CLI_FINDINGS;
+	}
+	for (size_t i = 0; i < f.ports_count; i++)
+		stale += f.ports[i].stale;
+	printf("guard: by rules of nft, the fallback: %zu ports, strict %s, %u rules, %s\n",
+	       f.ports_count, f.strict ? "on" : "off", f.rules,
+	       !f.whole ? "NOT as made: somebody altered them"
+	       : stale	? "as made; some ports wait for ringfence isolate apply"
+			: "as made");
+	printf("new ports: %s\n",
+	       f.births.count ? "refused everything until they are guarded, where the policy names "
+				"them"
+			      : "not guarded from birth: the policy names no ports or bridges");
+	printf("%s\nit does not have: " NFT_LACKS "\n",
+	       forbidden ? rf_err_text(&why)
+			 : "BPF may be used here: ringfence isolate apply brings it back");
+	return f.whole && !stale && runs ? 0 : CLI_FINDINGS;
+}
+
 int cmd_isolate_guard_status(const struct cli_args *args, struct rf_err *err)
 {
 	const struct guard_options options = {.existing = true};
@@ -160,10 +194,8 @@ int cmd_isolate_guard_status(const struct cli_args *args, struct rf_err *err)
 		return rc < 0 ? rc : rf_fail(err, -ENOMEM, "no memory");
 	printf(pid ? "service: runs, process %lld\n" : "service: does not run\n", (long long)pid);
 	rc = guard_open(&options, &guard, err);
-	if (rc == -ENOENT) {
-		printf("guard: none is loaded\n");
-		return CLI_FINDINGS;
-	}
+	if (rc == -ENOENT)
+		return nft_status(pid != 0, err);
 	if (rc < 0)
 		return rc;
 	rc = guard_rules_get(guard, &rules, err);

@@ -279,7 +279,8 @@ static int host_verify(struct verify *v, const struct isolate_input *in, struct 
 static int layer_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
 {
 	struct isolate_wants wants = {0};
-	const struct isolate_scene scene = {.live = in->live, .links = &in->links};
+	const struct isolate_scene scene = {
+		.live = in->live, .links = &in->links, .by_nft = in->without_bpf[0] != 0};
 	int rc = isolate_wants_make(in->policy, &in->result, &scene, &wants, err);
 
 	if (!rc)

@@ -17,6 +17,7 @@
 #include "cli/common.h"
 #include "cli/isolate.h"
 #include "cli/watch_hostile.h"
+#include "isolate/nft_promises.h"
 
 #define TICK_MS	    1000
 #define SAMPLES_MAX 512
@@ -34,7 +35,7 @@ struct row {
 	bool fenced, was_fenced, was_off, fresh;
 	uint32_t top;	   /* verdict that was met most often */
 	uint8_t source[6]; /* of the last sample */
-	bool has_source;
+	bool has_source, by_nft;
 };
 
 struct sample {
@@ -43,7 +44,9 @@ struct sample {
 };
 
 struct watch {
-	struct guard *guard; /* NULL: none is loaded; then hostile VMs alone are shown */
+	struct guard *guard; /* NULL: none is loaded; then nft's or hostile VMs alone are shown */
+	bool by_nft;	     /* BPF is forbidden: rules of nft guard */
+	struct fallback nft; /* as it was read last */
 	struct guard_watch *links;
 	int rules_fd;
 	size_t rules_count;
@@ -172,9 +175,14 @@ static void row_tell(struct watch *w, struct row *row)
 			    json_pack("{s:s}", "before", row->was));
 	if (is_off(row) && !row->was_off)
 		event_print(w, "guard-off", row->name,
-			    "its programs do not hang on the link, or not first", NULL);
+			    row->by_nft ? "its rules of nft are not as made"
+					: "its programs do not hang on the link, or not first",
+			    NULL);
 	if (!is_off(row) && row->was_off)
-		event_print(w, "guard-on", row->name, "its programs hang on the link again", NULL);
+		event_print(w, "guard-on", row->name,
+			    row->by_nft ? "its rules of nft are as made again"
+					: "its programs hang on the link again",
+			    NULL);
 	if (!row->fresh && row->counts.heals > row->before.heals)
 		event_print(w, "healed", row->name, "somebody took the guard off; it was put back",
 			    json_pack("{s:I}", "heals", (json_int_t)row->counts.heals));
@@ -232,23 +240,66 @@ static struct row *row_of(struct watch *w, uint32_t ifindex)
 	return &w->rows[w->count++];
 }
 
-/* False: the port went away meanwhile. */
-static bool row_look(struct watch *w, struct row *row)
+/* What rules of nft refused; they count nothing else. */
+static void nft_count(void *arg, const char *link, uint32_t verdict, uint64_t frames)
 {
-	struct guard_bridge_port bridge = {.locked = false};
+	struct watch *w = arg;
+
+	for (size_t i = 0; i < w->count; i++) {
+		struct row *row = &w->rows[i];
+		bool shut = row->port.mode == GUARD_MODE_DENY;
+
+		if (strcmp(row->name, link) == 0)
+			row->counts.refused[shut ? GUARD_DENIED : verdict] += frames;
+	}
+}
+
+static bool nft_row_look(struct watch *w, struct row *row)
+{
+	const struct fallback_port *port = guard_link_named(row->ifindex, row->name)
+						   ? fallback_find(&w->nft, row->name)
+						   : NULL;
+
+	if (!port)
+		return false;
+	row->port = port->port;
+	row->by_nft = true;
+	row->counts = (struct guard_counts){.heals = 0};
+	row->state.in = row->state.out = row->state.first_in = row->state.first_out = !port->stale;
+	return true;
+}
+
+static bool bpf_row_look(struct watch *w, struct row *row)
+{
 	struct guard_state state;
 
-	memcpy(row->was, row->name, sizeof(row->was));
-	row->before = row->counts;
-	row->was_fenced = row->fenced;
-	row->was_off = !row->fresh && is_off(row);
 	if (!guard_link_named(row->ifindex, row->name) ||
 	    guard_port_get(w->guard, row->ifindex, &row->port) < 0 ||
 	    guard_counts(w->guard, row->ifindex, &row->counts) < 0 ||
 	    guard_state(w->guard, row->ifindex, &state, NULL) < 0)
 		return false;
 	row->state = state;
+	return true;
+}
+
+/* False: the port went away meanwhile. */
+static bool row_look(struct watch *w, struct row *row)
+{
+	struct guard_bridge_port bridge = {.locked = false};
+
+	memcpy(row->was, row->name, sizeof(row->was));
+	row->before = row->counts;
+	row->was_fenced = row->fenced;
+	row->was_off = !row->fresh && is_off(row);
+	if (!(w->by_nft ? nft_row_look(w, row) : bpf_row_look(w, row)))
+		return false;
 	row->fenced = guard_bridge_get(row->ifindex, &bridge, NULL) == 0 && bridge.locked;
+	return true;
+}
+
+/* The reason that was met most often, and who sent the last frame. */
+static void row_sum(struct watch *w, struct row *row)
+{
 	row->top = 0;
 	for (uint32_t v = 1; v < GUARD_VERDICTS; v++) {
 		const struct sample *s = sample_find(w, row->ifindex, v);
@@ -260,23 +311,40 @@ static bool row_look(struct watch *w, struct row *row)
 			row->has_source = true;
 		}
 	}
-	return true;
+}
+
+/* A row for each guarded link. */
+static int rows_find(struct watch *w, struct rf_err *err)
+{
+	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
+	size_t count = ports && w->guard ? guard_ports(w->guard, ports, GUARD_SLOTS) : 0;
+	bool room = ports != NULL;
+
+	if (room && w->guard)
+		room = guard_events(w->guard, sample_take, w) != -ENOMEM;
+	for (size_t i = 0; room && i < count && i < GUARD_SLOTS; i++)
+		room = row_of(w, ports[i]) != NULL;
+	for (size_t i = 0; room && i < w->nft.ports_count; i++) {
+		uint32_t ifindex = guard_link_index(w->nft.ports[i].name);
+
+		room = !ifindex || row_of(w, ifindex) != NULL;
+	}
+	return room ? 0 : rf_fail(err, -ENOMEM, "no memory");
 }
 
 static int look(struct watch *w, struct rf_err *err)
 {
-	if (!w->guard)
-		return 0;
-	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
-	size_t count = ports ? guard_ports(w->guard, ports, GUARD_SLOTS) : 0;
 	size_t kept = 0;
+	int rc = 0;
 
-	if (!ports || guard_events(w->guard, sample_take, w) == -ENOMEM)
-		return rf_fail(err, -ENOMEM, "no memory");
-	for (size_t i = 0; i < count && i < GUARD_SLOTS; i++) {
-		if (!row_of(w, ports[i]))
-			return rf_fail(err, -ENOMEM, "no memory");
-	}
+	if (!w->guard && !w->by_nft)
+		return 0;
+	if (w->by_nft)
+		rc = fallback_renew(&w->nft, err);
+	if (!rc)
+		rc = rows_find(w, err);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < w->count; i++) {
 		struct row *row = &w->rows[i];
 
@@ -285,12 +353,17 @@ static int look(struct watch *w, struct rf_err *err)
 				event_print(w, "gone", row->name, "", NULL);
 			continue;
 		}
-		row_tell(w, row);
-		row->fresh = false;
 		w->rows[kept++] = *row;
 	}
 	w->count = kept;
-	return 0;
+	if (w->by_nft)
+		rc = fallback_counts(nft_count, w, err);
+	for (size_t i = 0; rc == 0 && i < w->count; i++) {
+		row_sum(w, &w->rows[i]);
+		row_tell(w, &w->rows[i]);
+		w->rows[i].fresh = false;
+	}
+	return rc;
 }
 
 static void rules_look(struct watch *w, bool tell)
@@ -342,17 +415,18 @@ static uint64_t refused_total(const struct guard_counts *counts)
 
 static void row_print(const struct row *row)
 {
-	char limit[32] = "-", from[18] = "-";
+	char limit[32] = "-", from[18] = "-", passed[2][24] = {"-", "-"};
 
 	if (row->port.pps)
 		rf_format(limit, sizeof(limit), "%u/s", row->port.pps);
 	if (row->has_source && row->top)
 		mac_text(row->source, from);
-	printf("%-15s %-10s %5u %-6s %12llu %12llu %10llu %-13s %-17s %5llu %s\n", row->name,
-	       row_state(row), row->port.zone, row->fenced ? "yes" : "-",
-	       (unsigned long long)row->counts.frames[GUARD_FROM_VM],
-	       (unsigned long long)row->counts.frames[GUARD_TO_VM],
-	       (unsigned long long)refused_total(&row->counts),
+	for (size_t i = 0; !row->by_nft && i < RF_COUNT(passed); i++)
+		rf_format(passed[i], sizeof(passed[i]), "%llu",
+			  (unsigned long long)row->counts.frames[i]);
+	printf("%-15s %-10s %5u %-6s %12s %12s %10llu %-13s %-17s %5llu %s\n", row->name,
+	       row_state(row), row->port.zone, row->fenced ? "yes" : "-", passed[GUARD_FROM_VM],
+	       passed[GUARD_TO_VM], (unsigned long long)refused_total(&row->counts),
 	       row->top ? guard_verdict_word(row->top) : "-", from,
 	       (unsigned long long)row->counts.heals, limit);
 }
@@ -367,7 +441,7 @@ static void table_print(const struct watch *w)
 			room = size.ws_row - 4u;
 		printf("\033[H\033[J");
 	}
-	if (!w->guard) {
+	if (!w->guard && !w->by_nft) {
 		printf("no guard is loaded\n");
 		watch_hostile_print(&w->watched);
 		fflush(stdout);
@@ -379,8 +453,14 @@ static void table_print(const struct watch *w)
 		row_print(&w->rows[i]);
 	if (room < w->count)
 		printf("... and %zu more\n", w->count - room);
-	printf("strict %s, %zu rules of nft\n", guard_strict_get(w->guard) ? "on" : "off",
-	       w->rules_count);
+	if (w->by_nft)
+		printf("by rules of nft, the fallback where BPF is forbidden: strict %s, %u rules, "
+		       "%s\nit does not have: " NFT_LACKS "\n",
+		       w->nft.strict ? "on" : "off", w->nft.rules,
+		       w->nft.whole ? "as made" : "NOT as made");
+	else
+		printf("strict %s, %zu rules of nft\n", guard_strict_get(w->guard) ? "on" : "off",
+		       w->rules_count);
 	watch_hostile_print(&w->watched);
 	fflush(stdout);
 }
@@ -398,8 +478,9 @@ static void ports_json(struct watch *w)
 					json_integer((json_int_t)row->counts.refused[v]));
 		}
 		event_print(w, "port", row->name, row_state(row),
-			    json_pack("{s:i,s:b,s:I,s:I,s:o,s:I,s:i}", "zone", row->port.zone,
-				      "fence", row->fenced, "sent",
+			    json_pack("{s:s,s:i,s:b,s:I,s:I,s:o,s:I,s:i}", "by",
+				      row->by_nft ? "nft" : "bpf", "zone", row->port.zone, "fence",
+				      row->fenced, "sent",
 				      (json_int_t)row->counts.frames[GUARD_FROM_VM], "received",
 				      (json_int_t)row->counts.frames[GUARD_TO_VM], "refused",
 				      reasons, "heals", (json_int_t)row->counts.heals, "limit",
@@ -433,7 +514,10 @@ static int loop(struct watch *w, struct rf_err *err)
 	hostile_look(w, false);
 	/* What comes from here on is told. */
 	if (!rc)
-		event_print(w, "watching", "", "",
+		event_print(w, "watching", "",
+			    w->by_nft ? "by rules of nft, the fallback where BPF is forbidden; it "
+					"does not have: " NFT_LACKS
+				      : "",
 			    json_pack("{s:I}", "ports", (json_int_t)w->count));
 
 	while (rc == 0 && !ferror(stdout)) {
@@ -449,8 +533,10 @@ static int loop(struct watch *w, struct rf_err *err)
 			rc = guard_watch_step(w->links, err);
 		if (fds[1].revents && !w->told_ns)
 			w->told_ns = monotonic_ns();
-		if (fds[1].revents && guard_rules_touched(w->rules_fd))
+		if (fds[1].revents && guard_rules_touched(w->rules_fd)) {
 			rules_look(w, true);
+			w->look |= w->by_nft;
+		}
 		w->told_ns = w->look ? w->told_ns : 0;
 		if (!rc && (w->look || common_now_ms() >= next)) {
 			w->look = false;
@@ -478,6 +564,13 @@ static int style_choose(const struct cli_args *args, struct watch *w, struct rf_
 	return 0;
 }
 
+/* Whether nft guards instead. */
+static bool nft_open(struct watch *w)
+{
+	w->by_nft = fallback_read(&w->nft, NULL) == 0 && w->nft.ports_count > 0;
+	return w->by_nft;
+}
+
 /* Without a guard and without a watcher of hostile VMs there is nothing to see. */
 static int sources_open(struct watch *w, const struct cli_args *args, struct rf_err *err)
 {
@@ -486,7 +579,7 @@ static int sources_open(struct watch *w, const struct cli_args *args, struct rf_
 	int guarded = isolate_guard_open(&w->guard, &none);
 	int rc = watch_hostile_open(args, &w->hostile, err);
 
-	if (rc < 0 || guarded == 0)
+	if (rc < 0 || guarded == 0 || (guarded == -ENOENT && nft_open(w)))
 		return rc;
 	if (guarded == -ENOENT &&
 	    watch_hostile_read(w->hostile, common_now_ms() / 1000, &watched)) {
@@ -501,7 +594,7 @@ static int links_open(struct watch *w, struct rf_err *err)
 {
 	const struct guard_scope scope = {.look_only = true};
 
-	w->rules_fd = w->guard ? guard_rules_watch() : -1;
+	w->rules_fd = w->guard || w->by_nft ? guard_rules_watch() : -1;
 	rules_look(w, false);
 	return w->guard ? guard_watch_open(w->guard, &scope, told, w, &w->links, err) : 0;
 }
@@ -533,6 +626,7 @@ int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
 		close(w->rules_fd);
 	rf_free(w->rows);
 	watched_done(&w->watched);
+	fallback_done(&w->nft);
 	close(w->hostile);
 	guard_close(w->guard);
 	return rc;

@@ -112,6 +112,7 @@ static int options_read(struct job *job, struct rf_err *err)
 	const struct cli_args *args = job->args;
 	const char *level = cli_value(args, OPT_LEVEL), *mib = cli_value(args, OPT_RECORD_MAX);
 	int64_t n = DEFAULT_RECORD_MIB;
+	struct rf_err why = {0};
 
 	if (!level || quarantine_level_parse(level, &job->order.level) < 0)
 		return rf_fail(err, RF_E_USAGE,
@@ -122,6 +123,11 @@ static int options_read(struct job *job, struct rf_err *err)
 			       MAX_RECORD_MIB, mib);
 	job->record_bytes = (uint64_t)n << 20;
 	job->order.record = n > 0;
+	/* Nobody but the programs copies frames. */
+	if (n > 0 && geteuid() == 0 && guard_forbidden(&why) < 0) {
+		fprintf(stderr, "ringfence: nothing is recorded: %s\n", rf_err_text(&why));
+		job->order.record = false;
+	}
 	int rc = services_read(job, err);
 
 	return rc ? rc : honeypot_read(job, err);

@@ -164,8 +164,8 @@ static int keep(struct role *role, const char *why, struct rf_err *err)
 	if (!rc && missing[0])
 		fprintf(stderr, "ringfence-guard: without: %s\n", missing);
 	rf_format(line, sizeof(line),
-		  "%.200s: rules of nft are kept as they were applied; new ports wait for "
-		  "`ringfence isolate apply`",
+		  "%.200s: rules of nft are kept as they were applied; new ports that the policy "
+		  "names are refused everything until `ringfence isolate apply`",
 		  why);
 	if (!rc)
 		rc = keeper_open(&keeper, err);

@@ -57,7 +57,7 @@ void policy_host_apart(struct policy_host *host, const char *uuid);
 struct policy_note {
 	const char *vm, *part; /* part: "cpu", "memory", "disk" */
 	bool conflict;	       /* the policy cannot be had: nothing of it may be applied */
-	char text[400];
+	char text[640];
 };
 struct policy_notes {
 	struct policy_note *items;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guard's service where BPF is forbidden: the rules of nft that were applied last are put back
- * when another program flushes or alters them. New ports are not guarded from birth here: `isolate
- * apply` does it. What is enforced stays in the kernel when it ends.
+ * when another program flushes or alters them. Of new ports the rules refuse everything (births)
+ * until `isolate apply` guards them. What is enforced stays in the kernel when it ends.
  */
 #ifndef RF_ISOLATE_KEEPER_H
 #define RF_ISOLATE_KEEPER_H

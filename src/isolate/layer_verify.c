@@ -94,7 +94,9 @@ static bool uplink_judge(const struct change_spec *want, const struct prover_lay
 						    sizeof(wanted) - PORT_SKIP) == 0);
 	p->enforced = yes(port->guarded && port->hangs);
 	rf_copy(p->evidence, sizeof(p->evidence),
-		!port->ifindex	 ? "there is no such link"
+		port->nft	 ? port->hangs ? "its rules of nft are as made"
+					       : "somebody altered the rules of nft"
+		: !port->ifindex ? "there is no such link"
 		: !port->guarded ? "no guard hangs on it"
 		: !port->hangs	 ? "the programs do not hang on the link, or not first"
 				 : "both programs hang on the link, before any other");
@@ -127,12 +129,13 @@ static bool rules_judge(const struct change_spec *want, const struct prover_laye
 	memcpy(&wanted, want->value, sizeof(wanted));
 	if (!wanted.count && !layer->rules.count)
 		return false;
-	rf_copy(p->what, sizeof(p->what), "second layer: nft drops what no guard marked");
+	rf_copy(p->what, sizeof(p->what),
+		layer->nft ? "new ports are refused everything until they are guarded"
+			   : "second layer: nft drops what no guard marked");
 	p->configured = p->enforced = yes(memcmp(&wanted, &layer->rules, sizeof(wanted)) == 0);
-	rf_format(p->evidence, sizeof(p->evidence),
-		  "table bridge ringfence_guard: %u rules as made, %u "
-		  "wanted",
-		  layer->rules.count, wanted.count);
+	rf_format(p->evidence, sizeof(p->evidence), "table bridge %s: %u rules as made, %u wanted",
+		  layer->nft ? FALLBACK_TABLE : "ringfence_guard", layer->rules.count,
+		  wanted.count);
 	return true;
 }
 

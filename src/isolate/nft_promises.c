@@ -17,7 +17,7 @@ static const struct {
 	{"it sends from its own IPv6 addresses only", GUARD_ANY_V6},
 	{"it is no DHCP server", GUARD_DHCP_SERVER},
 	{"it is no router: no advertisements, no redirects", GUARD_ROUTER},
-	{"it sends no VLAN tags, no link control, no other protocols", 0},
+	{"it sends no VLAN tags but those listed, no link control, no other protocols", 0},
 	{"it gets what is for it only", GUARD_PROMISCUOUS},
 	{"it exchanges frames with the zones of its row only", 0},
 };
@@ -62,6 +62,9 @@ int nft_promises(const struct nft_seen *seen, struct isolate_promises *out)
 	}
 	if (!rc && seen->port->mode == GUARD_MODE_DENY)
 		rc = row_add(seen, "nothing passes", true, out);
+	if (!rc && seen->port->mode == GUARD_MODE_ENFORCE &&
+	    (seen->port->pps || seen->port->flood_pps))
+		rc = row_add(seen, "it sends at most so many frames a second", true, out);
 	for (size_t n = 0; rc == 0 && (lacking = fallback_lacks(seen->port, n)); n++)
 		rc = row_add(seen, lacking, false, out);
 	return rc;
@@ -69,10 +72,8 @@ int nft_promises(const struct nft_seen *seen, struct isolate_promises *out)
 
 void nft_note(const char *why, char out[NFT_NOTE_BYTES])
 {
-	rf_format(
-		out, NFT_NOTE_BYTES,
-		"%.110s. nft guards instead: MAC, ARP, IP, ND, DHCP, RA, destination and zones "
-		"hold. Not: limits of frames, blocking on a MAC change, the longest frame, VLANs, "
-		"strict, uplinks, ports from birth, reasons counted, proof by frames",
-		why);
+	rf_format(out, NFT_NOTE_BYTES,
+		  "%.110s. nft guards instead: MAC, ARP, IP, ND, DHCP, RA, destination, zones, "
+		  "tags of a VM's own, rates, uplinks, strict and birth hold. Not: " NFT_LACKS,
+		  why);
 }

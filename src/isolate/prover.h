@@ -58,6 +58,7 @@ int prover_port(struct prover *prover, const char *link, struct prover_port *out
 struct prover_layer {
 	uint32_t is_port; /* of a bridge: bridge and macs count */
 	uint32_t strict, macs_count;
+	uint32_t nft; /* 1: by rules of nft, for BPF is forbidden */
 	struct guard_bridge_port bridge;
 	uint8_t macs[PROVER_MACS][6]; /* static ones; macs_count may be more */
 	struct guard_rules rules;

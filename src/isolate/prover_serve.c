@@ -54,7 +54,7 @@ static int on_links(struct server *s, struct call *c, struct rf_err *err)
 		struct prover_link link = {.ifindex = guard_link_index(s->nft.ports[i].name)};
 
 		(void)rf_copy(link.name, sizeof(link.name), s->nft.ports[i].name);
-		if (link.ifindex)
+		if (link.ifindex && s->nft.ports[i].port.role == GUARD_ROLE_VM)
 			rc = rf_buf_add(&c->memory, &link, sizeof(link));
 	}
 	return rc;
@@ -68,7 +68,7 @@ static bool nft_take(const struct server *s, const char *name, struct prover_por
 		return false;
 	out->live = port->port;
 	out->guarded = out->nft = 1;
-	out->whole = !port->stale;
+	out->whole = out->hangs = !port->stale;
 	out->rules = s->nft.rules;
 	return true;
 }
@@ -128,6 +128,11 @@ static int on_layer(struct server *s, struct call *c, struct rf_err *err)
 	layer->strict = s->guard && guard_strict_get(s->guard);
 	if (s->guard && guard_rules_get(s->guard, &layer->rules, NULL) < 0)
 		layer->rules.count = 0;
+	layer->nft = !s->guard && s->nft.there;
+	if (layer->nft && s->nft.whole) {
+		layer->strict = s->nft.strict;
+		layer->rules = s->nft.births;
+	}
 	return rf_buf_add(&c->memory, layer, sizeof(*layer));
 }
 

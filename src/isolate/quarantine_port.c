@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "isolate/quarantine.h"
 #include "isolate/verbs.h"
+#include "isolate/verbs_parts.h"
 
 /* How long a new segment waits for its recorder: less than a person or an attacker notices. */
 #define LISTENER_MS 4
@@ -113,7 +114,11 @@ static int port_read(const struct verb_env *env, const char *target, struct rf_b
 	if (rc < 0)
 		return rc;
 	s.guarded = guard && guard_port_get(guard, ifindex, &s.port) == 0;
+	if (!guard)
+		rc = verbs_nft_port_read(env, target, &s.port, &s.guarded, err);
 	guard_give(env, guard);
+	if (rc < 0)
+		return rc;
 	name_of(s.port.redirect_ifindex, s.redirect);
 	name_of(s.port.mirror_ifindex, s.mirror);
 	s.port.redirect_ifindex = s.port.mirror_ifindex = 0;
@@ -145,10 +150,9 @@ static void own_segment(const struct port_state *s, char out[IFNAMSIZ])
 		segment_name(s->port.mac, out);
 }
 
-static int guarded_put(const struct verb_env *env, const char *target, uint32_t ifindex,
+static int guarded_put(struct guard *guard, const char *target, uint32_t ifindex,
 		       struct port_state *s, struct rf_err *err)
 {
-	struct guard *guard = NULL;
 	char own[IFNAMSIZ];
 	uint32_t unused;
 	int rc = link_ready(s->mirror, target, &s->port.mirror_ifindex, err);
@@ -159,16 +163,34 @@ static int guarded_put(const struct verb_env *env, const char *target, uint32_t 
 	if (!rc && own[0] && strcmp(own, s->mirror) != 0 && strcmp(own, s->redirect) != 0)
 		rc = segment_make(own, target, 0, &unused, err);
 	if (!rc)
-		rc = guard_here(env, true, &guard, err);
-	if (!rc)
 		rc = guard_attach(guard, ifindex, err);
 	/* A port in quarantine counts from here. */
 	if (!rc && s->port.quarantine)
 		rc = guard_quarantine_count(guard, ifindex);
 	if (!rc)
 		rc = guard_port_set(guard, ifindex, &s->port, err);
-	guard_give(env, guard);
 	return rc;
+}
+
+/* Where BPF is forbidden: nothing is copied or sent elsewhere, and that is said before anything is
+ * made. */
+static int nft_put(const struct verb_env *env, const char *target, struct port_state *s,
+		   struct rf_err *err)
+{
+	const struct fallback_change change = {
+		.what = FALLBACK_PORT, .link = target, .port = s->guarded ? &s->port : NULL};
+	char own[IFNAMSIZ];
+	uint32_t unused;
+
+	s->port.mirror_ifindex = s->mirror[0] != 0;
+	s->port.redirect_ifindex = s->redirect[0] != 0;
+	const char *why = s->guarded ? fallback_refuses(&s->port) : NULL;
+	int rc = why ? rf_fail(err, RF_E_UNSUPPORTED, "BPF is forbidden here, and %s", why) : 0;
+
+	own_segment(s, own);
+	if (!rc && own[0])
+		rc = segment_make(own, target, 0, &unused, err);
+	return rc ? rc : verbs_nft_change(env, &change, err);
 }
 
 static int port_put(const struct verb_env *env, const char *target, struct rf_slice state,
@@ -185,14 +207,15 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 
 	if (rc == RF_E_MISSING && !s.guarded)
 		return segment_tidy(target, NULL, err);
-	if (!rc && s.guarded)
-		rc = guarded_put(env, target, ifindex, &s, err);
-	if (!rc && !s.guarded) {
-		rc = guard_here(env, false, &guard, err);
-		if (!rc && guard)
-			rc = guard_detach(guard, ifindex, err);
-		guard_give(env, guard);
-	}
+	if (!rc)
+		rc = guard_here(env, s.guarded, &guard, err);
+	if (verbs_nft_instead(env, rc, guard))
+		rc = nft_put(env, target, &s, err);
+	else if (!rc && s.guarded)
+		rc = guarded_put(guard, target, ifindex, &s, err);
+	else if (!rc)
+		rc = guard_detach(guard, ifindex, err);
+	guard_give(env, guard);
 	own_segment(&s, own);
 	if (!rc)
 		rc = segment_tidy(target,

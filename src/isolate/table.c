@@ -52,7 +52,7 @@ static int records_add(const struct policy *policy, const struct policy_result *
 	names_fill(&layer->bridges, &head.bridges);
 	names_fill(&layer->ports, &head.ports);
 	names_fill(&layer->uplinks, &head.uplinks);
-	isolate_layer_rules(layer, &head.rules);
+	isolate_layer_rules(layer, false, &head.rules);
 	rc = rf_buf_add(out, &head, sizeof(head));
 	for (size_t i = 0; rc == 0 && i < result->ports_count; i++) {
 		const struct policy_port *port = &result->ports[i];

@@ -50,42 +50,6 @@ int verbs_guard_get(const struct verb_env *env, bool load, struct guard **out, s
 	return rc == -ENOENT && !load ? 0 : rc;
 }
 
-/* ---- where BPF is forbidden ---- */
-
-/* Whether opening the guard failed for a reason that nft does not have. */
-static bool wants_fallback(const struct verb_env *env, int rc)
-{
-	return env->live && (rc == -EPERM || rc == RF_E_UNSUPPORTED) && guard_forbidden(NULL) < 0;
-}
-
-/* The rules of a table that somebody altered guard nothing that one could rely on. */
-static int fallback_state(const char *target, struct guard_port *out, bool *out_guarded,
-			  struct rf_err *err)
-{
-	FALLBACK_AUTO struct fallback f = {.ports = NULL};
-	int rc = fallback_read(&f, err);
-	const struct fallback_port *port = rc ? NULL : fallback_find(&f, target);
-
-	*out_guarded = port && !port->stale;
-	if (*out_guarded)
-		*out = port->port;
-	return rc;
-}
-
-/* port NULL: it is guarded no more. What nothing is guarded by is left as it is. */
-static int fallback_put(const char *target, const struct guard_port *port, struct rf_err *err)
-{
-	FALLBACK_AUTO struct fallback f = {.ports = NULL};
-	int rc = fallback_read(&f, err);
-
-	if (rc < 0 || (!port && !f.there))
-		return rc;
-	rc = fallback_port_set(&f, target, port);
-	if (rc < 0)
-		return rf_fail(err, rc, "%s: %s", target, rf_code_text(rc));
-	return fallback_write(&f, err);
-}
-
 /* ---- ports ---- */
 
 int isolate_port_name_check(const struct verb_env *env, const char *target, struct rf_err *err)
@@ -165,8 +129,8 @@ static int guarded_read(const struct verb_env *env, const char *target, bool vm,
 
 	if (guarded)
 		rc = guard_port_get(guard, ifindex, &port);
-	else if (rc == 0 && vm)
-		rc = fallback_state(target, &port, &guarded, err);
+	else if (rc == 0)
+		rc = verbs_nft_port_read(env, target, &port, &guarded, err);
 	guard_close(guard);
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: the guard cannot be read: %s", target,
@@ -190,12 +154,12 @@ static int guarded_put(const struct verb_env *env, const char *target, bool vm,
 		return 0;
 	if (!rc)
 		rc = verbs_guard_get(env, guarded, &guard, err);
-	if (vm && wants_fallback(env, rc))
-		return fallback_put(target, guarded ? &port : NULL, err);
-	/* Where BPF came back, or was forbidden before: what nft still holds of it goes behind. */
-	if (rc == 0 && vm && !guarded)
-		rc = fallback_put(target, NULL, err);
-	if (rc < 0 || !guard)
+	const struct fallback_change by_nft = {
+		.what = FALLBACK_PORT, .link = target, .port = guarded ? &port : NULL};
+
+	if (verbs_nft_instead(env, rc, guard))
+		return verbs_nft_change(env, &by_nft, err);
+	if (rc < 0)
 		return rc;
 	/* Denied between the two: no frame passes by no policy. */
 	if (guarded)
@@ -205,8 +169,9 @@ static int guarded_put(const struct verb_env *env, const char *target, bool vm,
 	if (!rc && guarded)
 		rc = guard_port_set(guard, ifindex, &port, err);
 	guard_close(guard);
-	if (!rc && vm && guarded)
-		rc = fallback_put(target, NULL, err);
+	/* Where BPF came back: what nft still holds of it goes behind. */
+	if (!rc)
+		rc = verbs_nft_retire(env, target, err);
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }
 
@@ -454,26 +419,6 @@ static int zone_target_check(const struct verb_env *env, const char *target, str
 		       : rf_fail(err, RF_E_DENIED, "%.60s is no zone of the guard", target);
 }
 
-static int fallback_row(uint32_t zone, struct guard_zone *out, struct rf_err *err)
-{
-	FALLBACK_AUTO struct fallback f = {.ports = NULL};
-	int rc = fallback_read(&f, err);
-
-	if (!rc)
-		fallback_zone_get(&f, zone, out);
-	return rc;
-}
-
-static int fallback_row_put(uint32_t zone, const struct guard_zone *row, struct rf_err *err)
-{
-	FALLBACK_AUTO struct fallback f = {.ports = NULL};
-	int rc = fallback_read(&f, err);
-
-	if (!rc)
-		rc = fallback_zone_set(&f, zone, row);
-	return rc ? rc : fallback_write(&f, err);
-}
-
 static int zone_read(const struct verb_env *env, const char *target, struct rf_buf *out,
 		     struct rf_err *err)
 {
@@ -487,7 +432,7 @@ static int zone_read(const struct verb_env *env, const char *target, struct rf_b
 	if (!rc && guard)
 		rc = guard_zone_get(guard, zone, &row);
 	else if (!rc)
-		rc = fallback_row(zone, &row, err);
+		rc = verbs_nft_zone_read(env, zone, &row, err);
 	guard_close(guard);
 	return rc ? rf_wrap(err, rc, "%s", target) : rf_buf_add(out, &row, sizeof(row));
 }
@@ -504,8 +449,10 @@ static int zone_put(const struct verb_env *env, const char *target, struct rf_sl
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a zone", target);
 	memcpy(&row, state.data, sizeof(row));
 	rc = verbs_guard_get(env, true, &guard, err);
-	if (wants_fallback(env, rc))
-		rc = fallback_row_put(zone, &row, err);
+	const struct fallback_change by_nft = {.what = FALLBACK_ZONE, .zone = zone, .row = &row};
+
+	if (verbs_nft_instead(env, rc, guard))
+		rc = verbs_nft_change(env, &by_nft, err);
 	else if (!rc)
 		rc = guard_zone_set(guard, zone, &row);
 	guard_close(guard);

@@ -57,6 +57,7 @@ struct isolate_scene {
 	const struct policy_layer *before; /* of the policy that is in force; NULL */
 	struct rf_slice kept, keep;	   /* bytes that are kept now, and that are to be */
 	const struct ownway *access;	   /* what the administrator's own way goes over; NULL */
+	bool by_nft;			   /* BPF is forbidden: rules guard ports from birth, too */
 };
 
 /* What has to be so for a policy: the rows of its zones and of those that live has and the policy
@@ -81,8 +82,8 @@ void isolate_wants_done(struct isolate_wants *wants);
  * nor an uplink by the policy. Pure. -ENOMEM. */
 int isolate_layer_check(const struct policy *policy, const struct guard_links *links,
 			struct policy_result *result) RF_MUST_CHECK;
-/* The rules of nft for a policy. */
-void isolate_layer_rules(const struct policy_layer *layer, struct guard_rules *out);
+/* The rules of nft for a policy: of the second layer; or, where nft guards, of ports from birth. */
+void isolate_layer_rules(const struct policy_layer *layer, bool by_nft, struct guard_rules *out);
 /* The fence of a port with this policy, and of an uplink. */
 void isolate_fence_port(const struct guard_port *port, struct isolate_fence *out);
 /* An uplink's or a bridge's own configuration. */

@@ -258,11 +258,12 @@ static int strict_read(const struct verb_env *env, const char *target, struct rf
 	int rc = verbs_guard_get(env, false, &guard, err);
 
 	(void)target;
-	if (rc < 0)
-		return rc;
-	rc = rf_buf_add_byte(out, guard && guard_strict_get(guard));
+	bool strict = rc == 0 && guard && guard_strict_get(guard);
+
+	if (rc == 0 && !guard)
+		rc = verbs_nft_strict_read(env, &strict, err);
 	guard_close(guard);
-	return rc;
+	return rc ? rc : rf_buf_add_byte(out, strict);
 }
 
 static int strict_put(const struct verb_env *env, const char *target, struct rf_slice state,
@@ -274,8 +275,11 @@ static int strict_put(const struct verb_env *env, const char *target, struct rf_
 	if (state.len != 1 || state.data[0] > 1)
 		return rf_fail(err, RF_E_SYNTAX, "this is no state of strict");
 	int rc = verbs_guard_get(env, state.data[0], &guard, err);
+	const struct fallback_change by_nft = {.what = FALLBACK_STRICT, .strict = state.data[0]};
 
-	if (rc == 0 && guard)
+	if (verbs_nft_instead(env, rc, guard))
+		rc = verbs_nft_change(env, &by_nft, err);
+	else if (rc == 0)
 		guard_strict_set(guard, state.data[0]);
 	guard_close(guard);
 	return rc;
@@ -337,6 +341,8 @@ static int rules_read(const struct verb_env *env, const char *target, struct rf_
 	(void)target;
 	if (!rc && guard)
 		rc = guard_rules_get(guard, &rules, err);
+	else if (!rc)
+		rc = verbs_nft_births_read(env, &rules, err);
 	guard_close(guard);
 	return rc ? rc : rf_buf_add(out, &rules, sizeof(rules));
 }
@@ -351,9 +357,15 @@ static int rules_put(const struct verb_env *env, const char *target, struct rf_s
 	if (state.len != sizeof(rules))
 		return rf_fail(err, RF_E_SYNTAX, "these are no rules of the guard");
 	memcpy(&rules, state.data, sizeof(rules));
-	int rc = verbs_guard_get(env, rules.count > 0, &guard, err);
+	int rc = guard_rules_check(&rules, err);
+	const struct fallback_change by_nft = {.what = FALLBACK_BIRTHS, .births = &rules};
 
-	if (!rc && guard)
+	if (rc < 0)
+		return rc;
+	rc = verbs_guard_get(env, rules.count > 0, &guard, err);
+	if (verbs_nft_instead(env, rc, guard))
+		rc = verbs_nft_change(env, &by_nft, err);
+	else if (!rc)
 		rc = guard_rules_set(guard, &rules, err);
 	guard_close(guard);
 	return rc;

@@ -28,18 +28,26 @@ void isolate_uplink_port(enum guard_role role, struct guard_port *out)
 	out->role = (uint8_t)role;
 }
 
-void isolate_layer_rules(const struct policy_layer *layer, struct guard_rules *out)
+static void rules_add(const struct policy_names *names, enum guard_rule_kind kind,
+		      struct guard_rules *out)
 {
-	bool by_name = layer->ports.count > 0;
-	const struct policy_names *names = by_name ? &layer->ports : &layer->bridges;
-
-	*out = (struct guard_rules){.count = 0};
-	for (size_t i = 0; (layer->second & SECOND_NFT) && i < names->count; i++) {
+	for (size_t i = 0; i < names->count && out->count < GUARD_RULES; i++) {
 		struct guard_rule *rule = &out->items[out->count++];
 
-		rule->kind = by_name ? GUARD_RULE_LINK : GUARD_RULE_BRIDGE;
+		rule->kind = (uint8_t)kind;
 		rf_copy(rule->name, sizeof(rule->name), names->items[i]);
 	}
+}
+
+void isolate_layer_rules(const struct policy_layer *layer, bool by_nft, struct guard_rules *out)
+{
+	*out = (struct guard_rules){.count = 0};
+	if (!by_nft && !(layer->second & SECOND_NFT))
+		return;
+	rules_add(&layer->ports, GUARD_RULE_LINK, out);
+	/* Not every kernel tells nft a bridge by its name: names of links are enough. */
+	if (!layer->ports.count)
+		rules_add(&layer->bridges, GUARD_RULE_BRIDGE, out);
 }
 
 static const struct policy_port *port_named(const struct policy_result *result, const char *name)
@@ -206,10 +214,19 @@ int wants_layer(struct isolate_wants *w, const struct policy_layer *layer,
 		rc = wants_add(w, "guard-strict", "strict", (struct rf_slice){&strict, 1},
 			       rf_arena_copy(&w->texts,
 					     "whether ports refuse frames that no guard marked"));
-	isolate_layer_rules(layer, &rules);
+	isolate_layer_rules(layer, scene->by_nft, &rules);
 	return rc ? rc
 		  : wants_add(w, "guard-rules", ISOLATE_RULES_TARGET,
 			      (struct rf_slice){(const uint8_t *)&rules, sizeof(rules)},
-			      rf_arena_copy(&w->texts, "second layer: nft drops what no guard "
-						       "marked"));
+			      rf_arena_copy(&w->texts,
+					    scene->by_nft
+						    ? layer->ports.count
+							      ? "new links of the names in "
+								"`ports` are refused "
+								"everything until they are guarded"
+							      : "new ports of `bridges` are "
+								"refused everything until they "
+								"are guarded"
+						    : "second layer: nft drops what no guard "
+						      "marked"));
 }

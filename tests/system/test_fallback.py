@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import EXE
-from guard_lab import BROADCAST, arp, icmp6, mac, need, udp
+from guard_lab import BROADCAST, arp, icmp6, mac, need, sh, udp
 from spoof import ALL_NODES, Peer, forged, ip6, udp_body, v6
 from test_isolate import Host, frame
 
@@ -101,7 +101,7 @@ def test_it_is_said_aloud(host):
     p = host.isolate("plan")
     assert p.returncode == 2, p.stdout + p.stderr
     p = host.run("isolate", "plan", host.policy, "--domain-xml", host.xml, "--no-host", "--state-dir", host.tmp / "state")
-    assert "BPF is forbidden here" in p.stderr and "nft guards instead" in p.stderr and "Not: limits of frames" in p.stderr, p.stderr
+    assert "BPF is forbidden here" in p.stderr and "nft guards instead" in p.stderr and "Not: VLAN tags put on by the guard" in p.stderr, p.stderr
     assert "ringfence" not in host.nft("list", "ruleset"), "a plan changes nothing"
 
 
@@ -131,10 +131,10 @@ def test_verified_altered_found_and_mended(host):
     assert len(mine) >= 8 and all(x["configured"] and x["proven"] is None for x in mine)
     assert p.returncode == 0 and all(x["enforced"] for x in mine), mine
     assert "read back, as made" in mine[0]["evidence"]
-    for change in (("flush", "chain", "bridge", "ringfence", "p0_mac"),
-                   ("insert", "rule", "bridge", "ringfence", "p0_sent", "accept"),
+    for change in (("flush", "chain", "bridge", "ringfence", "p_vnet0_mac"),
+                   ("insert", "rule", "bridge", "ringfence", "p_vnet0_sent", "accept"),
                    ("delete", "element", "bridge", "ringfence", "by_sender", "{ vnet0 }"),
-                   ("add", "element", "bridge", "ringfence", "zone2", "{ vnet0 }"),
+                   ("add", "element", "bridge", "ringfence", "pairs", "{ 0x00020001 }"),
                    ("add", "chain", "bridge", "ringfence", "more", "{ type filter hook prerouting priority -295; }"),
                    ("flush", "ruleset")):
         host.nft(*change)
@@ -157,12 +157,118 @@ def test_what_nft_cannot_do_is_told_or_refused(host):
         "profile: standard, zone: db", "profile: tagged, zone: db"))
     before = host.nft("list", "ruleset")
     p = host.isolate("apply")
-    assert p.returncode == 1 and "VLAN tags are" in p.stdout + p.stderr, p.stdout + p.stderr
+    assert p.returncode == 1 and "VLAN tags are put on" in p.stdout + p.stderr, p.stdout + p.stderr
     assert strip(host.nft("list", "ruleset")) == strip(before), "nothing half-applied"
 
 
 def strip(rules):
-    return [line.split(" packets ")[0] for line in rules.splitlines()]
+    """What is there, in whatever order, and not what was counted."""
+    return sorted(" ".join(line.split(" packets ")[0] for line in rules.splitlines()).replace(",", " ").split())
+
+
+def test_tags_of_a_vms_own_and_rates(host):
+    host.policy.write_text(POLICY.replace("assignments:", "profiles:\n  tags: {based-on: standard, network: {vlans: [5, 9, untagged]}}\n"
+                                          "  slow: {based-on: tags, network: {frames-per-second: 1, frames-burst: 20}}\nassignments:")
+                           .replace("{vm: 'web-*', profile: standard", "{vm: web-1, profile: slow, zone: web}\n  - {vm: web-0, profile: tags"))
+    applied(host)
+    body = udp(ME.ip, GATEWAY.ip)
+    tagged = {name: BROADCAST + mac(0) + tags + body for name, tags in
+              {"untagged": "", "5": "81000005", "9": "81000009", "6": "81000006", "4094": "81000ffe", "priority": "81000000", "service": "88a80005",
+               "stacked": "8100000581000005", "stacked, service": "88a8000581000005", "stacked inside": "8100000588a80005"}.items()}
+    assert arriving(host, tagged) == ["untagged", "5", "9"]
+    # Behind a tag the same is asked for as without one.
+    assert arriving(host, {"a forged source": BROADCAST + mac(0) + "81000005" + udp("10.9.0.77", GATEWAY.ip),
+                           "ARP": BROADCAST + mac(0) + "81000005" + arp(2, mac(0), "10.9.0.77", GATEWAY.ip)}) == []
+    # What it gets: only what is listed, too.
+    host.lab.ports[0].received(0)
+    for tag in ("81000005", "81000006"):
+        host.lab.ports[1].send(BROADCAST + mac(1) + tag + udp(GATEWAY.ip, ME.ip))
+    assert [f[24:32] for f in host.lab.ports[0].received(0.5) if f[12:24] == mac(1)] == ["81000005"]
+    # A burst passes, a flood does not; a machine would have to take minutes for it to be more.
+    host.lab.ports[0].received(0)
+    host.lab.ports[1].send(frame(1, target_ip=ME.ip), 400)
+    got = sum(f[12:24] == mac(1) for f in host.lab.ports[0].received(1))
+    assert 10 <= got <= 200, got
+    p = host.isolate("verify", "-a")
+    assert p.returncode == 0 and "it sends at most so many frames a second" in p.stdout, p.stdout
+
+
+def test_birth_uplink_and_strict(host):
+    host.policy.write_text(POLICY + "network: {ports: 'vnet*', uplinks: 'up*', strict: yes}\n")
+    up, stranger = host.lab.add(3, join=False), host.lab.add(4, join=False)
+    for port, name in ((up, "up0"), (stranger, "x0")):
+        sh("ip", "-n", host.lab.ns, "link", "set", port.name, "name", name)
+        port.name = name
+    up.join()
+    p = applied(host)
+    assert "BPF is forbidden" not in p.stdout
+    # The uplink is a port like another to zone outside, and brings no address of a VM of this host.
+    assert host.arrives(3, 0, frame(3)) and host.arrives(0, 3, frame(0))
+    assert not host.arrives(3, 0, BROADCAST + mac(0) + udp("10.9.0.4", ME.ip)), "a VM's address by the uplink"
+    assert not host.arrives(3, 2, frame(3)) and not host.arrives(2, 3, frame(2)), "the zone db has no way out"
+    # Strict: nobody marked this one's frames. It is no VM's by its name, so birth lets it be.
+    stranger.join()
+    assert not host.arrives(4, 0, frame(4))
+    # Refused everything from its first frame on, until it is guarded.
+    born = host.lab.add(5)
+    assert not host.arrives(5, 3, frame(5)) and not host.arrives(3, 5, frame(3)) and not host.arrives(5, 0, frame(5))
+    p = host.isolate("verify", "-a")
+    assert p.returncode == 0 and "new ports are refused everything until they are guarded" in p.stdout and "strict" in p.stdout, p.stdout
+    host.define("web-5", 5, born.name)
+    host.policy.write_text(host.policy.read_text().replace("addresses:", "addresses:\n  - {vm: web-5, ip: [10.9.0.6]}"))
+    applied(host)
+    assert host.arrives(5, 3, frame(5)) and host.arrives(3, 5, frame(3))
+    assert not host.arrives(5, 3, frame(5, source_ip="10.9.0.77"))
+    assert host.isolate("verify").returncode == 0 and "Nothing to change" in host.isolate("apply").stdout
+    p = host.isolate("rollback")
+    assert p.returncode == 0 and not host.arrives(5, 3, frame(5)), p.stderr
+    assert host.isolate("rollback").returncode == 0 and host.arrives(5, 3, frame(5)) and host.arrives(4, 0, frame(4))
+
+
+def quarantine(host, *args):
+    sources = ["--domain-xml", host.xml, "--no-host"] if "--level" in args else []
+    return host.run("quarantine", "web-0", "--yes", "--reason", "beacons", *args, *sources, "--state-dir", host.tmp / "state", "-q")
+
+
+def test_quarantine(host):
+    applied(host)
+    p = quarantine(host, "--level", "observe")
+    assert p.returncode == 1 and "by BPF alone" in p.stdout + p.stderr, p.stdout + p.stderr
+    p = quarantine(host, "--level", "restrict", "--allow", "10.9.0.2:udp/40001")
+    assert p.returncode == 0 and "nothing is recorded" in p.stderr, p.stdout + p.stderr
+    me = BROADCAST + mac(0)
+    assert arriving(host, {"service": me + udp(ME.ip, GATEWAY.ip), "ARP": me + arp(1, mac(0), ME.ip, GATEWAY.ip),
+                           "another port": me + udp(ME.ip, GATEWAY.ip, dport=40002), "another host": me + udp(ME.ip, "10.9.0.9"),
+                           "forged": me + udp("10.9.0.77", GATEWAY.ip)}) == ["service", "ARP"]
+    assert host.arrives(1, 0, BROADCAST + mac(1) + udp(GATEWAY.ip, ME.ip, sport=40001)), "its answer"
+    assert not host.arrives(1, 0, BROADCAST + mac(1) + udp(GATEWAY.ip, ME.ip, sport=40002))
+    assert quarantine(host, "--release").returncode == 0
+    assert host.arrives(0, 1, me + udp(ME.ip, GATEWAY.ip, dport=40002)) and not host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
+    assert quarantine(host, "--level", "seal").returncode == 0
+    assert not host.arrives(0, 1, frame(0)) and not host.arrives(1, 0, frame(1))
+    # A policy does not take it out.
+    applied(host)
+    assert not host.arrives(0, 1, frame(0))
+    assert quarantine(host, "--release").returncode == 0
+    assert host.arrives(0, 1, frame(0))
+
+
+def test_shown_by_watch_and_status(host):
+    p = host.run("isolate", "guard", "status", "--state-dir", host.tmp / "state")
+    assert p.returncode == 2 and "none is loaded; BPF is forbidden here" in p.stdout
+    applied(host)
+    p = host.run("isolate", "guard", "status", "--state-dir", host.tmp / "state")
+    assert p.returncode == 2 and "by rules of nft, the fallback: 3 ports, strict off" in p.stdout and "it does not have: VLAN tags put on" in p.stdout
+    assert not host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
+    p = host.run("isolate", "watch", "--once", "-o", "jsonl", "--state-dir", host.tmp / "state", "-q")
+    rows = {r["port"]: r for r in map(json.loads, p.stdout.splitlines()) if r["event"] == "port"}
+    assert p.returncode == 0 and set(rows) == {"vnet0", "vnet1", "vnet2"} and rows["vnet0"]["by"] == "nft", p.stdout + p.stderr
+    assert rows["vnet0"]["refused"] == {"ipv4-source": 1}
+    p = host.run("isolate", "watch", "--once", "-o", "text", "--state-dir", host.tmp / "state", "-q")
+    assert "the fallback where BPF is forbidden" in p.stdout and "ipv4-source" in p.stdout, p.stdout + p.stderr
+    host.nft("flush", "chain", "bridge", "ringfence", "p_vnet0_mac")
+    p = host.run("isolate", "watch", "--once", "-o", "jsonl", "--state-dir", host.tmp / "state", "-q")
+    assert p.returncode == 2 and "OFF" in p.stdout
 
 
 def test_rolled_back(host):
@@ -171,7 +277,7 @@ def test_rolled_back(host):
     p = host.isolate("rollback")
     assert p.returncode == 0, p.stderr
     assert host.arrives(0, 1, frame(0, source_ip="10.9.0.77")) and host.arrives(0, 2, frame(0))
-    assert "p0_" not in host.nft("list", "ruleset")
+    assert "p_vnet0" not in host.nft("list", "ruleset")
 
 
 def test_the_service_puts_a_flushed_table_back(host):
@@ -183,7 +289,7 @@ def test_the_service_puts_a_flushed_table_back(host):
     os.close(write)
     try:
         assert os.read(read, 1) == b"1", service.communicate()
-        for change in (("flush", "ruleset"), ("flush", "chain", "bridge", "ringfence", "p0_mac"), ("delete", "table", "bridge", "ringfence")):
+        for change in (("flush", "ruleset"), ("flush", "chain", "bridge", "ringfence", "p_vnet0_mac"), ("delete", "table", "bridge", "ringfence")):
             host.nft(*change)
             end = time.monotonic() + 20
             while host.isolate("verify").returncode != 0:

@@ -99,6 +99,18 @@ static void redirect(struct guard_port *p)
 {
 	p->redirect_ifindex = 2;
 }
+static void mirror(struct guard_port *p)
+{
+	p->mirror_ifindex = 2;
+}
+static void watched(struct guard_port *p)
+{
+	p->quarantine = GUARD_WATCHED;
+}
+static void restricted(struct guard_port *p)
+{
+	p->quarantine = GUARD_RESTRICT;
+}
 static void honeywall(struct guard_port *p)
 {
 	p->quarantine = GUARD_HONEYWALL;
@@ -146,18 +158,21 @@ static void test_what_nft_cannot(void **state)
 		size_t lacks;
 	} rows[] = {
 		{plain, NULL, 0},
-		{role, "uplink", 0},
+		{role, NULL, 0},
 		{vst, "VLAN", 0},
-		{vgt, "VLAN", 0},
-		{redirect, "quarantine", 0},
-		{honeywall, "quarantine", 0},
+		{vgt, NULL, 0},
+		{redirect, "honeywall", 0},
+		{mirror, "recorder", 0},
+		{watched, "recorder", 0},
+		{honeywall, "honeywall", 0},
+		{restricted, NULL, 0},
 		{seal, NULL, 0},
-		{rate, NULL, 1},
-		{flood, NULL, 1},
+		{rate, NULL, 0},
+		{flood, NULL, 0},
 		{block, NULL, 1},
 		{change, NULL, 1},
 		{observe, NULL, 1},
-		{much, NULL, 3},
+		{much, NULL, 2},
 	};
 
 	(void)state;
@@ -184,12 +199,14 @@ static void test_what_nft_cannot(void **state)
 	}
 }
 
-static void made(const struct fallback *f, struct folds *out)
+static void made(struct fallback *f, struct folds *out)
 {
 	struct nft_batch batch;
+	struct making m = {.state = f, .batch = &batch, .folds = out};
 
+	f->secret = 0x12340000;
 	assert_int_equal(nft_batch_begin(&batch, FALLBACK_TABLE), 0);
-	fallback_make(f, &batch, out);
+	fallback_make(&m);
 	assert_false(out->failed);
 	assert_true(batch.len > 1000);
 	nft_batch_done(&batch);
@@ -217,7 +234,15 @@ static void test_each_field_counts(void **state)
 		{"n_v4", offsetof(struct guard_port, n_v4), 1, 1},
 		{"n_v6", offsetof(struct guard_port, n_v6), 1, 1},
 		{"n_types", offsetof(struct guard_port, n_types), 1, 1},
-		{"quarantine", offsetof(struct guard_port, quarantine), 1, GUARD_SEAL},
+		{"role: uplink", offsetof(struct guard_port, role), 1, GUARD_ROLE_UPLINK},
+		{"role: host", offsetof(struct guard_port, role), 1, GUARD_ROLE_HOST},
+		{"mode: observe", offsetof(struct guard_port, mode), 1, GUARD_MODE_OBSERVE},
+		{"vlan mode", offsetof(struct guard_port, vlan_mode), 1, GUARD_VLAN_VGT},
+		{"pps", offsetof(struct guard_port, pps), 1, 5},
+		{"flood", offsetof(struct guard_port, flood_pps), 1, 5},
+		{"quarantine: seal", offsetof(struct guard_port, quarantine), 1, GUARD_SEAL},
+		{"quarantine: restrict", offsetof(struct guard_port, quarantine), 1,
+		 GUARD_RESTRICT},
 	};
 	struct folds before = {.items = NULL}, again = {.items = NULL};
 	FALLBACK_AUTO struct fallback f = {.ports = NULL};
@@ -243,9 +268,20 @@ static void test_each_field_counts(void **state)
 	folds_done(&before);
 }
 
-static void test_zones_count(void **state)
+static void folds_differ(struct fallback *f, const char *what, struct folds *before)
 {
-	struct folds before = {.items = NULL}, after = {.items = NULL};
+	struct folds after = {.items = NULL};
+
+	made(f, &after);
+	if (folds_equal(before, &after))
+		fail_msg("%s: nothing follows from it", what);
+	folds_done(before);
+	*before = after;
+}
+
+static void test_settings_count(void **state)
+{
+	struct folds before = {.items = NULL};
 	FALLBACK_AUTO struct fallback f = {.ports = NULL};
 	struct guard_port a = port_of(1, 1), b = port_of(2, 2);
 	struct guard_zone row = {.restricted = 1, .to = {0x6}};
@@ -254,30 +290,278 @@ static void test_zones_count(void **state)
 	assert_int_equal(fallback_port_set(&f, "vnet0", &a), 0);
 	assert_int_equal(fallback_port_set(&f, "vnet1", &b), 0);
 	made(&f, &before);
+	/* A new guard lets zone 0 talk to itself; one row with two zones in it is two pairs more.
+	 */
+	assert_int_equal(folds_at(&before, "@pairs")->count, 1);
 	assert_int_equal(fallback_zone_set(&f, 1, &row), 0);
-	made(&f, &after);
-	assert_false(folds_equal(&before, &after));
-	/* The receiver's chain lets the sender's zone in: one rule more. */
-	assert_int_equal(folds_at(&after, "to_zone2")->count,
-			 folds_at(&before, "to_zone2")->count + 1);
+	folds_differ(&f, "a zone's row", &before);
+	assert_int_equal(folds_at(&before, "@pairs")->count, 3);
+	f.strict = true;
+	folds_differ(&f, "strict", &before);
+	assert_int_equal(guard_rules_add(&f.births, GUARD_RULE_LINK, "vnet*", NULL), 0);
+	folds_differ(&f, "births", &before);
+	assert_int_equal(folds_at(&before, "births")->count, 2);
+	assert_int_equal(folds_at(&before, "births_to")->count, 2);
+	f.births.items[0].kind = GUARD_RULE_BRIDGE;
+	folds_differ(&f, "births by bridge", &before);
+	f.births.items[0].kind = GUARD_RULE_EXCEPT;
+	folds_differ(&f, "births but", &before);
+	f.secret = 0;
 	folds_done(&before);
-	folds_done(&after);
+}
+
+/* The numbers of tags that follow each other are one rule; none is for a tag without a number. */
+static void test_vlans(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t vids[6];
+		uint32_t tagged,
+			sent; /* rules in the chain "tagged"; in "sent", beside the plain */
+	} rows[] = {
+		{"untagged alone", {0}, 3, 0},
+		{"one", {5}, 4, 1},
+		{"a run", {5, 6, 7, 8}, 4, 1},
+		{"two runs and untagged", {0, 5, 6, 4093, 4094}, 5, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		struct folds folds = {.items = NULL}, plain = {.items = NULL};
+		FALLBACK_AUTO struct fallback f = {.ports = NULL};
+		struct guard_port port = port_of(1, 1);
+
+		assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+		made(&f, &plain);
+		port.vlan_mode = GUARD_VLAN_VGT;
+		for (size_t k = 0; k < RF_COUNT(rows[i].vids) && (k == 0 || rows[i].vids[k]); k++)
+			port.vlans[rows[i].vids[k] / 64] |= 1ull << (rows[i].vids[k] % 64);
+		assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+		made(&f, &folds);
+		if (folds_at(&folds, "p_vnet0_tagged")->count != rows[i].tagged ||
+		    folds_at(&folds, "p_vnet0_arrives")->count != rows[i].tagged ||
+		    folds_at(&folds, "p_vnet0_sent")->count !=
+			    folds_at(&plain, "p_vnet0_sent")->count + 1 + rows[i].sent)
+			fail_msg("%s", rows[i].name);
+		folds_done(&folds);
+		folds_done(&plain);
+	}
+}
+
+/* Rules of a service: by protocol where the port counts, in both chains. */
+static void test_services(void **state)
+{
+	static const struct {
+		const char *service;
+		uint32_t rules;
+	} rows[] = {{"10.0.0.53:udp/53", 1}, {"[2001:db8::1]:tcp/22", 1}, {"10.0.0.5", 1}};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		struct folds folds = {.items = NULL};
+		FALLBACK_AUTO struct fallback f = {.ports = NULL};
+		struct guard_port port = port_of(1, 1);
+
+		port.quarantine = GUARD_RESTRICT;
+		assert_int_equal(guard_service_add(&port, rows[i].service, NULL), 0);
+		assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+		made(&f, &folds);
+		/* ARP, RARP, neighbour discovery; and the rest is refused. */
+		assert_int_equal(folds_at(&folds, "p_vnet0_services")->count, 4 + rows[i].rules);
+		assert_int_equal(folds_at(&folds, "p_vnet0_answers")->count, 4 + rows[i].rules);
+		folds_done(&folds);
+		port.services[0].protocol = 0;
+		if (!port.services[0].port)
+			continue;
+		assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+		made(&f, &folds);
+		assert_int_equal(folds_at(&folds, "p_vnet0_services")->count, 6);
+		folds_done(&folds);
+	}
+}
+
+/* ---- changes ---- */
+
+static void many(struct fallback *f, unsigned count)
+{
+	char name[16];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct guard_port port = port_of((uint8_t)i, (uint16_t)(1 + i % 5));
+
+		port.mac[4] = (uint8_t)(i >> 8);
+		rf_format(name, sizeof(name), "vnet%u", i);
+		assert_int_equal(fallback_port_set(f, name, &port), 0);
+	}
+	f->secret = 0x12340000;
+	f->there = f->whole = true;
+}
+
+/* Bytes of the transaction that a change is. */
+static size_t change_bytes(struct fallback *f, const struct fallback_change *change)
+{
+	struct nft_batch batch;
+	struct folds folds = {.items = NULL};
+	struct making m = {.state = f, .batch = &batch, .folds = &folds};
+
+	assert_int_equal(nft_batch_begin_at(&batch, FALLBACK_TABLE, 7), 0);
+	assert_int_equal(fallback_change_make(f, change, &m), 0);
+	assert_false(folds.failed);
+	size_t len = batch.len;
+
+	folds_done(&folds);
+	nft_batch_done(&batch);
+	return len;
+}
+
+static void test_a_change_does_not_grow_with_ports(void **state)
+{
+	static const struct guard_zone row = {.restricted = 1, .to = {0x3e}};
+	struct guard_port fresh = port_of(0xfe, 2), other = port_of(3, 4), strange = port_of(4, 0);
+	struct guard_rules births = {.count = 1, .items = {{GUARD_RULE_LINK, 0, "vnet*"}}};
+	FALLBACK_AUTO struct fallback few = {.ports = NULL}, lots = {.ports = NULL};
+
+	fresh.mac[0] = 0x06;
+	fresh.pps = 7;
+	strange.role = GUARD_ROLE_HOST;
+	const struct fallback_change changes[] = {
+		{.what = FALLBACK_PORT, .link = "tap9", .port = &fresh},
+		{.what = FALLBACK_PORT, .link = "vnet3", .port = &other},
+		{.what = FALLBACK_PORT, .link = "vnet4", .port = &strange},
+		{.what = FALLBACK_PORT, .link = "vnet4"},
+		{.what = FALLBACK_ZONE, .zone = 3, .row = &row},
+		{.what = FALLBACK_ZONE, .zone = 3, .row = &row},
+		{.what = FALLBACK_STRICT, .strict = true},
+		{.what = FALLBACK_BIRTHS, .births = &births},
+		{.what = FALLBACK_PORT, .link = "tap9"},
+	};
+
+	(void)state;
+	many(&few, 8);
+	many(&lots, 900);
+	for (size_t i = 0; i < RF_COUNT(changes); i++) {
+		size_t small = change_bytes(&few, &changes[i]);
+		size_t large = change_bytes(&lots, &changes[i]);
+
+		if (small != large || large > 64 << 10)
+			fail_msg("change %zu: %zu bytes of 8 ports, %zu of 900", i, small, large);
+	}
+	assert_true(few.strict);
+	assert_int_equal(few.births.count, 1);
+	assert_null(fallback_find(&few, "tap9"));
+	assert_int_equal(few.ports_count, 7);
+}
+
+/* An address that two ports have leaves the set with the last of them. */
+static void test_shared_addresses(void **state)
+{
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
+	struct guard_port port = port_of(1, 1), none = {.mode = GUARD_MODE_DENY};
+	const struct fallback_change off = {.what = FALLBACK_PORT, .link = "vnet0"};
+	struct folds folds = {.items = NULL};
+
+	(void)state;
+	port.n_macs = 2;
+	memcpy(port.macs[0], port.mac, 6);
+	memcpy(port.macs[1], "\x52\x54\0\0\0\x09", 6);
+	assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+	assert_int_equal(fallback_port_set(&f, "none", &none), 0);
+	made(&f, &folds);
+	/* Its own address is named twice, and an empty one is nobody's. */
+	assert_int_equal(folds_at(&folds, "@owners")->count, 2);
+	folds_done(&folds);
+	port.n_macs = 0;
+	assert_int_equal(fallback_port_set(&f, "vnet1", &port), 0);
+	made(&f, &folds);
+	assert_int_equal(folds_at(&folds, "@owners")->count, 2);
+	folds_done(&folds);
+	size_t shared = change_bytes(&f, &off);
+
+	made(&f, &folds);
+	assert_int_equal(folds_at(&folds, "@owners")->count, 1);
+	folds_done(&folds);
+	/* Alone it takes both of its addresses along: one message more. */
+	port.n_macs = 2;
+	assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+	assert_int_equal(fallback_port_set(&f, "vnet1", NULL), 0);
+	assert_true(change_bytes(&f, &off) > shared);
+}
+
+static void test_changes_that_cannot_be(void **state)
+{
+	const struct guard_port port = port_of(1, 1);
+	const struct guard_zone row = {.restricted = 1};
+	struct guard_port tagged = port;
+	const struct fallback_change changes[] = {
+		{.what = FALLBACK_PORT, .link = "a-name-that-no-link-has", .port = &port},
+		{.what = FALLBACK_ZONE, .zone = GUARD_ZONES, .row = &row},
+		{.what = (enum fallback_what)9},
+	};
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
+	struct rf_err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(changes); i++)
+		assert_int_not_equal(fallback_change_make(&f, &changes[i], NULL), 0);
+	assert_int_equal(f.ports_count + f.zones_count, 0);
+	tagged.vlan_mode = GUARD_VLAN_VST;
+	const struct fallback_change refused = {
+		.what = FALLBACK_PORT, .link = "vnet0", .port = &tagged};
+
+	assert_int_equal(fallback_change(&f, &refused, &err), RF_E_UNSUPPORTED);
+	assert_non_null(strstr(rf_err_text(&err), "vnet0: BPF is forbidden here, and VLAN tags"));
+}
+
+/* Names of chains say whose they are, whatever a link is called. */
+static void test_chains_of_a_port(void **state)
+{
+	struct fallback_port port = {.name = "tap-1.a_sent"};
+	char chain[FALLBACK_NAME_BYTES];
+	const char *suffix;
+	size_t count = 0, judged = 0;
+
+	(void)state;
+	port.port = port_of(1, 1);
+	assert_string_equal(making_port_chain(&port, "policy", chain), "p_tap-1.a_sent_policy");
+	while ((suffix = fallback_port_suffix(&port, judged)))
+		judged++;
+	assert_true(judged > 18);
+	port.port.mode = GUARD_MODE_DENY;
+	while (fallback_port_suffix(&port, count))
+		count++;
+	assert_int_equal(count, 3);
+	port.port.role = GUARD_ROLE_HOST;
+	assert_string_equal(fallback_port_suffix(&port, 0), "policy");
+	assert_null(fallback_port_suffix(&port, 1));
+}
+
+static struct nft_element link_of(const char *link, const char *chain)
+{
+	return fallback_link_element(SET_BY_SENDER, link, chain);
+}
+
+static void fold_links(struct folds *folds, const char *a, const char *b)
+{
+	const struct nft_element first = link_of(a, "c"), second = link_of(b, "c");
+
+	fold_element(folds, &first);
+	fold_element(folds, &second);
 }
 
 static void test_folds(void **state)
 {
 	struct folds a = {.items = NULL}, b = {.items = NULL};
+	const struct nft_element there = link_of("vnet2", "c"), elsewhere = link_of("vnet2", "d");
+	char name[32];
 
 	(void)state;
 	/* Elements in any order; rules in theirs. */
-	fold_element(&a, "s", "vnet0", "c");
-	fold_element(&a, "s", "vnet1", "c");
-	fold_element(&b, "s", "vnet1", "c");
-	fold_element(&b, "s", "vnet0", "c");
+	fold_links(&a, "vnet0", "vnet1");
+	fold_links(&b, "vnet1", "vnet0");
 	assert_true(folds_equal(&a, &b));
-	fold_element(&b, "s", "vnet2", "c");
+	fold_element(&b, &there);
 	assert_false(folds_equal(&a, &b));
-	fold_element(&a, "s", "vnet2", "d");
+	fold_element(&a, &elsewhere);
 	assert_false(folds_equal(&a, &b));
 	folds_done(&a);
 	folds_done(&b);
@@ -290,6 +574,17 @@ static void test_folds(void **state)
 			     fold_bytes(fold_bytes(0, "b", 1), "a", 1));
 	folds_done(&a);
 	folds_done(&b);
+	/* Many names: each is found again. */
+	for (unsigned i = 0; i < 2000; i++) {
+		rf_format(name, sizeof(name), "chain%u", i);
+		folds_at(&a, name)->count = i;
+	}
+	for (unsigned i = 2000; i-- > 0;) {
+		rf_format(name, sizeof(name), "chain%u", i);
+		assert_int_equal(folds_at(&a, name)->count, i);
+	}
+	assert_int_equal(a.count, 2000);
+	folds_done(&a);
 }
 
 static void test_promises(void **state)
@@ -314,8 +609,9 @@ static void test_promises(void **state)
 	/* What the policy does not promise is no promise; what nft does not do is a broken one. */
 	port.flags = GUARD_ANY_V4 | GUARD_ROUTER;
 	port.pps = 5;
+	port.flags |= GUARD_BLOCK_ON_CHANGE;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
-	assert_int_equal(promises.count, 9 - 3 + 1);
+	assert_int_equal(promises.count, 9 - 3 + 2);
 	assert_int_equal(isolate_promises_failed(&promises), 1);
 	isolate_promises_done(&promises);
 	seen.whole = false;
@@ -325,7 +621,7 @@ static void test_promises(void **state)
 	isolate_promises_done(&promises);
 	port.mode = GUARD_MODE_DENY;
 	seen.whole = true;
-	port.pps = 0;
+	port.flags = 0;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
 	assert_int_equal(promises.count, 1);
 	assert_string_equal(promises.items[0].what, "nothing passes");
@@ -347,6 +643,7 @@ static void test_no_memory(void **state)
 		FALLBACK_AUTO struct fallback f = {.ports = NULL};
 		struct nft_batch batch = {.sequence = 0};
 		struct folds folds = {.items = NULL};
+		struct making m = {.state = &f, .batch = &batch, .folds = &folds};
 
 		rf_alloc_fail_after(n);
 		int rc = fallback_port_set(&f, "vnet0", &port);
@@ -354,7 +651,7 @@ static void test_no_memory(void **state)
 		if (!rc)
 			rc = nft_batch_begin(&batch, FALLBACK_TABLE);
 		if (!rc)
-			fallback_make(&f, &batch, &folds);
+			fallback_make(&m);
 		rf_alloc_fail_after(0);
 		done = rc == 0 && !folds.failed && batch.len < (64u << 20);
 		/* A batch that lacks a message is not sent. */
@@ -371,10 +668,20 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ports_and_zones), cmocka_unit_test(test_too_many_ports),
-		cmocka_unit_test(test_what_nft_cannot), cmocka_unit_test(test_each_field_counts),
-		cmocka_unit_test(test_zones_count),	cmocka_unit_test(test_folds),
-		cmocka_unit_test(test_promises),	cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_ports_and_zones),
+		cmocka_unit_test(test_too_many_ports),
+		cmocka_unit_test(test_what_nft_cannot),
+		cmocka_unit_test(test_each_field_counts),
+		cmocka_unit_test(test_settings_count),
+		cmocka_unit_test(test_vlans),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_a_change_does_not_grow_with_ports),
+		cmocka_unit_test(test_shared_addresses),
+		cmocka_unit_test(test_changes_that_cannot_be),
+		cmocka_unit_test(test_chains_of_a_port),
+		cmocka_unit_test(test_folds),
+		cmocka_unit_test(test_promises),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

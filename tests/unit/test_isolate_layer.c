@@ -318,6 +318,36 @@ static void what_is_wanted(void **state)
 	}
 }
 
+/* Where nft guards, rules hold new ports from birth, whatever the second layer is. */
+static void births_where_nft_guards(void **state)
+{
+	static const struct {
+		const char *network;
+		size_t plain, by_nft;
+		uint8_t kind;
+	} rows[] = {
+		{"{uplinks: eth0}", 0, 0, 0},
+		{"{ports: ['vnet*', 'tap*']}", 0, 2, GUARD_RULE_LINK},
+		{"{bridges: br0}", 0, 1, GUARD_RULE_BRIDGE},
+		{"{bridges: br0, ports: 'vnet*'}", 0, 1, GUARD_RULE_LINK},
+		{"{second-layer: nft, bridges: br0}", 1, 1, GUARD_RULE_BRIDGE},
+		{"{second-layer: bridge, ports: 'vnet*'}", 0, 1, GUARD_RULE_LINK},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		POLICY_AUTO struct policy *policy = policy_of(rows[i].network);
+		struct guard_rules rules;
+
+		isolate_layer_rules(policy_layer(policy), false, &rules);
+		assert_int_equal(rules.count, rows[i].plain);
+		isolate_layer_rules(policy_layer(policy), true, &rules);
+		assert_int_equal(rules.count, rows[i].by_nft);
+		assert_int_equal(rules.items[0].kind, rows[i].kind);
+		assert_int_equal(guard_rules_check(&rules, NULL), 0);
+	}
+}
+
 /* What the privileged side gets is what it takes: every want is checked as it will check it. */
 static void wants_pass_the_privileged_side(void **state)
 {
@@ -385,6 +415,7 @@ int main(void)
 		cmocka_unit_test(zones_keep_their_numbers),
 		cmocka_unit_test(numbers_are_remembered),
 		cmocka_unit_test(what_is_wanted),
+		cmocka_unit_test(births_where_nft_guards),
 		cmocka_unit_test(wants_pass_the_privileged_side),
 		cmocka_unit_test(strays_are_conflicts),
 	};

@@ -102,6 +102,13 @@ static void uplinks(void **state)
 	bad.ifindex = 0;
 	assert_true(layer_judge(&want, &layer, &bad, &p) && !kept(&p));
 	assert_non_null(strstr(p.evidence, "no such link"));
+	bad = good;
+	bad.nft = 1;
+	assert_true(layer_judge(&want, &layer, &bad, &p) && kept(&p));
+	assert_non_null(strstr(p.evidence, "rules of nft are as made"));
+	bad.hangs = 0;
+	assert_true(layer_judge(&want, &layer, &bad, &p) && !kept(&p));
+	assert_non_null(strstr(p.evidence, "altered"));
 }
 
 static void strict_and_rules(void **state)
@@ -131,6 +138,13 @@ static void strict_and_rules(void **state)
 	assert_true(layer_judge(&strict, &layer, &port, &p) && kept(&p));
 	assert_true(layer_judge(&some, &layer, &port, &p) && kept(&p));
 	assert_string_equal(p.subject, "network");
+	assert_non_null(strstr(p.evidence, "ringfence_guard: 1 rules"));
+	/* Where nft guards they are of ports from birth, in its own table. */
+	layer.nft = 1;
+	assert_true(layer_judge(&some, &layer, &port, &p) && kept(&p));
+	assert_non_null(strstr(p.what, "until they are guarded"));
+	assert_non_null(strstr(p.evidence, "table bridge ringfence: 1 rules"));
+	layer.nft = 0;
 	/* What the policy does not want and is there is a drift, too. */
 	assert_true(layer_judge(&loose, &layer, &port, &p) && !kept(&p));
 	assert_true(layer_judge(&no, &layer, &port, &p) && !kept(&p));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Part of guard.h, which includes it: the guard where BPF is forbidden. The same policy of ports
- * and zones as rules of nft, one table of ours in the bridge's family, replaced as a whole in one
- * transaction. The table carries the policy it was made from, so that reading it back is the
- * inverse of writing. What it cannot do is told by fallback_refuses and fallback_lacks.
+ * and zones as rules of nft, one table of ours in the bridge's family. A change is one transaction
+ * of what changes and nothing else. The table carries the policy it was made from, so that reading
+ * it back is the inverse of writing. What it cannot do is told by fallback_refuses and
+ * fallback_lacks.
  */
 #ifndef RF_ISOLATE_GUARD_FALLBACK_H
 #define RF_ISOLATE_GUARD_FALLBACK_H
@@ -14,6 +15,7 @@
 
 #include "base/err.h"
 #include "isolate/guard/layout.h"
+#include "isolate/guard/watch.h"
 
 #define FALLBACK_TABLE "ringfence"
 #define FALLBACK_PORTS 1024u
@@ -33,9 +35,13 @@ struct fallback {
 	size_t ports_count, ports_capacity;
 	struct fallback_zone *zones; /* rows that a new guard does not have */
 	size_t zones_count, zones_capacity;
-	bool there;	/* read: the table is there */
-	bool whole;	/* read: rules, sets and hooks are as this program makes them of it */
-	uint32_t rules; /* read: how many there are */
+	uint32_t secret;	   /* high half of the marks of frames that passed; 0: none yet */
+	bool strict;		   /* frames without a mark are refused */
+	struct guard_rules births; /* links that are refused everything while they have no port */
+	bool there;		   /* read: the table is there */
+	bool whole;		   /* read: rules, sets and hooks are as this program makes them */
+	uint32_t rules;		   /* read: how many there are */
+	uint32_t generation;	   /* of the kernel's rules when it was read or changed; 0 */
 };
 #define FALLBACK_AUTO __attribute__((cleanup(fallback_done)))
 void fallback_done(struct fallback *f);
@@ -47,9 +53,31 @@ int guard_forbidden(struct rf_err *why) RF_MUST_CHECK;
 /* What the kernel has. No table, or no nf_tables, is nothing. Where the table was altered its ports
  * are stale: in force again with the next write, but each has to be set before it counts. */
 int fallback_read(struct fallback *out, struct rf_err *err) RF_MUST_CHECK;
+/* Reads it anew where anybody changed any rule since; else it is as it was. */
+int fallback_renew(struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
 /* Puts all of it in force at once. RF_E_UNSUPPORTED: a port needs what nft cannot do, or this
  * kernel has no nf_tables for bridges. */
-int fallback_write(const struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
+int fallback_write(struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
+
+/* What may change: the others of the table stay as they are. */
+enum fallback_what { FALLBACK_PORT, FALLBACK_ZONE, FALLBACK_STRICT, FALLBACK_BIRTHS };
+struct fallback_change {
+	enum fallback_what what;
+	const char *link;		  /* PORT */
+	const struct guard_port *port;	  /* PORT; NULL: it is guarded no more */
+	uint32_t zone;			  /* ZONE */
+	const struct guard_zone *row;	  /* ZONE */
+	bool strict;			  /* STRICT */
+	const struct guard_rules *births; /* BIRTHS */
+};
+/* Puts one change in force: f is renewed first. One transaction, whose size depends on the change
+ * and not on how many ports there are; a table that is not there, or not whole, is written as a
+ * whole. Errors as of fallback_write, and RF_E_BUSY where others change rules all the time. */
+int fallback_change(struct fallback *f, const struct fallback_change *change,
+		    struct rf_err *err) RF_MUST_CHECK;
+/* BPF is there again: what nft would refuse of ports that have no rules any more (births, strict)
+ * goes; the table, too, with its last port. */
+int fallback_retire(struct fallback *f, const char *link, struct rf_err *err) RF_MUST_CHECK;
 
 /* NULL: there is none. */
 const struct fallback_port *fallback_find(const struct fallback *f, const char *name);
@@ -65,5 +93,10 @@ int fallback_zone_set(struct fallback *f, uint32_t number,
 const char *fallback_refuses(const struct guard_port *port);
 /* The n-th thing that the policy of a port asks for and nft does not do; NULL behind the last. */
 const char *fallback_lacks(const struct guard_port *port, size_t n);
+
+/* Hands over how many frames the rules of each port refused, and why (enum guard_verdict: as near
+ * as nft tells it). */
+int fallback_counts(void (*take)(void *arg, const char *link, uint32_t verdict, uint64_t frames),
+		    void *arg, struct rf_err *err) RF_MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include "isolate/guard/nft.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
@@ -57,14 +58,23 @@ static struct nlmsghdr *ours_begin(struct nft_batch *t, unsigned type, uint16_t 
 			     NFPROTO_BRIDGE);
 }
 
-int nft_batch_begin(struct nft_batch *t, const char *table)
+int nft_batch_begin_at(struct nft_batch *t, const char *table, uint32_t generation)
 {
 	*t = (struct nft_batch){
 		.table = table, .sequence = 1, .scratch = rf_alloc(1, NFT_ROOM_BYTES)};
 	if (!t->scratch)
 		return -ENOMEM;
-	message_end(t, message_begin(t, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC));
+	struct nlmsghdr *m = message_begin(t, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC);
+
+	if (generation)
+		mnl_attr_put_u32(m, NFNL_BATCH_GENID, htonl(generation));
+	message_end(t, m);
 	return 0;
+}
+
+int nft_batch_begin(struct nft_batch *t, const char *table)
+{
+	return nft_batch_begin_at(t, table, 0);
 }
 
 void nft_batch_done(struct nft_batch *t)
@@ -113,15 +123,48 @@ void nft_chain_add(struct nft_batch *t, const char *name, int hook, int priority
 	message_end(t, m);
 }
 
-void nft_set_add(struct nft_batch *t, const char *name, bool map)
+void nft_chain_flush(struct nft_batch *t, const char *name)
+{
+	struct nlmsghdr *m = ours_begin(t, NFT_MSG_DELRULE, 0);
+
+	mnl_attr_put_strz(m, NFTA_RULE_TABLE, t->table);
+	mnl_attr_put_strz(m, NFTA_RULE_CHAIN, name);
+	message_end(t, m);
+}
+
+void nft_chain_remove(struct nft_batch *t, const char *name)
+{
+	struct nlmsghdr *m = ours_begin(t, NFT_MSG_DELCHAIN, 0);
+
+	mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, t->table);
+	mnl_attr_put_strz(m, NFTA_CHAIN_NAME, name);
+	message_end(t, m);
+}
+
+/* type: as nft(8) numbers them. */
+static const struct {
+	uint32_t type, bytes;
+} set_kinds[] = {
+	[NFT_SET_OF_LINKS] = {41, NFT_NAME_BYTES},
+	[NFT_SET_OF_MACS] = {9, 6},
+	[NFT_SET_OF_MARKS] = {19, 4},
+};
+
+size_t nft_key_bytes(enum nft_set_kind kind)
+{
+	return set_kinds[kind].bytes;
+}
+
+void nft_set_add(struct nft_batch *t, const char *name, enum nft_set_kind kind)
 {
 	struct nlmsghdr *m = ours_begin(t, NFT_MSG_NEWSET, NLM_F_CREATE);
+	bool map = kind == NFT_SET_OF_LINKS;
 
 	mnl_attr_put_strz(m, NFTA_SET_TABLE, t->table);
 	mnl_attr_put_strz(m, NFTA_SET_NAME, name);
 	mnl_attr_put_u32(m, NFTA_SET_FLAGS, htonl(map ? NFT_SET_MAP : 0));
-	mnl_attr_put_u32(m, NFTA_SET_KEY_TYPE, htonl(NFT_KEY_IFNAME));
-	mnl_attr_put_u32(m, NFTA_SET_KEY_LEN, htonl(NFT_NAME_BYTES));
+	mnl_attr_put_u32(m, NFTA_SET_KEY_TYPE, htonl(set_kinds[kind].type));
+	mnl_attr_put_u32(m, NFTA_SET_KEY_LEN, htonl(set_kinds[kind].bytes));
 	if (map)
 		mnl_attr_put_u32(m, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
 	mnl_attr_put_u32(m, NFTA_SET_ID, htonl(++t->sets));
@@ -148,20 +191,19 @@ static void value_put(struct nlmsghdr *m, uint16_t type, const void *value, size
 	mnl_attr_nest_end(m, nest);
 }
 
-void nft_element_add(struct nft_batch *t, const char *set, const char *link, const char *chain)
+void nft_element_put(struct nft_batch *t, const struct nft_element *e, bool remove)
 {
-	struct nlmsghdr *m = ours_begin(t, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-	char key[NFT_NAME_BYTES] = {0};
+	struct nlmsghdr *m = ours_begin(t, remove ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM,
+					remove ? 0 : NLM_F_CREATE);
 
-	memcpy(key, link, strnlen(link, sizeof(key) - 1));
 	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, t->table);
-	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, e->set);
 	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
 	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
 
-	value_put(m, NFTA_SET_ELEM_KEY, key, sizeof(key));
-	if (chain)
-		verdict_put(m, NFTA_SET_ELEM_DATA, (uint32_t)NFT_GOTO, chain);
+	value_put(m, NFTA_SET_ELEM_KEY, e->key, nft_key_bytes(e->kind));
+	if (e->chain && !remove)
+		verdict_put(m, NFTA_SET_ELEM_DATA, (uint32_t)NFT_GOTO, e->chain);
 	mnl_attr_nest_end(m, element);
 	mnl_attr_nest_end(m, list);
 	message_end(t, m);
@@ -250,7 +292,7 @@ void nft_payload(struct nlmsghdr *m, enum nft_payload_bases base, uint32_t offse
 	expression_end(m, e);
 }
 
-void nft_mask(struct nlmsghdr *m, const void *mask, uint32_t len)
+void nft_mask(struct nlmsghdr *m, const void *mask, const void *flip, uint32_t len)
 {
 	static const uint8_t zero[NFT_NAME_BYTES];
 	struct expression e = expression_begin(m, "bitwise");
@@ -259,7 +301,7 @@ void nft_mask(struct nlmsghdr *m, const void *mask, uint32_t len)
 	mnl_attr_put_u32(m, NFTA_BITWISE_DREG, htonl(NFT_REG_1));
 	mnl_attr_put_u32(m, NFTA_BITWISE_LEN, htonl(len));
 	value_put(m, NFTA_BITWISE_MASK, mask, len);
-	value_put(m, NFTA_BITWISE_XOR, zero, len);
+	value_put(m, NFTA_BITWISE_XOR, flip ? flip : zero, len);
 	expression_end(m, e);
 }
 
@@ -273,14 +315,41 @@ void nft_compare(struct nlmsghdr *m, uint32_t op, const void *value, size_t size
 	expression_end(m, e);
 }
 
-void nft_lookup(struct nlmsghdr *m, const char *set, bool map)
+void nft_mark(struct nlmsghdr *m, uint32_t mark)
+{
+	struct expression e = expression_begin(m, "immediate");
+
+	mnl_attr_put_u32(m, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_1));
+	value_put(m, NFTA_IMMEDIATE_DATA, &mark, sizeof(mark));
+	expression_end(m, e);
+	e = expression_begin(m, "meta");
+	mnl_attr_put_u32(m, NFTA_META_SREG, htonl(NFT_REG_1));
+	mnl_attr_put_u32(m, NFTA_META_KEY, htonl(NFT_META_MARK));
+	expression_end(m, e);
+}
+
+void nft_over(struct nlmsghdr *m, uint64_t per_second, uint32_t burst)
+{
+	struct expression e = expression_begin(m, "limit");
+
+	mnl_attr_put_u64(m, NFTA_LIMIT_RATE, htobe64(per_second));
+	mnl_attr_put_u64(m, NFTA_LIMIT_UNIT, htobe64(1));
+	mnl_attr_put_u32(m, NFTA_LIMIT_BURST, htonl(burst));
+	mnl_attr_put_u32(m, NFTA_LIMIT_TYPE, htonl(NFT_LIMIT_PKTS));
+	mnl_attr_put_u32(m, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
+	expression_end(m, e);
+}
+
+void nft_lookup(struct nlmsghdr *m, const char *set, enum nft_lookup_way way)
 {
 	struct expression e = expression_begin(m, "lookup");
 
 	mnl_attr_put_strz(m, NFTA_LOOKUP_SET, set);
 	mnl_attr_put_u32(m, NFTA_LOOKUP_SREG, htonl(NFT_REG_1));
-	if (map)
+	if (way == NFT_LOOKUP_GO)
 		mnl_attr_put_u32(m, NFTA_LOOKUP_DREG, htonl(NFT_REG_VERDICT));
+	if (way == NFT_LOOKUP_HAS_NOT)
+		mnl_attr_put_u32(m, NFTA_LOOKUP_FLAGS, htonl(NFT_LOOKUP_F_INV));
 	expression_end(m, e);
 }
 
@@ -392,9 +461,10 @@ int nft_ask(const struct nft_question *q, int (*take)(const struct nlmsghdr *ans
 			mnl_socket_close(nl);
 		return answer ? rc : -ENOMEM;
 	}
-	struct nlmsghdr *m = ours_begin(&t, q->type, NLM_F_DUMP);
+	struct nlmsghdr *m = ours_begin(&t, q->type, q->type == NFT_MSG_GETGEN ? 0 : NLM_F_DUMP);
 
-	question_put(q, m);
+	if (q->table)
+		question_put(q, m);
 	if (mnl_socket_sendto(nl, m, m->nlmsg_len) < 0)
 		rc = -errno;
 	while (rc == 0 && run > MNL_CB_STOP) {
@@ -407,6 +477,30 @@ int nft_ask(const struct nft_question *q, int (*take)(const struct nlmsghdr *ans
 	}
 	mnl_socket_close(nl);
 	return rc;
+}
+
+static int generation_attribute(const struct nlattr *attr, void *arg)
+{
+	uint32_t *out = arg;
+
+	if (mnl_attr_get_type(attr) == NFTA_GEN_ID && mnl_attr_get_payload_len(attr) == 4)
+		*out = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+/* The answer is one message, without an end. */
+static int generation_take(const struct nlmsghdr *answer, void *arg)
+{
+	(void)mnl_attr_parse(answer, sizeof(struct nfgenmsg), generation_attribute, arg);
+	return MNL_CB_STOP;
+}
+
+int nft_generation(uint32_t *out)
+{
+	const struct nft_question q = {.type = NFT_MSG_GETGEN};
+
+	*out = 0;
+	return nft_ask(&q, generation_take, out);
 }
 
 bool nft_is_missing(int rc)

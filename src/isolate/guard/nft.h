@@ -22,7 +22,6 @@
 #define NFT_NAME_BYTES 16u   /* of a link */
 #define NFT_ROOM_BYTES 2048u /* more than any one message has */
 #define NFT_NO_HOOK    (-1)
-#define NFT_KEY_IFNAME 41u /* a set's type, as nft(8) numbers them */
 /* linux/netfilter_bridge.h, which contradicts net/if.h. */
 #define NFT_PRE_ROUTING 0
 #define NFT_LOCAL_IN	1
@@ -39,6 +38,12 @@ struct nft_batch {
 	char *scratch;		 /* written to where memory is short */
 };
 int nft_batch_begin(struct nft_batch *batch, const char *table) RF_MUST_CHECK;
+/* The same; the kernel refuses it whole (-ERESTART) where somebody changed any rule since that
+ * generation. */
+int nft_batch_begin_at(struct nft_batch *batch, const char *table,
+		       uint32_t generation) RF_MUST_CHECK;
+/* Of all rules in this network namespace: goes up by one with each transaction of anybody. */
+int nft_generation(uint32_t *out) RF_MUST_CHECK;
 /* Ends it and hands it to the kernel: 0, or the first error. */
 int nft_batch_run(struct nft_batch *batch) RF_MUST_CHECK;
 /* Frees it. */
@@ -50,10 +55,23 @@ void nft_table_renew(struct nft_batch *batch);
 void nft_table_remove(struct nft_batch *batch);
 /* hook NFT_NO_HOOK: one to be jumped to. */
 void nft_chain_add(struct nft_batch *batch, const char *name, int hook, int priority);
-/* Of names of links; map: each leads to a chain. */
-void nft_set_add(struct nft_batch *batch, const char *name, bool map);
-/* A link's name into a set; chain: where a map leads to. */
-void nft_element_add(struct nft_batch *batch, const char *set, const char *link, const char *chain);
+/* Takes all rules out of a chain; the chain itself, which nothing may lead to any more. */
+void nft_chain_flush(struct nft_batch *batch, const char *name);
+void nft_chain_remove(struct nft_batch *batch, const char *name);
+
+/* What a set is of. Names of links lead to chains, the others to nothing. */
+enum nft_set_kind { NFT_SET_OF_LINKS, NFT_SET_OF_MACS, NFT_SET_OF_MARKS };
+void nft_set_add(struct nft_batch *batch, const char *name, enum nft_set_kind kind);
+/* An element: its key (at most NFT_NAME_BYTES; shorter names are padded), and chain: where it leads
+ * to, or NULL. remove: takes it away, which fails where it is not there. */
+struct nft_element {
+	const char *set;
+	enum nft_set_kind kind;
+	uint8_t key[NFT_NAME_BYTES];
+	const char *chain;
+};
+void nft_element_put(struct nft_batch *batch, const struct nft_element *element, bool remove);
+size_t nft_key_bytes(enum nft_set_kind kind);
 
 struct nft_rule {
 	struct nft_batch *batch;
@@ -74,12 +92,17 @@ const uint8_t *nft_rule_data(const struct nlattr *userdata, size_t *out_len);
 void nft_meta(struct nlmsghdr *m, uint32_t key);
 /* Loads bytes of the frame; where it has not as many, the rule does not match. */
 void nft_payload(struct nlmsghdr *m, enum nft_payload_bases base, uint32_t offset, uint32_t len);
-/* Masks what was loaded. */
-void nft_mask(struct nlmsghdr *m, const void *mask, uint32_t len);
+/* Masks what was loaded, and turns the bits of flip (NULL: none). */
+void nft_mask(struct nlmsghdr *m, const void *mask, const void *flip, uint32_t len);
+/* Marks the frame. */
+void nft_mark(struct nlmsghdr *m, uint32_t mark);
+/* Goes on where more frames came than so many a second, after a burst. */
+void nft_over(struct nlmsghdr *m, uint64_t per_second, uint32_t burst);
 /* Goes on where what was loaded compares so (NFT_CMP_...), byte by byte. */
 void nft_compare(struct nlmsghdr *m, uint32_t op, const void *value, size_t size);
-/* Goes on where the set has what was loaded; map: to its chain. */
-void nft_lookup(struct nlmsghdr *m, const char *set, bool map);
+/* Goes on where the set has what was loaded, or has it not; of a map, in its chain. */
+enum nft_lookup_way { NFT_LOOKUP_HAS, NFT_LOOKUP_HAS_NOT, NFT_LOOKUP_GO };
+void nft_lookup(struct nlmsghdr *m, const char *set, enum nft_lookup_way way);
 /* Counts the frames that came here. */
 void nft_counter(struct nlmsghdr *m);
 /* NF_DROP, NF_ACCEPT, NFT_RETURN, or NFT_JUMP and NFT_GOTO with a chain. */

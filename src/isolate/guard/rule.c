@@ -39,7 +39,7 @@ static void add_rule(struct nft_batch *t, const struct guard_rule *rule, uint32_
 	nft_compare(r.message, NFT_CMP_EQ, name, star ? len - 1 : sizeof(name));
 	if (rule->kind != GUARD_RULE_EXCEPT) {
 		nft_meta(r.message, NFT_META_MARK);
-		nft_mask(r.message, &ours, sizeof(ours));
+		nft_mask(r.message, &ours, NULL, sizeof(ours));
 		nft_compare(r.message, NFT_CMP_NEQ, &secret, sizeof(secret));
 	}
 	nft_counter(r.message);
