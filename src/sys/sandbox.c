@@ -58,6 +58,7 @@ enum need {
 	NEED_PERF = 4096,   /* open counters of the processor */
 	NEED_GROUPS = 8192, /* take folders away, too */
 	NEED_SERVE = 16384, /* take connections on sockets that listen already */
+	NEED_NAMES = 32768, /* look up names: the resolver's files alone */
 };
 
 static const struct profile {
@@ -97,6 +98,7 @@ static const struct profile {
 	[SANDBOX_LOAD] = {NEED_READ | NEED_GROUPS, {CAP_DAC_READ_SEARCH, -1}},
 	[SANDBOX_SERVE] = {NEED_SERVE, {-1}},
 	[SANDBOX_SERVE_NET] = {NEED_SERVE | NEED_READ | NEED_INET | NEED_UNIX, {-1}},
+	[SANDBOX_DELIVER] = {NEED_INET | NEED_NETLINK | NEED_NAMES, {-1}},
 };
 
 /* Never allowed. */
@@ -251,6 +253,9 @@ static int landlock_enter(const struct profile *profile, const char *const *writ
 			  char *missing)
 {
 	static const char *const tpms[] = {"/dev/tpmrm0", "/dev/tpm0"};
+	static const char *const names[] = {"/etc/resolv.conf",	  "/etc/hosts",
+					    "/etc/nsswitch.conf", "/etc/host.conf",
+					    "/etc/gai.conf",	  "/etc/services"};
 	uint64_t rights = 0;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	int ruleset = abi < 0 ? -errno : make_ruleset(abi, profile->needs, &rights);
@@ -272,6 +277,10 @@ static int landlock_enter(const struct profile *profile, const char *const *writ
 	for (size_t i = 0; i < RF_COUNT(tpms) && rc == 0 && (profile->needs & NEED_TPM); i++) {
 		rc = allow_path(ruleset, tpms[i], 0,
 				LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
+		rc = rc == -ENOENT ? 0 : rc;
+	}
+	for (size_t i = 0; i < RF_COUNT(names) && rc == 0 && (profile->needs & NEED_NAMES); i++) {
+		rc = allow_path(ruleset, names[i], 0, LANDLOCK_ACCESS_FS_READ_FILE);
 		rc = rc == -ENOENT ? 0 : rc;
 	}
 	if (rc == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

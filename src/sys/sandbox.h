@@ -65,6 +65,9 @@ enum sandbox_profile {
 	/* The same, and connects to PostgreSQL anew when it went away, which reads names of hosts,
 	 * certificates and a file of passwords. */
 	SANDBOX_SERVE_NET,
+	/* Sends to receivers of events: connects by TCP and UDP, lists this machine's addresses,
+	 * reads the resolver's files and nothing else. */
+	SANDBOX_DELIVER,
 };
 
 #define SANDBOX_MISSING_BYTES 256

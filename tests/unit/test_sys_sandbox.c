@@ -36,9 +36,11 @@
 #define LOAD	  (1u << SANDBOX_LOAD)
 #define SERVE	  (1u << SANDBOX_SERVE)
 #define SERVE_NET (1u << SANDBOX_SERVE_NET)
+#define DELIVER	  (1u << SANDBOX_DELIVER)
 #define ALL                                                                                        \
-	(((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD | SERVE | SERVE_NET)
-#define NO_FILES (JUDGE | ASK | TRIAL | SERVE)
+	(((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD | SERVE |          \
+	 SERVE_NET | DELIVER)
+#define NO_FILES (JUDGE | ASK | TRIAL | SERVE | DELIVER)
 /* Landlock would hide what these look at. */
 #define UNLOCKED (PROCESSES | PROVE)
 
@@ -287,15 +289,15 @@ static const struct attempt {
 	{"kill", try_kill, 0, 0, false},
 	{"tgkill", try_tgkill, 0, 0, false},
 	{"io_uring", try_io_uring, 0, 0, false},
-	{"tcp", try_tcp, SOFTWARE | SERVE_NET, SOFTWARE | SERVE_NET, false},
+	{"tcp", try_tcp, SOFTWARE | SERVE_NET | DELIVER, SOFTWARE | SERVE_NET | DELIVER, false},
 	{"accept", try_accept, SERVE | SERVE_NET, SERVE | SERVE_NET, false},
 	{"listen", try_listen, 0, 0, false},
 	{"packet", try_packet, TRIAL, TRIAL, false},
 	{"uevent", try_uevent, 0, 0, false},
 	{"chmod", try_chmod, 0, 0, false},
 	{"unix", try_unix, LIBVIRT | SOFTWARE | SERVE_NET, LIBVIRT | SOFTWARE | SERVE_NET, false},
-	{"netlink", try_netlink, NET | BPF | UNLOCKED | ASK | TRIAL,
-	 NET | BPF | UNLOCKED | ASK | TRIAL, false},
+	{"netlink", try_netlink, NET | BPF | UNLOCKED | ASK | TRIAL | DELIVER,
+	 NET | BPF | UNLOCKED | ASK | TRIAL | DELIVER, false},
 	{"read", try_read, ALL & ~NO_FILES, ALL & ~NO_FILES, true},
 	{"list", try_list, ALL & ~NO_FILES, ALL & ~NO_FILES, true},
 	/* Without Landlock, which these profiles cannot have, a writer may write anywhere. */
@@ -370,7 +372,7 @@ static void run_profile(enum sandbox_profile profile, bool writing)
 static void test_profiles(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_SERVE_NET; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DELIVER; p++)
 		if (ALL & (1u << p))
 			run_profile(p, false);
 }
@@ -378,7 +380,7 @@ static void test_profiles(void **state)
 static void test_profiles_that_write(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_SERVE_NET; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DELIVER; p++)
 		if (ALL & (1u << p))
 			run_profile(p, true);
 }
