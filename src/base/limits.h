@@ -37,6 +37,6 @@
 #define RF_MAX_PATH_BYTES      4096u
 #define RF_MAX_KEPT_TEXT_BYTES (1u << 20)  /* one text in the manager's store */
 #define RF_MAX_KEPT_BLOB_BYTES (16u << 20) /* one piece of evidence in it */
-#define RF_COLLECTOR_MS	       5000	   /* a collector that is silent for longer is ended */
+#define RF_COLLECTOR_MS	       15000	   /* a collector that is silent for longer is ended */
 
 #endif

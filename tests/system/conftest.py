@@ -53,12 +53,12 @@ def libvirtd():
     if not any(line.split()[4] == "/" for line in open("/proc/self/mountinfo")):
         pytest.skip("libvirt starts no VM in a chroot whose root is no mount point")
     started = []
-    if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=30).returncode:
+    if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=180).returncode:
         for daemon in ("virtlogd", "virtlockd", "libvirtd"):
             subprocess.run([daemon, "-d"], check=False, capture_output=True)
             started.append(daemon)
     for _ in range(100):
-        if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=30).returncode == 0:
+        if subprocess.run(["virsh", "-c", "qemu:///system", "version"], capture_output=True, timeout=180).returncode == 0:
             break
         time.sleep(0.1)
     else:

@@ -24,7 +24,7 @@ TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
 
 
 def sh(*command, check=True):
-    p = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60)
+    p = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=180)
     if check and p.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}: {p.stderr}")
     return p

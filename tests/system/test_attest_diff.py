@@ -12,7 +12,7 @@ RINGFENCE = os.environ.get("RINGFENCE", f"{ROOT}/build/src/cli/ringfence")
 
 
 def run(*args):
-    return subprocess.run([RINGFENCE, *args], capture_output=True, text=True, timeout=60)
+    return subprocess.run([RINGFENCE, *args], capture_output=True, text=True, timeout=180)
 
 
 def split(tmp_path, name):

@@ -53,7 +53,7 @@ def manifest(rows, pcrs):
 
 def judge(folder, document):
     (folder / "log.json").write_text(json.dumps(document))
-    done = subprocess.run([TOOL, "esx", folder / "log.json"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([TOOL, "esx", folder / "log.json"], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return {int(line.split()[1]): line.split(" ", 2)[2] for line in done.stdout.splitlines()}
 

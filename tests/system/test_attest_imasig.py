@@ -14,7 +14,7 @@ TOOL = os.path.join(os.path.dirname(EXE), "../../tests/system/boot_tool")
 
 
 def run(*command, cwd=None):
-    done = subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=60, cwd=cwd)
+    done = subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=180, cwd=cwd)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
 
@@ -70,7 +70,7 @@ def test_metadata_that_evmctl_signed(keys):
     path.write_bytes(b"hello\n")
     path.chmod(0o755)
     done = subprocess.run(["evmctl", "sign", "--portable", "--imahash", "--hashalgo", "sha256", "--key", "rsa.key", "f"], cwd=keys,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=180)
     try:
         evm, ima = os.getxattr(path, "security.evm"), os.getxattr(path, "security.ima")
     except OSError:

@@ -18,11 +18,11 @@ STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 
 
 def tool(*args):
-    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=60)
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=180)
 
 
 def run(*command):
-    done = subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([str(a) for a in command], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
 
@@ -49,7 +49,7 @@ def test_digests_are_those_of_osslsigncode():
     need("osslsigncode")
     seen = 0
     for path in boot_files():
-        out = subprocess.run(["osslsigncode", "verify", path], capture_output=True, text=True, timeout=60).stdout
+        out = subprocess.run(["osslsigncode", "verify", path], capture_output=True, text=True, timeout=180).stdout
         found = re.search(r"Calculated message digest\s*: (\w+)", out)
         seen += bool(found)
         assert not found or found[1].lower() in (digest(path), digest(path, "sha1")), path

@@ -21,7 +21,7 @@ KINDS = {"quote": 2, "signature": 3, "ak": 4, "pcrs": 7}
 
 
 def tool(*args):
-    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=60)
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=180)
 
 
 def free_port():
@@ -67,7 +67,7 @@ class Tpm:
              "--server", f"type=tcp,port={self.port},bindaddr=127.0.0.1",
              "--ctrl", f"type=tcp,port={self.port + 1},bindaddr=127.0.0.1"], stderr=subprocess.DEVNULL)
         for _ in range(100):
-            if subprocess.run(["tpm2_pcrread", "sha256:0"], env=self.env, capture_output=True, timeout=30).returncode == 0:
+            if subprocess.run(["tpm2_pcrread", "sha256:0"], env=self.env, capture_output=True, timeout=180).returncode == 0:
                 return
             time.sleep(0.1)
         self.stop()
@@ -79,11 +79,11 @@ class Tpm:
             self.process.wait(timeout=10)
 
     def run(self, *command, check=True):
-        done = subprocess.run([str(a) for a in command], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(a) for a in command], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=180)
         if check:
             assert done.returncode == 0, f"{command}: {done.stderr}"
             # There is no resource manager between us: three objects fill the TPM.
-            subprocess.run(["tpm2_flushcontext", "-t"], env=self.env, capture_output=True, timeout=60)
+            subprocess.run(["tpm2_flushcontext", "-t"], env=self.env, capture_output=True, timeout=180)
         return done
 
     def file(self, name):
@@ -203,7 +203,7 @@ def activate(tpm, ek, ak, check=True):
                        "-P", "session:session.ctx", check=check)
     finally:
         tpm.run("tpm2_flushcontext", "session.ctx", check=False)
-        subprocess.run(["tpm2_flushcontext", "-t"], env=tpm.env, capture_output=True, timeout=60)
+        subprocess.run(["tpm2_flushcontext", "-t"], env=tpm.env, capture_output=True, timeout=180)
 
 
 @pytest.mark.parametrize("ek", ["rsa", "ecc"])

@@ -193,7 +193,7 @@ def hostile(tmp_path):
 
 def test_hostile_files_cost_only_themselves(rf, tmp_path):
     d = hostile(tmp_path)
-    r = rf("check", "-q", "-o", "json", "--vmx", d, "--domain-xml", d, timeout=60)
+    r = rf("check", "-q", "-o", "json", "--vmx", d, "--domain-xml", d, timeout=180)
     assert r.code == 2, r.err
     doc = r.json()
     vms = {f["vm"] for f in doc["findings"] if f["vm"]}

@@ -301,5 +301,5 @@ def test_the_service_puts_a_flushed_table_back(host):
         assert host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
     finally:
         service.send_signal(signal.SIGTERM)
-        out = service.communicate(timeout=20)
+        out = service.communicate(timeout=180)
     assert "BPF is forbidden" in out[1] and "put back" in out[1], out

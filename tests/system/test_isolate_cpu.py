@@ -237,9 +237,8 @@ def test_a_hostile_vm_is_set_apart_and_comes_back(lab):
     def said():
         return (lab.dir / "hostile.log").read_text()
     try:
-        until(lambda: pins(lab)[0] != before[0], said)
-        a, b = pins(lab)[:2], pins(lab)[2:]
-        assert a[0] == a[1] and b[0] == b[1] and {a[0], b[0]} == {"0", "1"}, "each its own CPU"
+        # Each its own CPU. A try that took too long on a busy host is undone and made again: so until it stands.
+        until(lambda: pins(lab) in (["0", "0", "1", "1"], ["1", "1", "0", "0"]), said)
         assert "does not count" in said() or "machine clears" in said()
         r = lab.isolate("verify", "--kept", "--active", "-a", *keep)
         assert "set apart: throttling" in r.stdout and "tried beside it" in r.stdout, r.stdout + r.stderr

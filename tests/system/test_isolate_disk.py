@@ -32,7 +32,7 @@ assignments:
 
 
 def virsh(*args, check=True):
-    p = subprocess.run(["virsh", "-q", "-c", URI, *args], capture_output=True, text=True, timeout=60)
+    p = subprocess.run(["virsh", "-q", "-c", URI, *args], capture_output=True, text=True, timeout=180)
     assert not check or p.returncode == 0, f"virsh {' '.join(args)}: {p.stderr}"
     return p.stdout
 
@@ -184,7 +184,7 @@ def test_a_vm_that_went_is_said_and_nothing_is_half_done(vm):
     before = vm.tunes()[1]
     virsh("destroy", NAME)
     try:
-        p = subprocess.run([EXE, "fix", "--plan", str(plan), "--apply", "--state-dir", str(vm.folder / "state")], capture_output=True, text=True, timeout=60)
+        p = subprocess.run([EXE, "fix", "--plan", str(plan), "--apply", "--state-dir", str(vm.folder / "state")], capture_output=True, text=True, timeout=180)
         assert p.returncode == 1 and NAME in p.stderr, p.stderr
         assert virsh("dumpxml", NAME, "--inactive") == before
     finally:

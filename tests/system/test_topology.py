@@ -62,7 +62,7 @@ class Host:
 
     def run(self, *args):
         return subprocess.run(["ip", "netns", "exec", self.ns, EXE, *map(str, args), "--domain-xml", str(self.xml), "--host"], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=180)
 
     def topology(self, *args):
         return self.run("isolate", "topology", self.policy, *args)

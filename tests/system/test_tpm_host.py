@@ -223,7 +223,7 @@ class Between:
     def evidence(self, out, keys):
         self.run = subprocess.Popen([EXE, "attest", "evidence", "-o", out, "--tcti", f"swtpm:host=127.0.0.1,port={self.port}", "--state-dir", keys],
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        status = self.run.wait(timeout=60)
+        status = self.run.wait(timeout=180)
         for listener in self.listeners:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()

@@ -99,7 +99,7 @@ def test_a_full_disk_leaves_the_file(vmx, tmp_path):
     small.mkdir()
     p = subprocess.run(["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=4k none {small} && cp {vmx} {small}/a.vmx && "
                         f"\"$0\" isolate export --vmx {small}/a.vmx --profile hostile -q; echo $?; cmp {vmx} {small}/a.vmx && ls -A {small}",
-                        os.environ.get("RINGFENCE", str(ROOT / "build/src/cli/ringfence"))], capture_output=True, text=True, timeout=60)
+                        os.environ.get("RINGFENCE", str(ROOT / "build/src/cli/ringfence"))], capture_output=True, text=True, timeout=180)
     if "mount" in p.stderr:
         pytest.skip("no tmpfs here")
     assert p.stdout.splitlines()[-2:] == ["1", "a.vmx"], p.stdout + p.stderr
