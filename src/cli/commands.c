@@ -296,8 +296,8 @@ const struct cli_command cli_commands[] = {
 	 "Reads the policy (default /etc/ringfence/isolate.yaml): zones, profiles, and which VM gets which. "
 	 "Shows which ports of running VMs the network guard would enforce what on, and which zones may "
 	 "exchange frames. Nothing is changed. A VM in two zones, or a port that two VMs claim, is a "
-	 "conflict, and so is memory that the host cannot give. It covers network, processor and memory; disk is "
-	 "not part of a policy yet.\n\n"
+	 "conflict, and so is memory that the host cannot give. It covers network, processor, memory and the "
+	 "limits of disks; what else a profile says of disks `isolate verify` looks at.\n\n"
 	 "Exit status: 0 the host is as the policy wants, 2 it is not, 1 could not tell, 64 wrong use.",
 	 "ringfence isolate plan\n"
 	 "ringfence isolate plan policy.yaml -a      also why a network card gets no port\n"
