@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ledger's file: opening, repair of what a crash may leave, appending. See ledger.h.
- *
- * A line is an entry, {"n":0,"time":"...","kind":"apply",...} with sorted keys, whose bytes are the
- * leaf, or {"checkpoint":"NOTE","nodes":["BASE64",...]}: the signed note and the tree's nodes, so
- * that opening needs the end of the file only. The nodes are no promise: their root must be the
- * signed one.
+ * Opening needs the end of the file only: a checkpoint's line (line.c) has the tree's nodes. They
+ * are no promise: their root must be the signed one.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -17,14 +14,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
 
 #define FOLDER	   "ledger"
 #define TAIL_BYTES (8u * LEDGER_MAX_LINE_BYTES)
-#define MAX_HOST   200
 
 struct ledger {
 	int folder, file;
@@ -32,7 +27,7 @@ struct ledger {
 	struct note_key key;
 	char public_key[NOTE_KEY_TEXT];
 	struct ledger_tree tree;
-	char origin[NOTE_MAX_NAME + 1];
+	char origin[LEDGER_ORIGIN_BYTES];
 	char note[NOTE_MAX_BYTES];
 };
 
@@ -156,92 +151,14 @@ static int key_open(struct ledger *ledger, struct rf_err *err)
 
 /* ---- appending ---- */
 
-static int json_piece(const char *data, size_t len, void *out)
+static int tree_sign(const struct ledger *ledger, const struct ledger_tree *tree,
+		     struct rf_buf *out_note, struct rf_err *err)
 {
-	return rf_buf_add(out, data, len) < 0 ? -1 : 0;
-}
-
-/* Canonical: sorted keys, no blanks, ASCII. */
-static int json_add(const json_t *json, struct rf_buf *out)
-{
-	return json && json_dump_callback(json, json_piece, out,
-					  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) == 0
-		       ? 0
-		       : RF_E_SYNTAX;
-}
-
-static int checkpoint_line(struct ledger *ledger, const struct ledger_tree *tree, char *note,
-			   struct rf_buf *out, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf text = {0};
 	struct checkpoint c = {.size = tree->size};
-	json_t *nodes = json_array(), *line = NULL;
 	int rc = ledger_tree_root(tree, c.root, err);
 
 	rf_copy(c.origin, sizeof(c.origin), ledger->origin);
-	if (!rc)
-		rc = checkpoint_sign(&c, &ledger->key, &text, err);
-	for (unsigned i = 0; rc == 0 && i < ledger_tree_nodes(tree->size); i++) {
-		RF_AUTOBUF struct rf_buf node = {0};
-
-		if (rf_base64_add(&node, tree->nodes[i], LEDGER_HASH_BYTES) < 0 ||
-		    json_array_append_new(nodes, json_string(rf_buf_text(&node))) < 0)
-			rc = rf_fail(err, -ENOMEM, "no memory");
-	}
-	if (rc == 0)
-		line = json_pack("{s:s,s:O}", "checkpoint", rf_buf_text(&text), "nodes", nodes);
-	if (rc == 0 &&
-	    (json_add(line, out) < 0 || !rf_copy(note, NOTE_MAX_BYTES, rf_buf_text(&text))))
-		rc = rf_fail(err, -ENOMEM, "no memory");
-	rf_buf_add_byte(out, '\n');
-	json_decref(line);
-	json_decref(nodes);
-	return rc;
-}
-
-static void time_text(int64_t ms, char out[32])
-{
-	time_t s = (time_t)(ms / 1000);
-	struct tm tm;
-	char head[24];
-
-	gmtime_r(&s, &tm);
-	strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
-	rf_format(out, 32, "%s.%03dZ", head, (int)(ms % 1000));
-}
-
-static int entry_text(uint64_t number, const struct ledger_entry *e, struct rf_buf *out,
-		      struct rf_err *err)
-{
-	const struct {
-		const char *key, *text;
-	} texts[] = {
-		{"kind", e->kind ? e->kind : "note"},
-		{"actor", e->actor},
-		{"about", e->about},
-		{"text", e->text},
-		{"digest", e->digest},
-	};
-	char when[32];
-	json_t *entry = json_object();
-	int rc = 0;
-
-	time_text(e->time_ms, when);
-	rc |= json_object_set_new(entry, "n", json_integer((json_int_t)number));
-	rc |= json_object_set_new(entry, "time", json_string(when));
-	for (size_t i = 0; i < RF_COUNT(texts); i++) {
-		if (texts[i].text)
-			rc |= json_object_set_new(entry, texts[i].key, json_string(texts[i].text));
-	}
-	if (!rc)
-		rc = json_add(entry, out);
-	json_decref(entry);
-	if (rc < 0)
-		return rf_fail(err, RF_E_SYNTAX, "the entry of the ledger is no UTF-8 text");
-	if (out->len > LEDGER_MAX_ENTRY_BYTES)
-		return rf_fail(err, RF_E_LIMIT, "an entry of the ledger has at most %u bytes",
-			       LEDGER_MAX_ENTRY_BYTES);
-	return out->failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
+	return rc ? rc : checkpoint_sign(&c, &ledger->key, out_note, err);
 }
 
 /* Writes lines behind what is signed; all of them or, as far as the file goes, none. */
@@ -273,22 +190,25 @@ int ledger_append(struct ledger *ledger, const struct ledger_entry *entry, struc
 {
 	RF_AUTOBUF struct rf_buf lines = {0};
 	struct ledger_tree tree = ledger->tree;
-	char note[NOTE_MAX_BYTES];
-	int rc = entry_text(tree.size, entry, &lines, err);
+	RF_AUTOBUF struct rf_buf note = {0};
+	int rc = ledger_entry_line(tree.size, entry, &lines, err);
 
 	if (!rc)
 		rc = ledger_tree_add(&tree, rf_buf_slice(&lines), err);
 	rf_buf_add_byte(&lines, '\n');
 	if (!rc)
-		rc = checkpoint_line(ledger, &tree, note, &lines, err);
-	if (!rc && lines.failed)
+		rc = tree_sign(ledger, &tree, &note, err);
+	if (!rc)
+		rc = ledger_checkpoint_line(&tree, rf_buf_text(&note), &lines, err);
+	rf_buf_add_byte(&lines, '\n');
+	if (!rc && (lines.failed || note.len >= sizeof(ledger->note)))
 		rc = rf_fail(err, -ENOMEM, "no memory");
 	if (!rc)
 		rc = lines_write(ledger, rf_buf_slice(&lines), err);
 	if (rc < 0)
 		return rc;
 	ledger->tree = tree;
-	rf_copy(ledger->note, sizeof(ledger->note), note);
+	rf_copy(ledger->note, sizeof(ledger->note), rf_buf_text(&note));
 	return 0;
 }
 
@@ -460,9 +380,7 @@ int ledger_open(int state_dir, const char *host, struct ledger **out, struct rf_
 	if (!ledger)
 		return rf_fail(err, -ENOMEM, "no memory");
 	ledger->folder = ledger->file = -1;
-	rf_format(ledger->origin, sizeof(ledger->origin), "ringfence/%.*s", MAX_HOST, host);
-	for (char *p = ledger->origin; *p; p++)
-		*p = strchr(" +\t\n", *p) ? '-' : *p;
+	ledger_origin(host, ledger->origin);
 	int rc = folder_open(state_dir, ledger, err);
 
 	if (!rc)

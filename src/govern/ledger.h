@@ -41,6 +41,48 @@ int ledger_tree_add(struct ledger_tree *tree, struct rf_slice leaf,
 int ledger_tree_root(const struct ledger_tree *tree, uint8_t out[LEDGER_HASH_BYTES],
 		     struct rf_err *err) RF_MUST_CHECK;
 
+/* What an entry says. Texts may be NULL. */
+struct ledger_entry {
+	const char *kind;   /* "plan", "apply", "applied", "failed", "denied", "rollback" ... */
+	const char *actor;  /* who asked: "uid 0" ... */
+	const char *about;  /* id of the plan, VM, control ... */
+	const char *text;   /* a sentence */
+	const char *digest; /* hexadecimal: of what was decided on */
+	int64_t time_ms;
+};
+
+/*
+ * Lines and signatures without a file, for a ledger that is kept elsewhere (store/ledger.h).
+ * Appends, without a line end: the entry of that number, whose bytes are the leaf (RF_E_SYNTAX for
+ * no UTF-8, RF_E_LIMIT); the checkpoint over tree that note signs.
+ */
+int ledger_entry_line(uint64_t number, const struct ledger_entry *entry, struct rf_buf *out,
+		      struct rf_err *err) RF_MUST_CHECK;
+int ledger_checkpoint_line(const struct ledger_tree *tree, const char *note, struct rf_buf *out,
+			   struct rf_err *err) RF_MUST_CHECK;
+/* The tree of a checkpoint's line, whose root is the note's (RF_E_MISMATCH); whether the note is
+ * signed is not asked. */
+int ledger_tree_read(struct rf_slice line, struct ledger_tree *out,
+		     struct rf_err *err) RF_MUST_CHECK;
+
+#define LEDGER_ORIGIN_BYTES 256 /* with its NUL */
+/* The name of the ledger of host, as its key and checkpoints have it. */
+void ledger_origin(const char *host, char out[LEDGER_ORIGIN_BYTES]);
+
+struct ledger_key;
+/* A new key for the ledger of host: the secret as PEM, and the public key for verify. */
+int ledger_key_make(const char *host, struct rf_buf *out_pem, struct rf_buf *out_public,
+		    struct rf_err *err) RF_MUST_CHECK;
+/* From both; RF_E_MISMATCH when they do not belong together, RF_E_SYNTAX. Freed by
+ * ledger_key_free, which accepts NULL. */
+int ledger_key_load(struct rf_slice pem, const char *public_key, struct ledger_key **out,
+		    struct rf_err *err) RF_MUST_CHECK;
+void ledger_key_free(struct ledger_key *key);
+/* Appends the signed note over a tree of that size and root. */
+int ledger_key_sign(const struct ledger_key *key, uint64_t size,
+		    const uint8_t root[LEDGER_HASH_BYTES], struct rf_buf *out_note,
+		    struct rf_err *err) RF_MUST_CHECK;
+
 struct ledger;
 
 /*
@@ -52,16 +94,6 @@ struct ledger;
 int ledger_open(int state_dir, const char *host, struct ledger **out,
 		struct rf_err *err) RF_MUST_CHECK;
 void ledger_close(struct ledger *ledger);
-
-/* What an entry says. Texts may be NULL. */
-struct ledger_entry {
-	const char *kind;   /* "plan", "apply", "applied", "failed", "denied", "rollback" ... */
-	const char *actor;  /* who asked: "uid 0" ... */
-	const char *about;  /* id of the plan, VM, control ... */
-	const char *text;   /* a sentence */
-	const char *digest; /* hexadecimal: of what was decided on */
-	int64_t time_ms;
-};
 
 /* Appends an entry with its signed checkpoint; both are on disk when this returns. */
 int ledger_append(struct ledger *ledger, const struct ledger_entry *entry,

@@ -35,9 +35,9 @@ struct store_approval_change {
 /*
  * Numbers an event, has it judged, and keeps the record, also that of a refused event, unless it
  * never began. Answers apply's refusal when the record is safe. apply may be called more than once.
- * What is to happen with it (a command, an entry of the ledger) belongs into the same
- * store_transaction, but a refusal ends that one: then call this outside. RF_E_MISMATCH for a
- * record that is none of ours.
+ * Within a caller's transaction, which is the place where what it allows is done, the caller
+ * answers 0 after a refusal, or the refused event is forgotten. RF_E_MISMATCH for a record that is
+ * none of ours.
  */
 int store_approval_apply(struct store *store, const struct store_approval_change *change,
 			 struct rf_err *err) RF_MUST_CHECK;

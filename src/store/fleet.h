@@ -14,6 +14,13 @@
 #define STORE_ID_BYTES	   128 /* with its NUL: the id of a lease, a holder, a piece of work */
 #define STORE_SHA256_BYTES 32
 
+/* What was shown (a session's or token's secret, a certificate) by its SHA-256, and when. A session
+ * that was not used for idle_ms has ended. */
+struct store_use {
+	const uint8_t *sha256;
+	int64_t now_ms, idle_ms;
+};
+
 struct store_host {
 	const char *host, *name, *state, *agent_version, *labels;
 	struct rf_slice ek_sha256; /* no bytes: without a TPM */

@@ -48,9 +48,11 @@ int store_ledger_sign(struct store *store, const struct store_signer *signer, in
 int store_ledger_size(struct store *store, int64_t *out_size, int64_t *out_signed,
 		      struct rf_err *err) RF_MUST_CHECK;
 
-/* The root over all entries, signed or not, computed anew from their lines. */
-int store_ledger_root(struct store *store, uint8_t out[LEDGER_HASH_BYTES],
-		      struct rf_err *err) RF_MUST_CHECK;
+/* The root over all entries, signed or not, computed anew from their lines. RF_E_MISMATCH when an
+ * entry is missing, or they are not those that the last checkpoint covers; its signature is for who
+ * has the public key. */
+int store_ledger_check(struct store *store, uint8_t out_root[LEDGER_HASH_BYTES],
+		       struct rf_err *err) RF_MUST_CHECK;
 
 /* Gives take each line (with its line end) of what is signed, in order: the file. */
 int store_ledger_export(struct store *store, int (*take)(void *arg, struct rf_slice line),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A SQLite store becomes a PostgreSQL one: every row is copied in one transaction, and both sides
- * are compared by the number of rows and the sum of their digests before it commits. The columns
+ * are compared by the number of rows and the sum of their digests, and the ledger by its root,
+ * before it commits. The columns
  * are asked of the source, whose schema is proven ours by its migrations' sums.
  */
 #include <openssl/evp.h>
@@ -10,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/ledger.h"
 #include "store/parts.h"
 
 #define MAX_TABLES 64
@@ -168,6 +170,19 @@ static int table_copy(struct migrate *m, struct table *t)
 	return rc ? rf_wrap(m->err, rc, "%s", t->name) : 0;
 }
 
+/* The ledger is whole on both sides, and one. */
+static int ledger_compare(struct migrate *m)
+{
+	uint8_t here[LEDGER_HASH_BYTES], there[LEDGER_HASH_BYTES];
+	int rc = store_ledger_check(m->from, here, m->err);
+
+	if (!rc)
+		rc = store_ledger_check(m->to, there, m->err);
+	if (!rc && memcmp(here, there, sizeof(here)) != 0)
+		rc = rf_fail(m->err, RF_E_MISMATCH, "the ledger is another one");
+	return rc ? rf_wrap(m->err, rc, "ledger") : 0;
+}
+
 static int copy_to(struct store *to, void *arg, struct rf_err *err)
 {
 	struct migrate *m = arg;
@@ -177,7 +192,7 @@ static int copy_to(struct store *to, void *arg, struct rf_err *err)
 	m->err = err;
 	for (m->at = 0; !rc && m->at < m->count; m->at++)
 		rc = table_copy(m, &m->tables[m->at]);
-	return rc;
+	return rc ? rc : ledger_compare(m);
 }
 
 /* One snapshot of the source for the whole copy. */

@@ -40,16 +40,10 @@ struct store_session {
 	int64_t created_ms, used_ms, expires_ms;
 };
 
-/* Begins a session (used_ms: as created_ms). RF_E_MISSING without the account, RF_E_DENIED when it
- * is disabled. */
+/* Begins a session (used_ms: as created_ms). RF_E_DENIED when there is no such account, or it is
+ * disabled. */
 int store_session_add(struct store *store, const struct store_session *session,
 		      struct rf_err *err) RF_MUST_CHECK;
-
-/* A secret that was shown, and when; a session that was not used for idle_ms has ended. */
-struct store_use {
-	const uint8_t *sha256;
-	int64_t now_ms, idle_ms;
-};
 
 /* Gives take the session of that secret, and notes its use once a minute. RF_E_DENIED, with one
  * answer for every reason: there is none, it has ended, its account is disabled. */

@@ -16,7 +16,7 @@
 
 #define SCHEME	   "postgresql://"
 #define OLDEST	   130000 /* server version 13: what Debian 11 had */
-#define MAX_PARAMS 16
+#define MAX_PARAMS STORE_MAX_COLUMNS
 #define OID_BYTEA  17
 #define OID_INT8   20
 #define OID_INT4   23

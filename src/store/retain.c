@@ -12,6 +12,12 @@ const struct store_retention store_retention[] = {
 	{"evidence", 90, STORE_S_RETAIN_EVIDENCE},
 	{"host-change", 730, STORE_S_RETAIN_HOST_CHANGE},
 	{"finding-change", 730, STORE_S_RETAIN_FINDING_CHANGE},
+	/* Behind their end; whoever asks sooner sees that they were there. */
+	{"session", 1, STORE_S_RETAIN_SESSION},
+	{"token", 90, STORE_S_RETAIN_TOKEN},
+	{"sign-in-failure", 1, STORE_S_RETAIN_FAILURE},
+	{"invite", 90, STORE_S_RETAIN_INVITE},
+	{"command", 365, STORE_S_RETAIN_COMMAND},
 };
 const size_t store_retention_count = RF_COUNT(store_retention);
 

@@ -14,6 +14,26 @@ int store_counter_next(struct store *store, const char *name, int64_t *out, stru
 	return store_run_int(store, STORE_S_COUNTER_NEXT, STORE_PARAMS(store_text(name)), out, err);
 }
 
+int store_counter_get(struct store *store, const char *name, int64_t *out, struct rf_err *err)
+{
+	*out = 0;
+	return store_run_int(store, STORE_S_COUNTER_GET, STORE_PARAMS(store_text(name)), out, err);
+}
+
+static int take_hit(void *arg, const struct store_value *row)
+{
+	(void)row;
+	*(bool *)arg = true;
+	return 0;
+}
+
+int store_run_hit(struct store *store, enum store_statement_id id, struct store_params params,
+		  bool *out_hit, struct rf_err *err)
+{
+	*out_hit = false;
+	return store_run(store, id, params, (struct store_rows){take_hit, out_hit}, err);
+}
+
 static int lease_lost(const struct store_lease *lease, struct rf_err *err)
 {
 	return rf_fail(err, RF_E_CHANGED, "the lease %s is not %s's any more (epoch %lld)",

@@ -148,10 +148,11 @@ static void every_statement_is_understood(struct place *p)
 	must(store_verdict_add(p->store, &v, NULL, &err), &err);
 	for (size_t i = 0; i < STORE_S_COUNT; i++) {
 		const struct store_statement *statement = &store_statements[i];
-		struct store_value values[16];
-		size_t n = strlen(statement->params);
+		struct store_value values[STORE_MAX_COLUMNS];
 
 		assert_non_null(statement->sql);
+		size_t n = strlen(statement->params);
+
 		for (size_t k = 0; k < n; k++)
 			values[k] = statement->params[k] == 'i'	  ? store_int(7)
 				    : statement->params[k] == 't' ? store_text("h")
@@ -891,8 +892,8 @@ static void killed_within_a_transaction(struct place *p)
 static void what_is_old_goes(struct place *p)
 {
 	struct store_verdict v = {"v1", "h", "TRUSTED", "", rf_slice_text("one"), DAY};
-	uint64_t counts[8];
-	int64_t none[8] = {0};
+	uint64_t counts[16];
+	int64_t none[16] = {0};
 	struct rf_err err = {0};
 
 	add_host(p->store, "h");

@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "store/ledger.h"
+
 /* Rows of each version, as they were when it was the newest. */
 static const char *const seeds[] = {
 	"INSERT INTO counter VALUES ('change', 2);"
@@ -17,16 +19,33 @@ static const char *const seeds[] = {
 	"INSERT INTO lease VALUES ('l', 'm', 3, 9);"
 	"INSERT INTO event VALUES (1, 'k', 'h', '', '', '', 't', 5);"
 	"INSERT INTO sink VALUES ('s', 1)",
+	"INSERT INTO account VALUES ('a', 'p', 'local', 'n', 0, 1);"
+	"INSERT INTO sign_in_failure VALUES ('a', '192.0.2.1', 2, 5)",
+	"INSERT INTO object VALUES ('site', 'site', 'n', '{}');"
+	"INSERT INTO object VALUES ('group', 'group', 'n', '{}');"
+	"INSERT INTO object_parent VALUES ('group', 0, 'site');"
+	"INSERT INTO role VALUES ('r', 't', 'p', 1);"
+	"INSERT INTO permission VALUES ('', 0, 'a', 'r', 1, '{}', 'p', 1);"
+	"INSERT INTO waiver VALUES ('w', 'c', '*', 'r', 'a', 'p', NULL, NULL, NULL, 0, 9, 0, 0, 1)",
+	"INSERT INTO counter VALUES ('document', 1)",
+	"INSERT INTO agent VALUES ('h', 7, 3);"
+	"INSERT INTO command VALUES ('h', 3, 'c', 'check', '{}', 'a', '', 1, 9, NULL, 'waiting', 0, '', 1)",
+	"INSERT INTO counter VALUES ('ledger', 1)",
 };
 /* A table of each version's rows. */
 static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
-				     "SELECT epoch FROM lease"};
-static const int64_t seeded_is[] = {1, 3};
+				     "SELECT epoch FROM lease",
+				     "SELECT failures FROM sign_in_failure",
+				     "SELECT count(*) FROM object",
+				     "SELECT value FROM counter WHERE name = 'document'",
+				     "SELECT spool FROM agent",
+				     "SELECT value FROM counter WHERE name = 'ledger'"};
+static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1};
 
 static const struct store_migration later = {
-	3, "later", "sum", "CREATE TABLE later (a TEXT) STRICT", "CREATE TABLE later (a TEXT)"};
+	0, "later", "sum", "CREATE TABLE later (a TEXT) STRICT", "CREATE TABLE later (a TEXT)"};
 static const struct store_migration broken = {
-	3, "broken", "sum", "CREATE TABLE half (a TEXT); CREATE TABLE host (a TEXT)",
+	0, "broken", "sum", "CREATE TABLE half (a TEXT); CREATE TABLE host (a TEXT)",
 	"CREATE TABLE half (a TEXT); CREATE TABLE host (a TEXT)"};
 
 /* Ours, and one that follows. */
@@ -34,6 +53,7 @@ static size_t and_one_more(struct store_migration *out, const struct store_migra
 {
 	memcpy(out, store_migrations, store_migrations_count * sizeof(*out));
 	out[store_migrations_count] = *more;
+	out[store_migrations_count].version = store_version() + 1;
 	return store_migrations_count + 1;
 }
 
@@ -76,7 +96,7 @@ static void every_version_becomes_the_newest(struct place *p)
 
 static void another_version_is_refused_in_words(struct place *p)
 {
-	struct store_migration migrations[8];
+	struct store_migration migrations[16];
 	size_t count = and_one_more(migrations, &later);
 	struct store *none = NULL;
 	struct rf_err err = {0};
@@ -94,12 +114,12 @@ static void another_version_is_refused_in_words(struct place *p)
 
 static void a_migration_is_whole_or_nothing(struct place *p)
 {
-	struct store_migration migrations[8];
+	struct store_migration migrations[16];
 	size_t count = and_one_more(migrations, &broken);
 	struct rf_err err = {0};
 
 	assert_int_not_equal(store_upgrade_to(p->owner, migrations, count, &err), 0);
-	assert_non_null(strstr(rf_err_text(&err), "migration 3 (broken)"));
+	assert_non_null(strstr(rf_err_text(&err), "(broken)"));
 	/* Its first table is not there, and neither is its row. */
 	place_sql(p, "CREATE TABLE half (a TEXT); DROP TABLE half");
 	must(store_version_check(p->store, store_migrations, store_migrations_count, &err), &err);
@@ -176,10 +196,11 @@ static void fill(struct place *p)
 	must(store_host_add(p->store, &host, &err), &err);
 	must(store_verdict_add(p->store, &v, NULL, &err), &err);
 	must(store_work_add(p->store, "k", "w", (struct rf_slice){NULL, 0}, INT64_MAX, &err), &err);
+	must(store_ledger_append(p->store, &(struct ledger_entry){.kind = "k"}, NULL, &err), &err);
 }
 
-/* 2 counters, 2 hosts, 3 transitions, 3 events, evidence, verdict, work */
-#define FILLED_ROWS 13
+/* 3 counters, 2 hosts, 3 transitions, 3 events, evidence, verdict, work, entry */
+#define FILLED_ROWS 15
 
 static void a_sqlite_store_moves(struct place *p)
 {
@@ -200,8 +221,15 @@ static void a_sqlite_store_moves(struct place *p)
 		assert_int_equal(counted.tables, 0);
 		place_sql(p, "DROP RULE gone ON work");
 	}
+	/* A ledger that was altered does not move. */
+	place_sql(&from, "UPDATE ledger_entry SET n = 5");
+	assert_int_equal(store_migrate(from.url, p->url, NULL, NULL, &err), RF_E_MISMATCH);
+	assert_non_null(strstr(rf_err_text(&err), "altered"));
+	place_sql(&from, "UPDATE ledger_entry SET n = 0");
 	must(store_migrate(from.url, p->url, count_table, &counted, &err), &err);
-	assert_int_equal(counted.tables, 11);
+	assert_int_equal(counted.tables,
+			 ask(from.store, "SELECT count(*) FROM sqlite_master WHERE type = 'table' "
+					 "AND name <> 'store_migration'"));
 	assert_int_equal(counted.rows_count, FILLED_ROWS);
 	assert_int_equal(ask(p->store, "SELECT count(*) FROM host WHERE ek_sha256 IS NULL"), 1);
 	assert_int_equal(ask(p->store, "SELECT due_ms FROM work"), INT64_MAX);
