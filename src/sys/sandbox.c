@@ -99,6 +99,7 @@ static const struct profile {
 	[SANDBOX_SERVE] = {NEED_SERVE, {-1}},
 	[SANDBOX_SERVE_NET] = {NEED_SERVE | NEED_READ | NEED_INET | NEED_UNIX, {-1}},
 	[SANDBOX_DELIVER] = {NEED_INET | NEED_NETLINK | NEED_NAMES, {-1}},
+	[SANDBOX_DIAL] = {NEED_SERVE | NEED_INET, {-1}},
 };
 
 /* Never allowed. */

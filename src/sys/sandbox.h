@@ -39,8 +39,8 @@ enum sandbox_profile {
 	 * writes below the writable directories only; netlink, local sockets, and of bpf(2) what
 	 * the network guard needs; runs nothing. */
 	SANDBOX_CHANGE,
-	/* The recorder of a VM in quarantine: no right at all, what sockets it has it opened
-	 * before, writes to its folder only. */
+	/* The recorder of a VM in quarantine, roles of the agent: no right at all, what sockets it
+	 * has it opened before, writes to its folder only. */
 	SANDBOX_RECORD,
 	/* Asks a network guard that is open already: rtnetlink, test runs and reading of its maps.
 	 * Opens no file, changes nothing. */
@@ -68,6 +68,9 @@ enum sandbox_profile {
 	/* Sends to receivers of events: connects by TCP and UDP, lists this machine's addresses,
 	 * reads the resolver's files and nothing else. */
 	SANDBOX_DELIVER,
+	/* Dials a manager, and takes connections on a local socket that listens already; of files
+	 * those below the writable directories. No local socket of its own. */
+	SANDBOX_DIAL,
 };
 
 #define SANDBOX_MISSING_BYTES 256

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The role `collect`: facts on schedule, evidence when asked for. It decides when; the work is done
+ * by a job of its own process each (work.c), so that this one stays small and reads nothing of the
+ * host. One job at a time; evidence goes first.
+ *
+ * The state of facts is taken away before a difference is given to net, and the new one is kept
+ * when net has all of it on disk: a crash in between costs one run as a whole, never a row.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/role.h"
+#include "base/mem.h"
+#include "base/reader.h"
+#include "base/str.h"
+#include "sys/state.h"
+
+#define STATE_NAME "facts"
+#define FACTS_S	   3600 /* until the manager says how often */
+#define FIRST_S	   5
+#define RETRY_S	   300
+
+/* A run's output, while net takes it piece by piece. */
+struct delivery {
+	struct rf_reader rest;
+	struct rf_slice state;
+	void *memory;
+	size_t size;
+	int64_t number; /* of the piece that net has */
+	bool whole;
+};
+
+struct collector {
+	struct role role; /* first: callbacks get it back */
+	struct event *timer;
+	enum job_kind working;
+	char job[JOB_ID_BYTES]; /* of evidence that is asked for; "" */
+	char nonce[2 * 64 + 1];
+	bool wants_facts, wants_whole;
+	struct delivery delivery;
+	int64_t facts_s, numbers;
+};
+
+static void next_job(struct collector *c);
+
+static void timer_set(struct collector *c, int64_t s)
+{
+	const struct timeval t = {.tv_sec = s};
+
+	(void)evtimer_add(c->timer, &t);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct collector *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->wants_facts = true;
+	timer_set(c, c->facts_s);
+	next_job(c);
+}
+
+static void ask(struct collector *c, enum job_kind kind, const char *word)
+{
+	const char *const words[] = {word, NULL};
+	struct rf_err err = {0};
+
+	c->working = kind;
+	if (role_ask(&c->role, kind, c->job, words, &err) == 0)
+		return;
+	role_say("collect", "%s", rf_err_text(&err));
+	role_end(&c->role, 1);
+}
+
+static void next_job(struct collector *c)
+{
+	if (c->working != JOB_NONE)
+		return;
+	if (c->job[0]) {
+		ask(c, JOB_EVIDENCE, c->nonce);
+	} else if (c->wants_facts && !c->delivery.memory) {
+		const char *word = c->wants_whole ? "whole" : NULL;
+
+		c->wants_facts = c->wants_whole = false;
+		ask(c, JOB_FACTS, word);
+	}
+}
+
+/* ---- evidence ---- */
+
+static void evidence_send(struct collector *c, struct rf_slice bytes, const char *fault)
+{
+	const struct message m = {.kind = WIRE_EVIDENCE,
+				  .evidence = {.job = c->job, .fault = fault}};
+	struct rf_err err = {0};
+
+	if (link_send(c->role.net, &m, bytes, &err) < 0)
+		role_say("collect", "evidence: %s", rf_err_text(&err));
+	c->job[0] = '\0';
+}
+
+static void evidence_done(struct collector *c, int status, struct rf_slice out)
+{
+	char fault[200];
+
+	if (status == 0 && out.len > 0 && out.len <= wire_row(WIRE_EVIDENCE)->bytes_max) {
+		evidence_send(c, out, NULL);
+		return;
+	}
+	if (status == 0)
+		rf_format(fault, sizeof(fault), "the evidence has %zu bytes; a frame takes %u",
+			  out.len, wire_row(WIRE_EVIDENCE)->bytes_max);
+	else
+		rf_format(fault, sizeof(fault),
+			  "no evidence could be collected (status %d): the agent's log says why",
+			  status);
+	evidence_send(c, (struct rf_slice){0}, fault);
+}
+
+/* ---- facts ---- */
+
+static void delivery_end(struct collector *c)
+{
+	if (c->delivery.memory)
+		munmap(c->delivery.memory, c->delivery.size);
+	c->delivery = (struct delivery){.memory = NULL};
+	malloc_trim(0);
+}
+
+static void delivery_done(struct collector *c)
+{
+	struct rf_err err = {0};
+
+	if (state_write(c->role.dir, STATE_NAME, c->delivery.state, &err) < 0)
+		role_say("collect", "%s", rf_err_text(&err));
+	delivery_end(c);
+	next_job(c);
+}
+
+/* The next piece, or the end. */
+static void delivery_step(struct collector *c)
+{
+	struct delivery *d = &c->delivery;
+	struct rf_err err = {0};
+
+	if (rf_reader_left(&d->rest) == 0) {
+		delivery_done(c);
+		return;
+	}
+	struct rf_slice piece = rf_read_bytes(&d->rest, rf_read_be32(&d->rest));
+
+	d->number = ++c->numbers;
+	const struct message m = {
+		.kind = WIRE_FACTS,
+		.facts = {.number = d->number, .whole = d->whole, .at_ms = role_now_ms()}};
+
+	d->whole = false;
+	if (d->rest.failed || link_send(c->role.net, &m, piece, &err) < 0) {
+		role_say("collect", "facts: %s",
+			 d->rest.failed ? "the run is cut" : rf_err_text(&err));
+		delivery_end(c);
+	}
+}
+
+/* u8 whole | u32 length, state | pieces: u32 length, bytes. */
+static void facts_done(struct collector *c, int status, void *memory, size_t size)
+{
+	struct delivery d = {
+		.rest = rf_reader((struct rf_slice){memory, size}), .memory = memory, .size = size};
+
+	d.whole = rf_read_u8(&d.rest) != 0;
+	d.state = rf_read_bytes(&d.rest, rf_read_be32(&d.rest));
+	c->delivery = d;
+	if (status != 0 || d.rest.failed) {
+		role_say("collect", "facts could not be collected (status %d)", status);
+		delivery_end(c);
+		timer_set(c, RETRY_S < c->facts_s ? RETRY_S : c->facts_s);
+		return;
+	}
+	char path[RF_MAX_PATH_BYTES + 16];
+
+	/* Nothing differs: a state that is delivered already. */
+	if (!d.whole && rf_reader_left(&d.rest) == 4) {
+		delivery_end(c);
+		return;
+	}
+	rf_format(path, sizeof(path), "%s/%s", c->role.dir, STATE_NAME);
+	(void)unlink(path);
+	delivery_step(c);
+}
+
+/* ---- the loop ---- */
+
+static void on_answer(struct role *role, const struct job_answer *answer, int memory)
+{
+	struct collector *c = (struct collector *)role;
+	enum job_kind kind = c->working;
+	struct stat st;
+	void *map = NULL;
+	size_t size = 0;
+
+	c->working = JOB_NONE;
+	if (memory >= 0 && fstat(memory, &st) == 0 && st.st_size > 0 &&
+	    st.st_size <= (off_t)JOB_OUTPUT_MAX) {
+		size = (size_t)st.st_size;
+		map = mmap(NULL, size, PROT_READ, MAP_SHARED, memory, 0);
+		map = map == MAP_FAILED ? NULL : map;
+	}
+	if (kind == JOB_FACTS) {
+		facts_done(c, answer->exit, map, map ? size : 0);
+	} else {
+		if (kind == JOB_EVIDENCE)
+			evidence_done(c, answer->exit, (struct rf_slice){map, map ? size : 0});
+		if (map)
+			munmap(map, size);
+	}
+	next_job(c);
+}
+
+static int evidence_ask(struct collector *c, const struct message *m, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf hex = {0};
+
+	/* The newest question counts: the one before has been given up. */
+	rf_buf_add_hex(&hex, m->ask_evidence.nonce.data, m->ask_evidence.nonce.len);
+	if (c->working == JOB_EVIDENCE) {
+		const struct message busy = {.kind = WIRE_EVIDENCE,
+					     .evidence = {.job = m->ask_evidence.job,
+							  .fault = "the question before is not "
+								   "answered yet"}};
+
+		return link_send(c->role.net, &busy, (struct rf_slice){0}, err);
+	}
+	if (!rf_copy(c->job, sizeof(c->job), m->ask_evidence.job) ||
+	    !rf_copy(c->nonce, sizeof(c->nonce), rf_buf_text(&hex)))
+		return rf_fail(err, RF_E_LIMIT, "ask-evidence");
+	next_job(c);
+	return 0;
+}
+
+static int on_frame(struct role *role, const struct wire_frame *frame, struct rf_err *err)
+{
+	struct collector *c = (struct collector *)role;
+	MESSAGE_AUTO struct message m = {.kind = WIRE_NONE};
+	int rc = message_read(frame->kind, frame->text, &m, err);
+
+	if (rc)
+		return rc;
+	switch (frame->kind) {
+	case WIRE_ASK_EVIDENCE:
+		return evidence_ask(c, &m, err);
+	case WIRE_CONFIRM:
+		if (c->delivery.memory && m.confirm.number == c->delivery.number)
+			delivery_step(c);
+		return 0;
+	case WIRE_WELCOME:
+		/* confirmed 0: what the manager has of us is nothing, or not whole. */
+		c->facts_s = m.welcome.facts_s;
+		if (m.welcome.confirmed == 0) {
+			c->wants_whole = c->wants_facts = true;
+			next_job(c);
+		}
+		timer_set(c, c->facts_s);
+		return 0;
+	case WIRE_REFUSED:
+		/* net has no room for this run: the next is sent as a whole. */
+		c->wants_whole = true;
+		delivery_end(c);
+		return 0;
+	default:
+		return rf_fail(err, RF_E_DENIED, "not for collect");
+	}
+}
+
+int role_collect_run(int argc, char **argv)
+{
+	static struct collector c = {
+		.role = {.name = "collect", .frame = on_frame, .answer = on_answer},
+		.facts_s = FACTS_S};
+	struct rf_err err = {0};
+	int rc = role_start(&c.role, role_option(argc, argv, "--state"), &err);
+
+	c.timer = rc ? NULL : evtimer_new(c.role.base, on_timer, &c);
+	if (rc || !c.timer) {
+		role_say("collect", "%s", rf_err_text(&err));
+		return 1;
+	}
+	timer_set(&c, FIRST_S);
+	rc = role_loop(&c.role);
+	return rc;
+}
