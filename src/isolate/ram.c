@@ -10,8 +10,7 @@
 #include "base/str.h"
 #include "change/apart.h"
 
-#define MAX_OBJECTS 8192u
-#define PATH_BYTES  (RAM_NAME_BYTES + 16)
+#define PATH_BYTES (RAM_NAME_BYTES + 16)
 
 /* ---- answers; these run apart ---- */
 
@@ -37,63 +36,58 @@ static bool name_ok(const char *name)
 	return len > 0 && len < RAM_NAME_BYTES && !name[len];
 }
 
+struct ram_piece {
+	char name[RAM_NAME_BYTES];
+	bool merge;
+};
+
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct ram_piece *one = a, *other = b;
+
+	return strcmp(one->name, other->name);
 }
 
-static int names_write(const char **names, size_t count, struct rf_buf *out, struct rf_err *err)
+static int pieces_write(struct ram_piece *pieces, size_t count, struct rf_buf *out,
+			struct rf_err *err)
 {
-	qsort(names, count, sizeof(*names), by_name);
+	qsort(pieces, count, sizeof(*pieces), by_name);
 	for (size_t i = 0; i < count; i++) {
-		if (i && strcmp(names[i], names[i - 1]) == 0)
-			return rf_fail(err, RF_E_DUPLICATE, "QEMU has two objects %s", names[i]);
-		rf_buf_printf(out, "%s\n", names[i]);
+		if (i && strcmp(pieces[i].name, pieces[i - 1].name) == 0)
+			return rf_fail(err, RF_E_DUPLICATE, "QEMU has two objects %s",
+				       pieces[i].name);
+		rf_buf_printf(out, "%c%s\n", pieces[i].merge ? '+' : '-', pieces[i].name);
 	}
 	return out->failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
 }
 
-int ram_names_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err)
+int ram_pieces_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err)
 {
 	QMP_AUTOMESSAGE struct qmp_message m = {0};
-	const char *names[RAM_MAX_BACKENDS];
+	RF_AUTOFREE struct ram_piece *pieces = rf_alloc(RAM_MAX_BACKENDS, sizeof(*pieces));
 	size_t count = 0, i;
 	json_t *item;
-	int rc = answer_read(answer, &m, err);
+	int rc = pieces ? answer_read(answer, &m, err) : rf_fail(err, -ENOMEM, "no memory");
 
 	(void)arg;
 	if (rc < 0)
 		return rc;
-	if (!json_is_array(m.value) || json_array_size(m.value) > MAX_OBJECTS)
-		return rf_fail(err, RF_E_SYNTAX, "QEMU's list of objects is none, or too long");
+	if (!json_is_array(m.value))
+		return rf_fail(err, RF_E_SYNTAX, "QEMU's list of RAM is none");
 	json_array_foreach(m.value, i, item)
 	{
-		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *type = json_string_value(json_object_get(item, "type"));
+		const char *name = json_string_value(json_object_get(item, "id"));
+		const json_t *merge = json_object_get(item, "merge");
 
-		if (!name || !type || !rf_starts(type, "child<memory-backend-"))
-			continue;
-		if (!name_ok(name))
+		if (!name || !name_ok(name) || !json_is_boolean(merge))
 			return rf_fail(err, RF_E_SYNTAX, "QEMU names a piece of RAM as none is");
 		if (count == RAM_MAX_BACKENDS)
 			return rf_fail(err, RF_E_LIMIT, "more than %u pieces of RAM",
 				       RAM_MAX_BACKENDS);
-		names[count++] = name;
+		rf_copy(pieces[count].name, sizeof(pieces[count].name), name);
+		pieces[count++].merge = json_is_true(merge);
 	}
-	return names_write(names, count, out, err);
-}
-
-int ram_truth_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err)
-{
-	QMP_AUTOMESSAGE struct qmp_message m = {0};
-	int rc = answer_read(answer, &m, err);
-
-	(void)arg;
-	if (rc < 0)
-		return rc;
-	if (!json_is_boolean(m.value))
-		return rf_fail(err, RF_E_SYNTAX, "QEMU's answer is neither true nor false");
-	return rf_buf_add_text(out, json_is_true(m.value) ? "1" : "0");
+	return pieces_write(pieces, count, out, err);
 }
 
 int ram_done_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err)
@@ -116,20 +110,6 @@ static int ask(const struct qmp_peer *peer, const char *command, json_t *argumen
 	return rc ? rc : apart_run(work, NULL, rf_buf_slice(&answer), out, err);
 }
 
-static int merge_get(const struct qmp_peer *peer, const char *name, bool *out, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf truth = {0};
-	char path[PATH_BYTES];
-
-	rf_format(path, sizeof(path), "/objects/%s", name);
-	int rc = ask(peer, "qom-get", json_pack("{s:s,s:s}", "path", path, "property", "merge"),
-		     ram_truth_work, &truth, err);
-
-	if (!rc)
-		*out = strcmp(rf_buf_text(&truth), "1") == 0;
-	return rc ? rf_wrap(err, rc, "%s", path) : 0;
-}
-
 static int merge_set(const struct qmp_peer *peer, const char *name, bool merge, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf none = {0};
@@ -143,11 +123,6 @@ static int merge_set(const struct qmp_peer *peer, const char *name, bool merge, 
 	return rc ? rf_wrap(err, rc, "%s", path) : 0;
 }
 
-struct ram_piece {
-	char name[RAM_NAME_BYTES];
-	bool merge;
-};
-
 struct ram {
 	struct ram_piece *pieces;
 	size_t count, capacity;
@@ -158,24 +133,25 @@ static void ram_done(struct ram *ram)
 	rf_free(ram->pieces);
 }
 
+/* One question for all pieces: each costs two processes. */
 static int ram_read(const struct qmp_peer *peer, struct ram *ram, struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf names = {0};
-	int rc = ask(peer, "qom-list", json_pack("{s:s}", "path", "/objects"), ram_names_work,
-		     &names, err);
-	char *cursor = rc ? NULL : (char *)names.data;
+	RF_AUTOBUF struct rf_buf lines = {0};
+	int rc = ask(peer, "query-memdev", NULL, ram_pieces_work, &lines, err);
+	char *cursor = rc ? NULL : (char *)lines.data;
 
-	for (char *name; rc == 0 && cursor && (name = rf_line_next(&cursor));) {
+	for (char *line; rc == 0 && cursor && (line = rf_line_next(&cursor));) {
 		if (rf_grow((void **)&ram->pieces, &ram->capacity, ram->count + 1,
 			    sizeof(*ram->pieces)) < 0)
 			return rf_fail(err, -ENOMEM, "no memory");
 		struct ram_piece *piece = &ram->pieces[ram->count];
 
 		/* The child that read them read a stranger's bytes: again. */
-		if (!name_ok(name) || !rf_copy(piece->name, sizeof(piece->name), name) ||
+		if ((line[0] != '+' && line[0] != '-') || !name_ok(line + 1) ||
+		    !rf_copy(piece->name, sizeof(piece->name), line + 1) ||
 		    ++ram->count > RAM_MAX_BACKENDS)
 			return rf_fail(err, RF_E_SYNTAX, "a piece of RAM has no name");
-		rc = merge_get(peer, name, &piece->merge, err);
+		piece->merge = line[0] == '+';
 	}
 	if (rc == 0 && ram->count == 0)
 		rc = rf_fail(err, RF_E_UNSUPPORTED,

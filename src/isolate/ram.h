@@ -3,7 +3,8 @@
  * Whether the kernel may merge the pages of a running VM's RAM with those of others (KSM): asked
  * and changed in the running QEMU, without a restart. Each piece of RAM is an object of QEMU's
  * ("/objects/pc.ram"), whose property "merge" is the madvise(2) that KSM goes by. What the kernel
- * then really has is smaps.h's matter. Source: QEMU's qapi/qom.json, backends/hostmem.c.
+ * then really has is smaps.h's matter. Source: QEMU's qapi/qom.json,
+ * qapi/machine.json (query-memdev, with names since 2.9), backends/hostmem.c.
  */
 #ifndef RF_ISOLATE_RAM_H
 #define RF_ISOLATE_RAM_H
@@ -24,11 +25,11 @@ int ram_sharing_read(const struct qmp_peer *peer, struct rf_buf *out,
 int ram_sharing_put(const struct qmp_peer *peer, const char *value,
 		    struct rf_err *err) RF_MUST_CHECK;
 
-/* What the child does, pure: out of the answer to qom-list the names of the RAM objects, a line
- * each, sorted. arg is not used. RF_E_SYNTAX for names that none of QEMU's have, RF_E_LIMIT. */
-int ram_names_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err);
-/* The same out of the answer to qom-get of a truth: "1" or "0"; of the answer to qom-set: "". */
-int ram_truth_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err);
+/* What the child does, pure: out of the answer to query-memdev a line for each RAM object, sorted
+ * by name: "+NAME" where it may be merged, else "-NAME". arg is not used. RF_E_SYNTAX for names
+ * that none of QEMU's have, RF_E_DUPLICATE, RF_E_LIMIT. */
+int ram_pieces_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err);
+/* The same out of the answer to qom-set: "". */
 int ram_done_work(void *arg, struct rf_slice answer, struct rf_buf *out, struct rf_err *err);
 
 #endif

@@ -455,13 +455,11 @@ static int qemu_ask(void *arg, const char *command, json_t *arguments, struct rf
 	(void)err;
 	if (q->answer) {
 		rf_buf_add_text(out, q->answer);
-	} else if (strcmp(command, "qom-list") == 0) {
-		rf_buf_add_text(out, "{\"return\":[{\"name\":\"pc.ram\",\"type\":"
-				     "\"child<memory-backend-ram>\"},{\"name\":\"type\",\"type\":"
-				     "\"string\"},{\"name\":\"dimm1\",\"type\":"
-				     "\"child<memory-backend-file>\"},{\"name\":\"dimm0\",\"type\":"
-				     "\"child<memory-backend-memfd>\"},{\"name\":\"iothread1\","
-				     "\"type\":\"child<iothread>\"}]}");
+	} else if (strcmp(command, "query-memdev") == 0) {
+		rf_buf_add_text(out, "{\"return\":[");
+		for (int n = 2; n >= 0; n--)
+			rf_buf_printf(out, "{\"id\":\"%s\",\"size\":4096,\"merge\":%s}%s",
+				      pieces[n], q->merge[n] ? "true" : "false", n ? "," : "]}");
 	} else if (i < 0 || (strcmp(command, "qom-set") == 0 && i == q->refuses)) {
 		rf_buf_add_text(out, "{\"error\":{\"desc\":\"cannot\"}}");
 	} else if (strcmp(command, "qom-set") == 0) {
@@ -469,7 +467,7 @@ static int qemu_ask(void *arg, const char *command, json_t *arguments, struct rf
 		q->sets++;
 		rf_buf_add_text(out, "{\"return\":{}}");
 	} else {
-		rf_buf_printf(out, "{\"return\":%s}", q->merge[i] ? "true" : "false");
+		fail_msg("%s is not what it has to ask", command);
 	}
 	json_decref(arguments);
 	return 0;
@@ -528,18 +526,15 @@ static void a_qemu_that_lies(void **state)
 		{"{\"event\":\"X\"}", RF_E_SYNTAX},
 		{"{\"error\":{\"desc\":\"no\"}}", RF_E_PEER},
 		{"", RF_E_SYNTAX},
-		{"{\"return\":[{\"name\":\"a/b\",\"type\":\"child<memory-backend-ram>\"}]}",
-		 RF_E_SYNTAX},
-		{"{\"return\":[{\"name\":\"\",\"type\":\"child<memory-backend-ram>\"}]}",
-		 RF_E_SYNTAX},
-		{"{\"return\":[{\"name\":\"a\",\"type\":\"child<memory-backend-ram>\"},"
-		 "{\"name\":\"a\",\"type\":\"child<memory-backend-ram>\"}]}",
+		{"{\"return\":[{\"id\":\"a/b\",\"merge\":true}]}", RF_E_SYNTAX},
+		{"{\"return\":[{\"id\":\"\",\"merge\":true}]}", RF_E_SYNTAX},
+		{"{\"return\":[{\"id\":\"a\",\"merge\":true},{\"id\":\"a\",\"merge\":false}]}",
 		 RF_E_DUPLICATE},
-		{"{\"return\":[{\"name\":7,\"type\":\"child<memory-backend-ram>\"}]}",
-		 RF_E_UNSUPPORTED},
-		/* Then the question about the piece gets the same list. */
-		{"{\"return\":[{\"name\":\"a\",\"type\":\"child<memory-backend-ram>\"}]}",
-		 RF_E_SYNTAX},
+		{"{\"return\":[{\"id\":7,\"merge\":true}]}", RF_E_SYNTAX},
+		{"{\"return\":[{\"merge\":true}]}", RF_E_SYNTAX},
+		{"{\"return\":[{\"id\":\"a\",\"merge\":1}]}", RF_E_SYNTAX},
+		{"{\"return\":[{\"id\":\"a\"}]}", RF_E_SYNTAX},
+		{"{\"return\":[true]}", RF_E_SYNTAX},
 	};
 
 	(void)state;
