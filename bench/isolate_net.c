@@ -3,14 +3,18 @@
  * Measures what bench/isolate cannot from Python: frames that enter a port of a bridge without a
  * sender (XDP live frames), the cost of the guard's programs, and how long a purged port is open.
  * usage: isolate_net inject LINK COUNT ROUNDS HEX | drop LINK | cost PIN_DIR LINK HEX4 HEX6 HEXBAD
- *        | purge LINK COUNT | flood LINK SECONDS HEX
+ *        | purge LINK COUNT | flood LINK SECONDS HEX | rtt ADDRESS COUNT GAP_US
  */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +277,69 @@ static int flood(char **args)
 	return 0;
 }
 
+/* The checksum of an ICMP message; RFC 1071. */
+static uint16_t checksum(const uint16_t *words, size_t count)
+{
+	uint32_t sum = 0;
+
+	while (count--)
+		sum += *words++;
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+/* Microseconds until the answer to one echo request came; -1: none within 100 ms. */
+static double echo(int fd, const struct sockaddr_in *to, uint16_t number)
+{
+	struct icmphdr ask = {.type = ICMP_ECHO};
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	uint8_t answer[256];
+
+	ask.un.echo.id = htons((uint16_t)getpid());
+	ask.un.echo.sequence = htons(number);
+	ask.checksum = checksum((const uint16_t *)&ask, sizeof(ask) / 2);
+	double start = now_ns(CLOCK_MONOTONIC);
+
+	if (sendto(fd, &ask, sizeof(ask), 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
+		return -1;
+	while (poll(&wait, 1, 100) == 1) {
+		ssize_t n = recv(fd, answer, sizeof(answer), 0);
+		const struct icmphdr *got = (const void *)(answer + sizeof(struct iphdr));
+
+		if (n >= (ssize_t)(sizeof(struct iphdr) + sizeof(*got)) &&
+		    got->type == ICMP_ECHOREPLY && got->un.echo.id == ask.un.echo.id &&
+		    got->un.echo.sequence == ask.un.echo.sequence)
+			return (now_ns(CLOCK_MONOTONIC) - start) / 1e3;
+	}
+	return -1;
+}
+
+/* Round trips to a neighbour whose kernel answers. One that is lost counts as 100 ms. */
+static int rtt(char **args)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	uint32_t count = number(args[1]), gap_us = number(args[2]), lost = 0;
+	double *took = rf_alloc(count ? count : 1, sizeof(*took));
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	if (fd < 0 || !took || !count || inet_pton(AF_INET, args[0], &to.sin_addr) != 1)
+		return failed("rtt");
+	(void)echo(fd, &to, 0xffff);
+	for (uint32_t i = 0; i < count; i++) {
+		took[i] = echo(fd, &to, (uint16_t)(i & 0x7fff));
+		if (took[i] < 0) {
+			took[i] = 1e5;
+			lost++;
+		}
+		usleep(gap_us);
+	}
+	qsort(took, count, sizeof(*took), by_size);
+	printf("median_us %.1f p99_us %.1f max_us %.1f lost %u\n", took[count / 2],
+	       took[count * 99 / 100], took[count - 1], lost);
+	rf_free(took);
+	return 0;
+}
+
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level;
@@ -285,8 +352,8 @@ static const struct {
 	const char *name;
 	int (*run)(char **args);
 	int args;
-} VERBS[] = {{"inject", inject, 4}, {"drop", drop, 1},	 {"cost", cost, 5},
-	     {"purge", purge, 2},   {"empty", empty, 4}, {"flood", flood, 3}};
+} VERBS[] = {{"inject", inject, 4}, {"drop", drop, 1},	 {"cost", cost, 5}, {"purge", purge, 2},
+	     {"empty", empty, 4},   {"flood", flood, 3}, {"rtt", rtt, 3}};
 
 int main(int argc, char **argv)
 {
@@ -294,6 +361,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < RF_COUNT(VERBS); i++)
 		if (strcmp(argv[1], VERBS[i].name) == 0 && argc - 2 == VERBS[i].args)
 			return VERBS[i].run(argv + 2);
-	fprintf(stderr, "usage: isolate_net inject|drop|empty|cost|purge|flood ...\n");
+	fprintf(stderr, "usage: isolate_net inject|drop|empty|cost|purge|flood|rtt ...\n");
 	return 64;
 }
