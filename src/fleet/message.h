@@ -121,6 +121,61 @@ struct json_t;
 	M(secret, fault, TEXT, 1, 1024, false)
 #define MESSAGE_PING(M)
 #define MESSAGE_PONG(M) M(pong, now_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_CERTIFY(M)                                                                         \
+	M(certify, host, NAME, 1, 64, true)                                                        \
+	M(certify, request, BYTES, 1, 8192, true)                                                  \
+	M(certify, from_ms, INT, 0, MESSAGE_MAX_MS, true)                                          \
+	M(certify, to_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_CERTIFIED(M)                                                                       \
+	M(certified, certificate, TEXT, 1, 16384, false) /* PEM, with the authority's */           \
+	M(certified, serial, NAME, 1, 64, false)                                                   \
+	M(certified, sha256, BYTES, 32, 32, false) /* of its DER */                                \
+	M(certified, fault, TEXT, 1, 1024, false)
+#define MESSAGE_SIGN(M)
+#define MESSAGE_SIGNED(M) M(signed_, fault, TEXT, 1, 1024, false)
+#define MESSAGE_NOTE(M)                                                                            \
+	M(note, size, INT, 0, INT64_MAX, true)                                                     \
+	M(note, root, BYTES, 32, 32, true)
+#define MESSAGE_NOTED(M)                                                                           \
+	M(noted, note, TEXT, 1, 4096, false)                                                       \
+	M(noted, fault, TEXT, 1, 1024, false)
+#define MESSAGE_JUDGE(M)                                                                           \
+	M(judge, job, NAME, 1, 64, true)                                                           \
+	M(judge, nonce, BYTES, 16, 64, true)                                                       \
+	M(judge, now_ms, INT, 0, MESSAGE_MAX_MS, true)                                             \
+	M(judge, baseline_bytes, INT, 0, 16777216, false) /* how many come before the evidence */  \
+	M(judge, approved_by, TEXT, 1, 256, false) /* make a baseline of it, in that name */       \
+	M(judge, known, BOOL, 0, 0, false) /* what follows is remembered of the TPM */             \
+	M(judge, clock_ms, INT, INT64_MIN, INT64_MAX, false)                                       \
+	M(judge, firmware, INT, INT64_MIN, INT64_MAX, false)                                       \
+	M(judge, resets, INT, 0, UINT32_MAX, false)                                                \
+	M(judge, restarts, INT, 0, UINT32_MAX, false)                                              \
+	M(judge, ima_entries, INT, 0, UINT32_MAX, false)
+#define MESSAGE_JUDGED(M)                                                                          \
+	M(judged, job, NAME, 1, 64, true)                                                          \
+	M(judged, state, NAME, 1, 32, true) /* TRUSTED, WARNING, UNTRUSTED, CANNOT_JUDGE */        \
+	M(judged, reason, TEXT, 0, 8192, false)                                                    \
+	M(judged, proved, BOOL, 0, 0, false) /* signature, nonce and digest of the quote */        \
+	M(judged, ak_name, BYTES, 1, 66, false)                                                    \
+	M(judged, clock_ms, INT, INT64_MIN, INT64_MAX, false)                                      \
+	M(judged, firmware, INT, INT64_MIN, INT64_MAX, false)                                      \
+	M(judged, resets, INT, 0, UINT32_MAX, false)                                               \
+	M(judged, restarts, INT, 0, UINT32_MAX, false)                                             \
+	M(judged, ima_entries, INT, 0, UINT32_MAX, false)
+#define MESSAGE_VOUCH(M)                                                                           \
+	M(vouch, ek_certificates, LIST, 1, 16384, false)                                           \
+	M(vouch, ek_public, BYTES, 1, 2048, true)                                                  \
+	M(vouch, ak_public, BYTES, 1, 2048, true)                                                  \
+	M(vouch, secret, BYTES, 16, 32, true) /* for the one who holds both keys */                \
+	M(vouch, now_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_VOUCHED(M)                                                                         \
+	M(vouched, fault, TEXT, 1, 1024, false) /* why not; nothing else is there then */          \
+	M(vouched, ek_state, NAME, 1, 16, false) /* vendor, site, unproven */                      \
+	M(vouched, note, TEXT, 1, 1024, false) /* why it is unproven, or whose it is */            \
+	M(vouched, ek_sha256, BYTES, 32, 32, false) /* of the EK's public area */                  \
+	M(vouched, ak_name, BYTES, 1, 66, false)                                                   \
+	M(vouched, credential, BYTES, 1, 1024, false)                                              \
+	M(vouched, seed, BYTES, 1, 1024, false)
 /* clang-format on */
 
 #define MESSAGE_MEMBER(kind, member, type, least, most, required) MESSAGE_C_##type member;
@@ -148,7 +203,17 @@ struct json_t;
 	X(ASK_SECRET, ask_secret)                                                                  \
 	X(SECRET, secret)                                                                          \
 	X(PING, ping)                                                                              \
-	X(PONG, pong)
+	X(PONG, pong)                                                                              \
+	X(CERTIFY, certify)                                                                        \
+	X(CERTIFIED, certified)                                                                    \
+	X(SIGN, sign)                                                                              \
+	X(SIGNED, signed_)                                                                         \
+	X(NOTE, note)                                                                              \
+	X(NOTED, noted)                                                                            \
+	X(JUDGE, judge)                                                                            \
+	X(JUDGED, judged)                                                                          \
+	X(VOUCH, vouch)                                                                            \
+	X(VOUCHED, vouched)
 
 /* One message. What was read owns what its members point to (message_done); what is to be written
  * borrows: struct message m = {.kind = WIRE_CONFIRM, .confirm = {.number = 7}}. */

@@ -29,6 +29,7 @@ enum wire_phase {
 	WIRE_JOINING = 1, /* the connection has no certificate of a host */
 	WIRE_SESSION = 2, /* it has one */
 	WIRE_ALWAYS = 3,
+	WIRE_ROLES = 4, /* no network: a socket between two roles of the manager */
 };
 
 /*
@@ -47,6 +48,12 @@ enum wire_phase {
  * arguments: {}, issued_ms, expires_ms, serial} + Ed25519 signature over the text as sent. VERDICT
  * {state, reason, at_ms, valid_ms}. RENEW {request} -> RENEWED {certificate}. ASK_SECRET {vm,
  * secret} -> SECRET {vm, secret, fault} + key. PING {} -> PONG {now_ms}.
+ *
+ * Among the manager's roles, answered in order. To keys: CERTIFY {host, request, from_ms, to_ms} ->
+ * CERTIFIED {certificate, serial, sha256, fault}; SIGN {} + text of a COMMAND -> SIGNED {fault} +
+ * signature; NOTE {size, root} -> NOTED {note, fault}. To a worker of verify: JUDGE {job, nonce,
+ * now_ms, ...} + baseline and evidence -> JUDGED {job, state, reason, ...} + a new baseline; VOUCH
+ * {ek_certificates, ek_public, ak_public, secret, now_ms} -> VOUCHED {fault, ek_state, credential ...}.
  */
 #define WIRE_KINDS(X)                                                                              \
 	X(ENROL, "enrol", WIRE_AGENT, WIRE_JOINING, 64 * WIRE_KIB, 0)                              \
@@ -70,7 +77,17 @@ enum wire_phase {
 	X(ASK_SECRET, "ask-secret", WIRE_AGENT, WIRE_SESSION, 4 * WIRE_KIB, 0)                     \
 	X(SECRET, "secret", WIRE_MANAGER, WIRE_SESSION, 4 * WIRE_KIB, 4 * WIRE_KIB)                \
 	X(PING, "ping", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
-	X(PONG, "pong", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)
+	X(PONG, "pong", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
+	X(CERTIFY, "certify", WIRE_EITHER, WIRE_ROLES, 16 * WIRE_KIB, 0)                           \
+	X(CERTIFIED, "certified", WIRE_EITHER, WIRE_ROLES, 32 * WIRE_KIB, 0)                       \
+	X(SIGN, "sign", WIRE_EITHER, WIRE_ROLES, 1 * WIRE_KIB, 256 * WIRE_KIB)                     \
+	X(SIGNED, "signed", WIRE_EITHER, WIRE_ROLES, 4 * WIRE_KIB, 64)                             \
+	X(NOTE, "note", WIRE_EITHER, WIRE_ROLES, 1 * WIRE_KIB, 0)                                  \
+	X(NOTED, "noted", WIRE_EITHER, WIRE_ROLES, 8 * WIRE_KIB, 0)                                \
+	X(JUDGE, "judge", WIRE_EITHER, WIRE_ROLES, 4 * WIRE_KIB, 32 * WIRE_MIB)                    \
+	X(JUDGED, "judged", WIRE_EITHER, WIRE_ROLES, 32 * WIRE_KIB, 16 * WIRE_MIB)                   \
+	X(VOUCH, "vouch", WIRE_EITHER, WIRE_ROLES, 64 * WIRE_KIB, 0)                               \
+	X(VOUCHED, "vouched", WIRE_EITHER, WIRE_ROLES, 8 * WIRE_KIB, 0)
 
 enum wire_kind {
 	WIRE_NONE,

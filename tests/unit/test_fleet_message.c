@@ -52,6 +52,18 @@ static const struct {
 	{WIRE_SECRET, "{\"vm\":\"4b0c\",\"secret\":\"disk\",\"fault\":\"not TRUSTED\"}"},
 	{WIRE_PING, "{}"},
 	{WIRE_PONG, "{\"now_ms\":1}"},
+	{WIRE_CERTIFY, "{\"host\":\"h1\",\"request\":\"MAA=\",\"from_ms\":1,\"to_ms\":2}"},
+	{WIRE_CERTIFIED, "{\"fault\":\"no\"}"},
+	{WIRE_SIGN, "{}"},
+	{WIRE_SIGNED, "{}"},
+	{WIRE_NOTE, "{\"size\":1,\"root\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}"},
+	{WIRE_NOTED, "{\"note\":\"n\"}"},
+	{WIRE_JUDGE, "{\"job\":\"j1\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODw==\",\"now_ms\":1,"
+		     "\"known\":true,\"firmware\":-1}"},
+	{WIRE_JUDGED, "{\"job\":\"j1\",\"state\":\"TRUSTED\",\"proved\":true}"},
+	{WIRE_VOUCH, "{\"ek_public\":\"AA==\",\"ak_public\":\"AQ==\","
+		     "\"secret\":\"AAECAwQFBgcICQoLDA0ODw==\",\"now_ms\":1}"},
+	{WIRE_VOUCHED, "{\"fault\":\"no\"}"},
 };
 
 static void test_each_kind_there_and_back(void **state)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The roles of this program: processes that its supervisor starts (`ringfence-manager --role NAME`),
+ * each in its sandbox before its first input. No person types this. Here is what each is given; api,
+ * sign-in and outbox are other folders' (api/api.h).
+ */
+#ifndef RF_MANAGER_ROLES_H
+#define RF_MANAGER_ROLES_H
+
+#include "manager/config.h"
+
+/* Descriptors that every role finds at the same number; those that it has not are closed. */
+enum role_fd {
+	ROLE_FD_STOP = 3,  /* closed: come to an end */
+	ROLE_FD_READY = 4, /* a line when it is up */
+	ROLE_FD_KEYS = 5,  /* agents, api: to keys. keys: sockets to others come here */
+	ROLE_FD_OTHER = 6, /* agents: where workers of verify come. verify: where it sends them.
+			      api: to sign-in, and the other way round */
+	ROLE_FD_END
+};
+
+/* Each runs until ROLE_FD_STOP ends it, and answers 0, or what went wrong. */
+int role_keys(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_verify(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_agents(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_keeper(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+
+/* Tells who waits that the role is up, and what about its sandbox is missing. */
+void role_ready(const char *name, const char *missing);
+
+/* The clock, ms since 1970-01-01 UTC. */
+int64_t role_now_ms(void);
+
+#endif
