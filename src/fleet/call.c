@@ -40,7 +40,8 @@ static int more(int fd, struct rf_buf *in, size_t len, struct rf_err *err)
 		if (n == 0)
 			return in->len + have == 0
 				       ? rf_fail(err, RF_E_PEER, "the other role has ended")
-				       : rf_fail(err, RF_E_TRUNCATED, "the other role ended in a frame");
+				       : rf_fail(err, RF_E_TRUNCATED,
+						 "the other role ended in a frame");
 		have += (size_t)n;
 	}
 	in->len += len;

@@ -24,7 +24,8 @@ int call_read(int fd, struct rf_buf *in, struct wire_frame *out, struct rf_err *
 int call_write(int fd, const struct message *message, struct rf_slice bytes,
 	       struct rf_err *err) RF_MUST_CHECK;
 
-/* A question and what becomes of it; *out_bytes (NULL: none are wanted) gets the bytes beside it. */
+/* A question and what becomes of it; *out_bytes (NULL: none are wanted) gets the bytes beside it.
+ */
 struct call {
 	int fd;
 	const struct message *question;

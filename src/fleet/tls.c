@@ -329,7 +329,8 @@ static int peer_read(X509 *certificate, struct tls_peer *out)
 	OPENSSL_free(hex);
 	BN_free(serial);
 	rf_lower(out->serial);
-	if (rc || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
+	if (rc || !digest_of(certificate, out->sha256) ||
+	    ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
 		return RF_E_SYNTAX;
 	out->not_after_s = timegm(&end);
 	return name_read(certificate, out->host, sizeof(out->host));

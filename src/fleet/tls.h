@@ -47,10 +47,11 @@ struct ssl_st *tls_session(struct tls *tls) RF_MUST_CHECK;
 
 /* Who is at the other side, after the handshake. */
 struct tls_peer {
-	char host[TLS_HOST_BYTES]; /* the certificate's name; "" without a certificate */
-	char serial[64];	   /* hexadecimal; of revocation */
-	int64_t not_after_s;	   /* Unix */
-	bool resumed;		   /* by a ticket: known from an earlier connection */
+	char host[TLS_HOST_BYTES];	  /* the certificate's name; "" without a certificate */
+	char serial[64];		  /* hexadecimal; of revocation */
+	int64_t not_after_s;		  /* Unix */
+	uint8_t sha256[TLS_SHA256_BYTES]; /* of the certificate */
+	bool resumed;			  /* by a ticket: known from an earlier connection */
 };
 /* RF_E_DENIED when its certificate was not found good, RF_E_SYNTAX when it has not one name. */
 int tls_peer(struct ssl_st *session, struct tls_peer *out, struct rf_err *err) RF_MUST_CHECK;

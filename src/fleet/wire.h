@@ -53,7 +53,8 @@ enum wire_phase {
  * CERTIFIED {certificate, serial, sha256, fault}; SIGN {} + text of a COMMAND -> SIGNED {fault} +
  * signature; NOTE {size, root} -> NOTED {note, fault}. To a worker of verify: JUDGE {job, nonce,
  * now_ms, ...} + baseline and evidence -> JUDGED {job, state, reason, ...} + a new baseline; VOUCH
- * {ek_certificates, ek_public, ak_public, secret, now_ms} -> VOUCHED {fault, ek_state, credential ...}.
+ * {ek_certificates, ek_public, ak_public, secret, now_ms} -> VOUCHED {fault, ek_state, credential
+ * ...}.
  */
 #define WIRE_KINDS(X)                                                                              \
 	X(ENROL, "enrol", WIRE_AGENT, WIRE_JOINING, 64 * WIRE_KIB, 0)                              \
@@ -85,7 +86,7 @@ enum wire_phase {
 	X(NOTE, "note", WIRE_EITHER, WIRE_ROLES, 1 * WIRE_KIB, 0)                                  \
 	X(NOTED, "noted", WIRE_EITHER, WIRE_ROLES, 8 * WIRE_KIB, 0)                                \
 	X(JUDGE, "judge", WIRE_EITHER, WIRE_ROLES, 4 * WIRE_KIB, 32 * WIRE_MIB)                    \
-	X(JUDGED, "judged", WIRE_EITHER, WIRE_ROLES, 32 * WIRE_KIB, 16 * WIRE_MIB)                   \
+	X(JUDGED, "judged", WIRE_EITHER, WIRE_ROLES, 32 * WIRE_KIB, 16 * WIRE_MIB)                 \
 	X(VOUCH, "vouch", WIRE_EITHER, WIRE_ROLES, 64 * WIRE_KIB, 0)                               \
 	X(VOUCHED, "vouched", WIRE_EITHER, WIRE_ROLES, 8 * WIRE_KIB, 0)
 

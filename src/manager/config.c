@@ -16,15 +16,15 @@
 
 #define TEXT(key)                                                                                  \
 	{                                                                                          \
-		#key, YAML_T_TEXT, offsetof(struct config, key), false                             \
+#key, YAML_T_TEXT, offsetof(struct config, key), false                             \
 	}
 #define NUMBER(key)                                                                                \
 	{                                                                                          \
-		#key, YAML_T_INT, offsetof(struct config, key), false                              \
+#key, YAML_T_INT, offsetof(struct config, key), false                              \
 	}
 #define FLAG(key)                                                                                  \
 	{                                                                                          \
-		#key, YAML_T_BOOL, offsetof(struct config, key), false                             \
+#key, YAML_T_BOOL, offsetof(struct config, key), false                             \
 	}
 
 struct bound {
@@ -132,7 +132,7 @@ static int fill(struct config *c, struct rf_err *err)
 	if (!c->name)
 		c->name = keep(c, "", host, "");
 	if (!c->store)
-		c->store = keep(c, "sqlite:", c->state, "/manager.db");
+		c->store = keep(c, "sqlite:", c->state, "/store/manager.db");
 	if (!c->ek_roots)
 		c->ek_roots = keep(c, "", c->state, "/ek-roots");
 	if (!c->secrets)

@@ -11,22 +11,22 @@
 
 #include "base/yaml.h"
 
-#define CONFIG_STATE "/var/lib/ringfence-manager"
+#define CONFIG_STATE	 "/var/lib/ringfence-manager"
 #define CONFIG_MAX_NAMES 16u
 
 struct config {
-	const char *state;	 /* --state: keys, and SQLite's file */
-	const char *name;	 /* of this manager among others; the host's */
-	const char *store;	 /* sqlite:STATE/manager.db */
-	const char *listen;	 /* HTTP: 127.0.0.1:8443 */
-	const char *metrics;	 /* 127.0.0.1:9443; "none" */
-	const char *agents;	 /* frames: [::]:8444 */
-	const char *address;	 /* HOST:PORT that agents are told */
+	const char *state;		     /* --state: keys, and SQLite's file */
+	const char *name;		     /* of this manager among others; the host's */
+	const char *store;		     /* sqlite:STATE/store/manager.db */
+	const char *listen;		     /* HTTP: 127.0.0.1:8443 */
+	const char *metrics;		     /* 127.0.0.1:9443; "none" */
+	const char *agents;		     /* frames: [::]:8444 */
+	const char *address;		     /* HOST:PORT that agents are told */
 	const char *names[CONFIG_MAX_NAMES]; /* of this manager in its certificate */
 	size_t names_count;
-	const char *ek_roots;	 /* folder of certificates of TPM makers; STATE/ek-roots */
-	const char *secrets;	 /* folder of secrets of VMs; STATE/secrets */
-	int64_t workers;	 /* of verify; 0: as many as processors */
+	const char *ek_roots; /* folder of certificates of TPM makers; STATE/ek-roots */
+	const char *secrets;  /* folder of secrets of VMs; STATE/secrets */
+	int64_t workers;      /* of verify; 0: as many as processors */
 	int64_t evidence_s, facts_s, idle_s;
 	int64_t certificate_days; /* of a host */
 	int64_t connections_max;
@@ -34,14 +34,14 @@ struct config {
 	bool without_tpm;  /* hosts without a TPM may join, as NO_TPM */
 	/* swtpm's authority counts only where the site put it among its ek_roots */
 	bool unproven_tpm; /* a TPM without a certificate of a known maker may join */
-	bool approve;	   /* hosts wait for somebody's approval; false: the first evidence counts */
+	bool approve; /* hosts wait for somebody's approval; false: the first evidence counts */
 
-	struct yaml_doc doc;	    /* what the texts above are of */
+	struct yaml_doc doc;   /* what the texts above are of */
 	struct rf_buf kept[8]; /* texts that are made */
 };
 
-/* Reads the file (NULL: /etc/ringfence/manager.yaml where there is one, else the defaults) and fills
- * in what it does not say. state: NULL for the default. Errors name line and key. */
+/* Reads the file (NULL: /etc/ringfence/manager.yaml where there is one, else the defaults) and
+ * fills in what it does not say. state: NULL for the default. Errors name line and key. */
 int config_load(const char *path, const char *state, struct config *out,
 		struct rf_err *err) RF_MUST_CHECK;
 void config_done(struct config *config);

@@ -95,7 +95,8 @@ static void reasons_text(const struct verdict *v, struct rf_buf *out)
 		if (r->allowed_by[0] ||
 		    (reason_class_of(r->id)->effect == REASON_NOTES && !r->demanded))
 			continue;
-		rf_buf_printf(out, "%s%s", shown ? "\n" : "", reason_words(r, words, sizeof(words)));
+		rf_buf_printf(out, "%s%s", shown ? "\n" : "",
+			      reason_words(r, words, sizeof(words)));
 		shown++;
 	}
 }
@@ -112,17 +113,16 @@ static int verdict_out(const struct judge *j, const struct message *q, struct rf
 {
 	const struct verdict *v = &j->verdict;
 	RF_AUTOBUF struct rf_buf reason = {0};
-	struct message m = {
-		.kind = WIRE_JUDGED,
-		.judged = {.job = q->judge.job,
-			   .state = states[v->state],
-			   .proved = v->quote_proved,
-			   .ak_name = {v->ak_name, v->ak_name_len},
-			   .clock_ms = (int64_t)v->memory.clock_ms,
-			   .firmware = (int64_t)v->memory.firmware_version,
-			   .resets = v->memory.reset_count,
-			   .restarts = v->memory.restart_count,
-			   .ima_entries = v->memory.ima_entries}};
+	struct message m = {.kind = WIRE_JUDGED,
+			    .judged = {.job = q->judge.job,
+				       .state = states[v->state],
+				       .proved = v->quote_proved,
+				       .ak_name = {v->ak_name, v->ak_name_len},
+				       .clock_ms = (int64_t)v->memory.clock_ms,
+				       .firmware = (int64_t)v->memory.firmware_version,
+				       .resets = v->memory.reset_count,
+				       .restarts = v->memory.restart_count,
+				       .ima_entries = v->memory.ima_entries}};
 
 	reasons_text(v, &reason);
 	m.judged.reason = rf_buf_text(&reason);
@@ -215,7 +215,8 @@ static int keys_check(struct judge *j, const struct message *q, struct vouching 
 		rc = attest_public_name(j->hasher, &v->ak, v->ak_name, &v->ak_name_len, err);
 	if (rc)
 		return rf_wrap(err, rc, "attestation key");
-	return attest_hash(j->hasher, ATTEST_SHA256, v->ek.area, (struct rf_slice){0}, v->ek_sha256);
+	return attest_hash(j->hasher, ATTEST_SHA256, v->ek.area, (struct rf_slice){0},
+			   v->ek_sha256);
 }
 
 /* Who vouches for the endorsement key. A certificate that is not good is said, and leaves the TPM
@@ -245,7 +246,8 @@ static void certificate_check(struct judge *j, const struct message *q, struct v
 	}
 	/* IBM's id is what software TPMs say of themselves. */
 	v->ek_state = rf_starts(info.manufacturer, "IBM") ? "site" : "vendor";
-	rf_format(v->note, sizeof(v->note), "%s %s, by %s", info.manufacturer, info.model, info.root);
+	rf_format(v->note, sizeof(v->note), "%s %s, by %s", info.manufacturer, info.model,
+		  info.root);
 }
 
 static int vouch(struct judge *j, const struct message *q, struct rf_buf *out, struct rf_err *err)

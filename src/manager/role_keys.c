@@ -17,7 +17,8 @@
 #include "sys/sandbox.h"
 
 #define MAX_CLIENTS 64
-#define STALL_MS    2000 /* a client that stops in the midst of a frame keeps no other waiting longer */
+#define STALL_MS                                                                                   \
+	2000 /* a client that stops in the midst of a frame keeps no other waiting longer */
 
 struct keys {
 	struct authority *authority;
@@ -41,9 +42,9 @@ static int certify(struct keys *k, const struct wire_frame *frame, int fd, struc
 
 	if (!rc)
 		rc = authority_certify(k->authority,
-				       &(struct authority_order){in.certify.host, in.certify.request,
-								 in.certify.from_ms / 1000,
-								 in.certify.to_ms / 1000},
+				       &(struct authority_order){
+					       in.certify.host, in.certify.request,
+					       in.certify.from_ms / 1000, in.certify.to_ms / 1000},
 				       &made, &why);
 	fault_text(fault, sizeof(fault), &why);
 	if (rc) {

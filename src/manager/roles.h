@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The roles of this program: processes that its supervisor starts (`ringfence-manager --role NAME`),
- * each in its sandbox before its first input. No person types this. Here is what each is given; api,
- * sign-in and outbox are other folders' (api/api.h).
+ * The roles of this program: processes that its supervisor starts (`ringfence-manager --role
+ * NAME`), each in its sandbox before its first input. No person types this. Here is what each is
+ * given; api, sign-in and outbox are other folders' (api/api.h).
  */
 #ifndef RF_MANAGER_ROLES_H
 #define RF_MANAGER_ROLES_H

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the role agents: what its files share. One connection is one struct conn; before it has a
+ * host's certificate it can only join (join.c), with one it is a session (session.c).
+ */
+#ifndef RF_MANAGER_AGENTS_H
+#define RF_MANAGER_AGENTS_H
+
+#include "base/map.h"
+#include "fleet/link.h"
+#include "manager/config.h"
+#include "manager/workers.h"
+#include "store/agents.h"
+#include "store/enrol.h"
+
+#define AGENTS_ADDRESS_BYTES 64
+#define AGENTS_ID_BYTES	     33 /* 16 random bytes in hexadecimal, and a NUL */
+#define AGENTS_NONCE_BYTES   32
+
+struct event;
+
+/* The role: everything hangs off it. */
+struct agents {
+	const struct config *config;
+	struct event_base *base;
+	struct store *store;
+	struct tls *tls;
+	struct workers *workers;
+	int keys;		 /* socket to keys */
+	struct rf_buf authority; /* PEM, told to who joins */
+	uint8_t command_key[32];
+	char holder[STORE_ID_BYTES]; /* this process, in leases */
+	char sink[STORE_ID_BYTES];   /* its name among readers of events */
+	struct store_lease lease;    /* SQLite: one for all hosts */
+	bool shared;		     /* PostgreSQL: a lease for each host */
+	struct rf_map sessions;	     /* by host: struct conn */
+	struct conn *conns;	     /* all */
+	size_t conns_count, handshakes, joins, sessions_count;
+	int64_t hello_window_ms, hellos; /* admission: hellos since then */
+	int64_t (*now_ms)(void);
+};
+
+enum conn_state { CONN_HANDSHAKE, CONN_JOINING, CONN_VOUCHED, CONN_HELLO, CONN_OPEN, CONN_ENDING };
+
+/* What is asked of the host's TPM now. */
+enum asked { ASKED_NOTHING, ASKED_EVIDENCE, ASKED_JUDGING };
+
+struct conn {
+	struct conn *next, **at;
+	struct agents *a;
+	struct link *link;
+	enum conn_state state;
+	struct tls_peer peer;
+	char address[AGENTS_ADDRESS_BYTES];
+
+	/* joining */
+	struct join *join;
+
+	/* a session */
+	struct store_lease lease;
+	struct event *clock; /* the next evidence, or that it does not come */
+	char agent_version[65];
+	bool has_tpm, is_new;
+	enum asked asked;
+	char job[AGENTS_ID_BYTES];
+	uint8_t nonce[AGENTS_NONCE_BYTES];
+	struct rf_buf evidence;	      /* while it is judged */
+	char approve[STORE_ID_BYTES]; /* command that waits for this evidence; "" */
+	char approve_by[256];
+	char attest[STORE_ID_BYTES];
+	int64_t sent_serial; /* of commands that went out in this session */
+	int64_t renewed_ms;
+};
+
+/* Refuses and ends: reason, what to do next (NULL), and in how many ms to come again (0: not). */
+struct refusal {
+	const char *reason, *next;
+	int64_t retry_ms;
+};
+void conn_refuse(struct conn *conn, const struct refusal *refusal);
+
+/* An event about this connection's host (or, joining, about its address). Best effort. */
+void conn_event(struct conn *conn, const char *kind, const char *text);
+
+/* 16 random bytes as text. RF_E_CRYPTO. */
+int agents_random_id(char out[AGENTS_ID_BYTES], struct rf_err *err) RF_MUST_CHECK;
+
+/* The lease under which this connection's host is written. */
+const struct store_lease *conn_lease(const struct conn *conn);
+
+/* A certificate for a host, by keys. message_done(out) is the caller's. */
+struct certificate_order {
+	const char *host;
+	struct rf_slice request;
+	int64_t from_ms, to_ms;
+};
+int agents_certify(struct agents *a, const struct certificate_order *order, struct message *out,
+		   struct rf_err *err) RF_MUST_CHECK;
+
+/* join.c: frames of who joins; ends what a connection that goes has in hand. */
+int join_frame(struct conn *conn, const struct wire_frame *frame, struct rf_err *err) RF_MUST_CHECK;
+void join_end(struct conn *conn);
+
+/* session.c: a certificate was shown; frames of a host; its end. */
+void session_open(struct conn *conn);
+int session_frame(struct conn *conn, const struct wire_frame *frame,
+		  struct rf_err *err) RF_MUST_CHECK;
+void session_end(struct conn *conn);
+/* The host's state is another now, by whomever. */
+void session_state(struct conn *conn, const char *state, const char *reason);
+/* Commands wait for the host. */
+void session_commands(struct conn *conn);
+
+/* evidence.c: asks for it now (or at the next turn, while some is in hand), takes what came. */
+void evidence_ask(struct conn *conn);
+int evidence_take(struct conn *conn, const struct message *message, struct rf_slice bytes,
+		  struct rf_err *err) RF_MUST_CHECK;
+/* The time of the next evidence has come, or that asked for did not. */
+void evidence_clock(struct conn *conn);
+
+/* spooled.c: FACTS, EVENT, LEDGER, RESULT: stored with its number, then confirmed. */
+int spooled_take(struct conn *conn, const struct message *message, struct rf_slice bytes,
+		 struct rf_err *err) RF_MUST_CHECK;
+
+#endif
