@@ -11,6 +11,8 @@
 #include "manager/config.h"
 #include "manager/workers.h"
 #include "store/agents.h"
+#include "store/people.h"
+/* people.h first: enrol.h uses its struct store_use. */
 #include "store/enrol.h"
 
 #define AGENTS_ADDRESS_BYTES 64

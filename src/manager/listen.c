@@ -51,7 +51,7 @@ static int address_read(const char *text, union address *out, socklen_t *out_len
 int listen_open(const char *address, int *out_fd, struct rf_err *err)
 {
 	union address at;
-	socklen_t len;
+	socklen_t len = 0;
 	const int on = 1, off = 0;
 	int rc = address_read(address, &at, &len, err);
 

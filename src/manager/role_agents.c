@@ -445,11 +445,13 @@ static int sandbox(const struct agents *a, char *missing, struct rf_err *err)
 static int start(struct role *role, struct rf_err *err)
 {
 	struct agents *a = &role->a;
-	char missing[SANDBOX_MISSING_BYTES];
+	char missing[SANDBOX_MISSING_BYTES], address[AGENTS_ADDRESS_BYTES];
 	int rc = server_tls(a->config, &a->tls, &a->authority, a->command_key, err);
 
 	if (!rc)
 		rc = listen_open(a->config->agents, &role->listener, err);
+	if (!rc)
+		rc = listen_address(role->listener, address, sizeof(address), err);
 	if (!rc)
 		rc = call_limit(a->keys, CALL_TIMEOUT_MS, err);
 	if (!rc)
@@ -461,7 +463,7 @@ static int start(struct role *role, struct rf_err *err)
 	if (!rc)
 		rc = loop_open(role, err);
 	if (!rc)
-		role_ready("agents", missing);
+		role_ready("agents", address, missing);
 	return rc;
 }
 

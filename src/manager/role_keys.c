@@ -139,7 +139,7 @@ int role_keys(const struct config *config, struct rf_err *err)
 	if (!rc)
 		rc = sandbox_enter(SANDBOX_JUDGE, NULL, 0, missing, err);
 	if (!rc)
-		role_ready("keys", missing);
+		role_ready("keys", "", missing);
 	while (!rc)
 		rc = turn(&k, err);
 	for (nfds_t i = 2; i < k.count; i++)

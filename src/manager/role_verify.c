@@ -207,7 +207,7 @@ int role_verify(const struct config *config, struct rf_err *err)
 	for (size_t i = 0; i < v.count && !rc; i++)
 		rc = worker_start(&v, i, err);
 	if (!rc)
-		role_ready("verify", missing);
+		role_ready("verify", "", missing);
 	while (!rc)
 		rc = turn(&v, err);
 	/* Each worker ends when its socket does, or with us. */

@@ -25,8 +25,9 @@ int role_verify(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_agents(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_keeper(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 
-/* Tells who waits that the role is up, and what about its sandbox is missing. */
-void role_ready(const char *name, const char *missing);
+/* Tells who waits that the role is up, with a line for people (where it listens), and on standard
+ * error what its sandbox lacks. */
+void role_ready(const char *name, const char *text, const char *missing);
 
 /* The clock, ms since 1970-01-01 UTC. */
 int64_t role_now_ms(void);
