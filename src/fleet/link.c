@@ -261,7 +261,7 @@ static void failed(struct link *link, short what)
 		rf_copy(link->why, sizeof(link->why), "does not take what it is sent");
 	else if (words[0])
 		rf_format(link->why, sizeof(link->why), "TLS: %s", words);
-	else if (what & BEV_EVENT_EOF)
+	else if ((what & BEV_EVENT_EOF) || EVUTIL_SOCKET_ERROR() == 0)
 		rf_copy(link->why, sizeof(link->why),
 			link->in_frame ? "the other side ended within a frame"
 				       : "the other side ended it");

@@ -60,8 +60,8 @@ struct conn {
 
 	/* a session */
 	struct store_lease lease;
-	struct event *clock; /* the next evidence, or that it does not come */
-	char agent_version[65];
+	struct event *clock;		  /* the next evidence, or that it does not come */
+	char agent_version[65], told[32]; /* the state that it was told last */
 	bool has_tpm, is_new;
 	enum asked asked;
 	char job[AGENTS_ID_BYTES];
@@ -108,8 +108,10 @@ void session_open(struct conn *conn);
 int session_frame(struct conn *conn, const struct wire_frame *frame,
 		  struct rf_err *err) RF_MUST_CHECK;
 void session_end(struct conn *conn);
-/* The host's state is another now, by whomever. */
+/* Tells the host its state. */
 void session_state(struct conn *conn, const char *state, const char *reason);
+/* Its state is perhaps another now, by somebody else: as the store has it. */
+void session_changed(struct conn *conn, const char *reason);
 /* Commands wait for the host. */
 void session_commands(struct conn *conn);
 

@@ -62,8 +62,10 @@ void conn_refuse(struct conn *conn, const struct refusal *refusal)
 void conn_event(struct conn *conn, const char *kind, const char *text)
 {
 	const struct store_event event = {.kind = kind,
-					  .host = conn->peer.host[0] ? conn->peer.host : NULL,
+					  .host = conn->peer.host,
 					  .about = conn->address,
+					  .old_state = "",
+					  .new_state = "",
 					  .text = text,
 					  .at_ms = conn->a->now_ms()};
 	struct rf_err err = {0};
@@ -158,7 +160,8 @@ static void on_closed(void *arg, struct link *link, const char *why)
 	struct conn *conn = arg;
 
 	(void)link;
-	(void)why;
+	if (conn->state == CONN_OPEN && !rf_starts(why, "the other side"))
+		fprintf(stderr, "ringfence-manager agents: host %s: %s\n", conn->peer.host, why);
 	handshake_over(conn);
 	join_end(conn);
 	session_end(conn);
@@ -291,7 +294,7 @@ static int commands_poll(struct agents *a, struct rf_err *err)
 
 /* States that somebody else set: an approval, a retirement, the watchdog. */
 struct change {
-	char host[TLS_HOST_BYTES], state[32], reason[1024];
+	char host[TLS_HOST_BYTES], reason[1024];
 };
 struct changes {
 	int64_t seq;
@@ -309,7 +312,6 @@ static int event_take(void *arg, const struct store_event *event)
 	struct change *one = &c->list[c->count++];
 
 	rf_copy(one->host, sizeof(one->host), event->host);
-	rf_copy(one->state, sizeof(one->state), event->new_state ? event->new_state : "");
 	rf_copy(one->reason, sizeof(one->reason), event->text ? event->text : "");
 	return 0;
 }
@@ -327,9 +329,8 @@ static int events_poll(struct agents *a, struct rf_err *err)
 	for (size_t i = 0; i < changes.count; i++) {
 		struct conn *conn = rf_map_get(&a->sessions, changes.list[i].host);
 
-		/* Of a verdict the agent knows already; being told twice harms nobody. */
 		if (conn)
-			session_state(conn, changes.list[i].state, changes.list[i].reason);
+			session_changed(conn, changes.list[i].reason);
 	}
 	return store_sink_confirm(a->store, a->sink, changes.seq, err);
 }

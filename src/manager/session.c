@@ -147,6 +147,7 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 		return 0;
 	}
 	conn->is_new = rf_equal(o.state, "NEW");
+	rf_copy(conn->told, sizeof(conn->told), o.state);
 	conn->has_tpm = o.has_tpm;
 	rf_copy(conn->agent_version, sizeof(conn->agent_version), m->hello.agent_version);
 	/* Of a host with a TPM, only a verdict makes it seen: a host that comes and shows nothing
@@ -203,8 +204,22 @@ void session_state(struct conn *conn, const char *state, const char *reason)
 		return;
 	}
 	conn->is_new = rf_equal(state, "NEW");
+	rf_copy(conn->told, sizeof(conn->told), state);
 	if (link_send(conn->link, &m, (struct rf_slice){0}, NULL))
 		link_close(conn->link, "it does not take its verdict");
+}
+
+void session_changed(struct conn *conn, const char *reason)
+{
+	struct opening o = {0};
+	struct rf_err err = {0};
+
+	if (conn->state != CONN_OPEN)
+		return;
+	if (store_host_get(conn->a->store, conn->peer.host, host_take, &o, &err))
+		link_close(conn->link, rf_err_text(&err));
+	else if (!rf_equal(o.state, conn->told))
+		session_state(conn, o.state, reason);
 }
 
 /* ---- commands ---- */

@@ -21,8 +21,10 @@ static int event_store(struct store *store, const struct thing *t, struct rf_err
 {
 	RF_AUTOBUF struct rf_buf kind = {0};
 	struct store_event event = {.host = t->conn->peer.host,
-				    .about = t->message->event.about,
-				    .text = t->message->event.text,
+				    .about = t->message->event.about ? t->message->event.about : "",
+				    .old_state = "",
+				    .new_state = "",
+				    .text = t->message->event.text ? t->message->event.text : "",
 				    .at_ms = t->message->event.at_ms};
 
 	/* An agent's word is known as such: it cannot pass for an event of the manager's. */
