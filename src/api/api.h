@@ -29,9 +29,7 @@ struct api_options {
 	const char *authority;	    /* PEM: the authority of managers and agents; NULL: not told */
 	const char *agents_address; /* HOST:PORT that an invited agent is told to join */
 	const uint8_t *ticket_keys; /* API_TICKET_BYTES shared by all managers; NULL: own ones */
-	const char *log_name;	    /* of the ledger: "ringfence-manager/NAME" */
 	int sign_in_fd;		    /* socket to api_sign_in_run; -1: nobody has a password */
-	int keys_fd;		    /* socket to the role keys, which signs checkpoints; -1: none */
 	int stop_fd;		    /* readable or closed: requests in hand end, then api_run */
 	int ready_fd;		    /* gets one line "ADDRESS:PORT METRICS:PORT\n"; -1: none */
 	uint32_t connections_max;   /* 0: the normal number; that of one address is a part of it */
@@ -55,7 +53,7 @@ int api_sign_in_run(int fd, const char *service, struct rf_err *err) RF_MUST_CHE
 
 /*
  * A code with which the first person signs in once, within a day, as the user "setup" with all
- * privileges at the root of the inventory. Each call makes the code before invalid. out gets ""
+ * privileges above the inventory. Each call makes the code before invalid. out gets ""
  * when somebody else administers already.
  */
 int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES],
