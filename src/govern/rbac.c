@@ -7,6 +7,12 @@
 #include "base/mem.h"
 #include "govern/rbac_parts.h"
 
+/* Who asks, and which permissions hold (NULL: all). */
+struct asker {
+	uint32_t user;
+	const struct rbac_filter *filter;
+};
+
 /* How one way up from an object was decided. */
 struct way {
 	uint32_t node; /* the deciding object, RBAC_GLOBAL; RBAC_NONE: nobody said anything */
@@ -61,9 +67,11 @@ static bool applies(const struct rbac *rbac, const struct rbac_grant *grant, uin
 }
 
 /* What the permissions of one object say to a user; false: nothing. */
-static bool decide(const struct rbac *rbac, const struct rbac_grants *at, uint32_t user,
+static bool decide(const struct rbac *rbac, const struct rbac_grants *at, const struct asker *asker,
 		   bool inherited, struct way *out)
 {
+	static const struct privilege_set nothing;
+	uint32_t user = asker->user;
 	bool any = false;
 
 	for (uint32_t i = 0; i < at->count; i++) {
@@ -72,6 +80,8 @@ static bool decide(const struct rbac *rbac, const struct rbac_grants *at, uint32
 
 		if (!applies(rbac, grant, user, inherited))
 			continue;
+		if (asker->filter && !asker->filter->holds(asker->filter->arg, grant->row))
+			role = &nothing;
 		any = true;
 		if (grant->principal == user) {
 			out->own = true;
@@ -84,21 +94,22 @@ static bool decide(const struct rbac *rbac, const struct rbac_grants *at, uint32
 }
 
 /* The way up over one parent. Only a VM has two, and nothing lies below a VM. */
-static struct way climb(const struct rbac *rbac, uint32_t user, uint32_t object, uint32_t parent)
+static struct way climb(const struct rbac *rbac, const struct asker *asker, uint32_t object,
+			uint32_t parent)
 {
 	struct way way = {.node = object};
 
 	if (object != RBAC_GLOBAL) {
-		if (decide(rbac, &rbac->nodes[object].grants, user, false, &way))
+		if (decide(rbac, &rbac->nodes[object].grants, asker, false, &way))
 			return way;
 		for (way.node = parent; way.node != RBAC_NONE;
 		     way.node = rbac->nodes[way.node].parents[0]) {
-			if (decide(rbac, &rbac->nodes[way.node].grants, user, true, &way))
+			if (decide(rbac, &rbac->nodes[way.node].grants, asker, true, &way))
 				return way;
 		}
 		way.node = RBAC_GLOBAL;
 	}
-	if (!decide(rbac, &rbac->global, user, object != RBAC_GLOBAL, &way))
+	if (!decide(rbac, &rbac->global, asker, object != RBAC_GLOBAL, &way))
 		way.node = RBAC_NONE;
 	return way;
 }
@@ -110,36 +121,43 @@ static bool known(const struct rbac *rbac, uint32_t user, uint32_t object)
 }
 
 /* All ways up; returns how many. */
-static size_t ways(const struct rbac *rbac, uint32_t user, uint32_t object,
+static size_t ways(const struct rbac *rbac, const struct asker *asker, uint32_t object,
 		   struct way out[RBAC_PARENTS])
 {
 	size_t count = 0;
 
-	if (!known(rbac, user, object))
+	if (!known(rbac, asker->user, object))
 		return 0;
 	if (object == RBAC_GLOBAL) {
-		out[0] = climb(rbac, user, object, RBAC_NONE);
+		out[0] = climb(rbac, asker, object, RBAC_NONE);
 		return 1;
 	}
 	const uint32_t *parents = rbac->nodes[object].parents;
 
 	do {
-		out[count] = climb(rbac, user, object, parents[count]);
+		out[count] = climb(rbac, asker, object, parents[count]);
 		count++;
 		/* What the object itself says is the same on each way. */
 	} while (count < RBAC_PARENTS && parents[count] != RBAC_NONE && out[0].node != object);
 	return count;
 }
 
-struct privilege_set rbac_resolve(const struct rbac *rbac, uint32_t user, uint32_t object)
+struct privilege_set rbac_resolve_where(const struct rbac *rbac, uint32_t user, uint32_t object,
+					const struct rbac_filter *filter)
 {
+	const struct asker asker = {user, filter};
 	struct privilege_set set = {0};
 	struct way found[RBAC_PARENTS];
-	size_t count = ways(rbac, user, object, found);
+	size_t count = ways(rbac, &asker, object, found);
 
 	for (size_t i = 0; i < count; i++)
 		privilege_add_all(&set, &found[i].set);
 	return set;
+}
+
+struct privilege_set rbac_resolve(const struct rbac *rbac, uint32_t user, uint32_t object)
+{
+	return rbac_resolve_where(rbac, user, object, NULL);
 }
 
 static const char *id_of(const struct rbac *rbac, uint32_t object)
@@ -193,8 +211,9 @@ static void roles_add(const struct rbac *rbac, uint32_t user, uint32_t object,
 
 int rbac_explain(const struct rbac *rbac, uint32_t user, uint32_t object, struct rf_buf *out)
 {
+	const struct asker asker = {user, NULL};
 	struct way found[RBAC_PARENTS];
-	size_t count = ways(rbac, user, object, found);
+	size_t count = ways(rbac, &asker, object, found);
 
 	if (count == 0)
 		rf_buf_printf(out, "This user, or this object, is not known.");

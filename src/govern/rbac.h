@@ -107,6 +107,16 @@ bool rbac_user_find(const struct rbac *rbac, const char *name, uint32_t *out);
 /* What a user may do to an object. Numbers that are no rows: nothing. */
 struct privilege_set rbac_resolve(const struct rbac *rbac, uint32_t user, uint32_t object);
 
+/* Whether a permission holds now: its row's number. What does not hold gives nothing, and decides
+ * at its object all the same: a condition never widens what somebody may. */
+struct rbac_filter {
+	bool (*holds)(void *arg, uint32_t permission);
+	void *arg;
+};
+/* As rbac_resolve, with permissions under conditions; NULL: all hold. */
+struct privilege_set rbac_resolve_where(const struct rbac *rbac, uint32_t user, uint32_t object,
+					const struct rbac_filter *filter);
+
 /* One thing that an operation needs. Creating a VM needs several, on several objects. */
 struct rbac_need {
 	enum privilege privilege;

@@ -329,7 +329,8 @@ static void grants_place(struct rbac *rbac, const struct rbac_rows *rows, const 
 			continue;
 		if (at->count++ == 0)
 			at->first = count;
-		rbac->grants[count++] = (struct rbac_grant){p->principal, p->role, p->propagate};
+		rbac->grants[count++] =
+			(struct rbac_grant){p->principal, p->role, all[i].row, p->propagate};
 	}
 }
 

@@ -10,6 +10,7 @@
 /* A permission at its object. */
 struct rbac_grant {
 	uint32_t principal, role;
+	uint32_t row; /* the number of the permission */
 	bool propagate;
 };
 

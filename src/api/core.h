@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share about a call: who, rights, problems. */
+#ifndef RF_API_CORE_H
+#define RF_API_CORE_H
+
+#include "api/call.h"
+#include "base/buf.h"
+#include "govern/approval.h"
+
+static inline void json_free_p(json_t **json)
+{
+	json_decref(*json);
+}
+#define API_AUTOJSON __attribute__((cleanup(json_free_p)))
+
+/* A new secret as text, prefix and 64 hexadecimal digits, and the SHA-256 that is kept. */
+#define API_SECRET_TEXT_BYTES 80
+int secret_make(const char *prefix, char out[API_SECRET_TEXT_BYTES],
+		uint8_t sha256[STORE_SHA256_BYTES], struct rf_err *err) RF_MUST_CHECK;
+/* SHA-256 of bytes. */
+int secret_digest(struct rf_slice bytes, uint8_t out[STORE_SHA256_BYTES],
+		  struct rf_err *err) RF_MUST_CHECK;
+/* A new id: prefix and 16 hexadecimal digits of chance. */
+int id_make(const char *prefix, char out[STORE_ID_BYTES], struct rf_err *err) RF_MUST_CHECK;
+
+/* Whom the request's token or session is of; way API_BY_NOTHING when it shows neither. RF_E_DENIED
+ * for one that does not count, and for a change by cookie without its CSRF token. */
+int who_find(struct api_call *call, struct rf_err *err) RF_MUST_CHECK;
+/* What a session's changes have to carry in X-Ringfence-CSRF: SHA-256 over its secret, as text. */
+int who_csrf(const char *secret, char out[65], struct rf_err *err) RF_MUST_CHECK;
+/* The value of our cookie, or "". */
+void who_cookie(const char *cookies, char out[API_SECRET_TEXT_BYTES]);
+/* The address as sessions and failures know it: of IPv6 the network of 64 bits. */
+void who_network(const char *address, char out[64]);
+
+/* Reads the rights anew when the store has others. RF_E_* of the store; rbac NULL is no error. */
+int rights_fresh(struct api *api, struct rf_err *err) RF_MUST_CHECK;
+void rights_done(struct api_rights *rights);
+/* Finds the caller in the snapshot. */
+void rights_who(const struct api *api, struct api_who *who);
+/* May who do that to object now? 0, RF_E_DENIED, or RF_E_UNKNOWN for what they may not see. */
+struct rights_question {
+	const struct api_who *who;
+	enum privilege privilege;
+	const char *object; /* "": the fleet */
+	int64_t now_ms;
+};
+int rights_may(struct api *api, const struct rights_question *question,
+	       struct rf_err *err) RF_MUST_CHECK;
+/* All that they may there. */
+struct privilege_set rights_all(struct api *api, const struct rights_question *question);
+/* Is there another person who could consent, than this subject? */
+bool rights_other_approver(struct api *api, const char *subject);
+/* By which role the caller is a second person, and since when by whom: texts of the snapshot. */
+#define RIGHTS_MAX_GRANTS 32u
+struct rights_vote {
+	const char *role; /* NULL: by none */
+	struct approval_grant grants[RIGHTS_MAX_GRANTS];
+	size_t count;
+};
+void rights_vote(struct api *api, const struct api_who *who, struct rights_vote *out);
+/* Does the caller hold that role anywhere, by themselves or by a group? */
+bool rights_holds_role(struct api *api, const struct api_who *who, const char *role);
+/* Would these be rights under which somebody can still administer? Called within a transaction
+ * behind a change. */
+int rights_try(struct api *api, struct rf_err *err) RF_MUST_CHECK;
+
+/* Makes the problem of a code the reply (RFC 9457); what is our own failure is told to the log. */
+void problem_reply(const struct api_call *call, int code, const struct rf_err *err);
+/* The same with an HTTP status and words of its own, before there is a call. */
+struct problem {
+	int status;
+	const char *word; /* urn:ringfence:problem:WORD */
+	const char *detail, *next;
+};
+int problem_write(const struct problem *problem, json_t *more, struct rf_buf *out);
+const char *problem_title(int status);
+
+/* Tells the ledger of the call: kind, and why ("": it was done). */
+int ledger_tell(struct api_call *call, struct store *store, const char *kind, const char *why,
+		struct rf_err *err) RF_MUST_CHECK;
+
+/* Runs the route's handler, under an approval where its operation wants one. */
+int consent_run(struct api_call *call, struct store *store, struct rf_err *err) RF_MUST_CHECK;
+/* Behind a transaction that failed: keeps what became of the approval, or asks for one. */
+int consent_after(struct api_call *call, int rc, struct rf_err *err) RF_MUST_CHECK;
+
+#endif

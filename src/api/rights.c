@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may do what, as a snapshot of govern's (rbac.h) that is made anew when the store's generation
+ * has changed. Permissions under conditions (condition.h) are asked at each question.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "api/core.h"
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "govern/condition.h"
+#include "store/access.h"
+
+/* A parent may come behind its child: by name until all are there. */
+struct loose_object {
+	const char *parents[STORE_PARENTS];
+};
+
+struct rights_grant {
+	const char *by_subject;
+	int64_t time_ms;
+};
+
+struct rights_rows {
+	struct rf_arena arena;
+	struct rf_map object_numbers, user_numbers, group_numbers, role_numbers;
+	struct rbac_object *objects;
+	struct loose_object *loose;
+	const char **labels; /* of each object; NULL: none */
+	struct rbac_role *roles;
+	struct rbac_principal *principals;
+	uint32_t **groups; /* of each principal, growing */
+	size_t *groups_capacity;
+	struct rbac_permission *permissions;
+	const char **conditions;      /* of each permission; NULL: none */
+	struct rights_grant *grants;  /* by whom and when each permission came */
+	struct rights_grant *changes; /* by whom and when each role was changed */
+	size_t objects_capacity, loose_capacity, labels_capacity, roles_capacity;
+	size_t principals_capacity, groups_slots, groups_capacity_slots, permissions_capacity;
+	size_t conditions_capacity, grants_capacity, changes_capacity;
+	struct rbac_rows rows;
+	int64_t generation;
+};
+
+static void rows_clear(struct rights_rows *r)
+{
+	for (uint32_t i = 0; i < r->rows.principals_count; i++)
+		rf_free(r->groups[i]);
+	rf_free(r->objects);
+	rf_free(r->loose);
+	rf_free(r->labels);
+	rf_free(r->roles);
+	rf_free(r->principals);
+	rf_free(r->groups);
+	rf_free(r->groups_capacity);
+	rf_free(r->permissions);
+	rf_free(r->conditions);
+	rf_free(r->grants);
+	rf_free(r->changes);
+	rf_map_done(&r->object_numbers);
+	rf_map_done(&r->user_numbers);
+	rf_map_done(&r->group_numbers);
+	rf_map_done(&r->role_numbers);
+	rf_arena_done(&r->arena);
+	memset(r, 0, sizeof(*r));
+}
+
+static void rows_free(struct rights_rows *rows)
+{
+	if (!rows)
+		return;
+	rows_clear(rows);
+	rf_free(rows);
+}
+
+static void rows_free_p(struct rights_rows **rows)
+{
+	rows_free(*rows);
+}
+#define AUTOROWS __attribute__((cleanup(rows_free_p)))
+
+static int number_of(const struct rf_map *map, const char *name, uint32_t *out)
+{
+	uintptr_t number = (uintptr_t)rf_map_get(map, name);
+
+	if (!number)
+		return RF_E_UNKNOWN;
+	*out = (uint32_t)(number - 1);
+	return 0;
+}
+
+static int number_set(struct rf_map *map, const char *name, uint32_t number)
+{
+	return rf_map_set(map, name, (void *)((uintptr_t)number + 1));
+}
+
+#define ROOM(array, capacity, count)                                                               \
+	rf_grow((void **)&(array), &(capacity), (count), sizeof(*(array)))
+
+static int take_begin(void *arg, int64_t generation)
+{
+	struct rights_rows *r = arg;
+
+	rows_clear(r);
+	r->generation = generation;
+	return 0;
+}
+
+static int take_object(void *arg, const struct store_object *object)
+{
+	struct rights_rows *r = arg;
+	uint32_t n = r->rows.objects_count;
+	enum rbac_kind kind = 0;
+
+	while (kind < RBAC_KINDS && !rf_equal(rbac_kind_name(kind), object->kind))
+		kind++;
+	if (n >= RBAC_MAX_OBJECTS)
+		return RF_E_LIMIT;
+	if (ROOM(r->objects, r->objects_capacity, n + 1u) ||
+	    ROOM(r->loose, r->loose_capacity, n + 1u) ||
+	    ROOM(r->labels, r->labels_capacity, n + 1u))
+		return -ENOMEM;
+	r->objects[n] = (struct rbac_object){.id = rf_arena_copy(&r->arena, object->object),
+					     .kind = kind,
+					     .parents = {RBAC_NONE, RBAC_NONE}};
+	for (unsigned i = 0; i < STORE_PARENTS; i++)
+		r->loose[n].parents[i] = rf_arena_copy(&r->arena, object->parents[i]);
+	bool labelled = object->labels && !rf_equal(object->labels, "{}");
+
+	r->labels[n] = labelled ? rf_arena_copy(&r->arena, object->labels) : NULL;
+	r->rows.objects_count++;
+	return number_set(&r->object_numbers, object->object, n);
+}
+
+static int take_role(void *arg, const struct store_role *role)
+{
+	struct rights_rows *r = arg;
+	uint32_t n = r->rows.roles_count;
+
+	if (n >= RBAC_MAX_ROLES)
+		return RF_E_LIMIT;
+	if (ROOM(r->roles, r->roles_capacity, n + 1u) ||
+	    ROOM(r->changes, r->changes_capacity, n + 1u))
+		return -ENOMEM;
+	r->changes[n] =
+		(struct rights_grant){rf_arena_copy(&r->arena, role->changed_by), role->changed_ms};
+	r->roles[n] = (struct rbac_role){.name = rf_arena_copy(&r->arena, role->role)};
+	r->rows.roles_count++;
+	return number_set(&r->role_numbers, role->role, n);
+}
+
+/* A name that this program does not know is a newer one's: it gives nothing here. */
+static int take_privilege(void *arg, const char *role, const char *name)
+{
+	struct rights_rows *r = arg;
+	enum privilege privilege;
+	uint32_t n;
+
+	if (!number_of(&r->role_numbers, role, &n) && privilege_find(name, &privilege))
+		privilege_add(&r->roles[n].privileges, privilege);
+	return 0;
+}
+
+static int take_principal(void *arg, const struct store_principal *principal)
+{
+	struct rights_rows *r = arg;
+	uint32_t n = r->rows.principals_count;
+
+	if (n >= RBAC_MAX_PRINCIPALS)
+		return RF_E_LIMIT;
+	if (ROOM(r->principals, r->principals_capacity, n + 1u) ||
+	    ROOM(r->groups, r->groups_slots, n + 1u) ||
+	    ROOM(r->groups_capacity, r->groups_capacity_slots, n + 1u))
+		return -ENOMEM;
+	r->principals[n] =
+		(struct rbac_principal){.name = rf_arena_copy(&r->arena, principal->principal),
+					.is_group = principal->is_group,
+					.gone = principal->gone};
+	r->groups[n] = NULL;
+	r->groups_capacity[n] = 0;
+	r->rows.principals_count++;
+	return number_set(principal->is_group ? &r->group_numbers : &r->user_numbers,
+			  principal->principal, n);
+}
+
+static int take_member(void *arg, const struct store_member *member)
+{
+	struct rights_rows *r = arg;
+	uint32_t who, group;
+
+	/* Who is not there is in no group. */
+	if (number_of(member->is_group ? &r->group_numbers : &r->user_numbers, member->principal,
+		      &who) ||
+	    number_of(&r->group_numbers, member->in_group, &group))
+		return 0;
+	uint32_t count = r->principals[who].groups_count;
+
+	if (ROOM(r->groups[who], r->groups_capacity[who], count + 1u))
+		return -ENOMEM;
+	r->groups[who][count] = group;
+	r->principals[who].groups = r->groups[who];
+	r->principals[who].groups_count++;
+	return 0;
+}
+
+static int take_permission(void *arg, const struct store_permission *permission)
+{
+	struct rights_rows *r = arg;
+	uint32_t n = r->rows.permissions_count;
+	struct rbac_permission row = {.object = RBAC_GLOBAL, .propagate = permission->propagate};
+
+	if (n >= RBAC_MAX_PERMISSIONS)
+		return RF_E_LIMIT;
+	if ((permission->object[0] &&
+	     number_of(&r->object_numbers, permission->object, &row.object)) ||
+	    number_of(permission->is_group ? &r->group_numbers : &r->user_numbers,
+		      permission->principal, &row.principal) ||
+	    number_of(&r->role_numbers, permission->role, &row.role))
+		return 0;
+	if (ROOM(r->permissions, r->permissions_capacity, n + 1u) ||
+	    ROOM(r->conditions, r->conditions_capacity, n + 1u) ||
+	    ROOM(r->grants, r->grants_capacity, n + 1u))
+		return -ENOMEM;
+	r->grants[n] = (struct rights_grant){rf_arena_copy(&r->arena, permission->granted_by),
+					     permission->granted_ms};
+	bool bound = permission->constraints && !rf_equal(permission->constraints, "{}");
+
+	r->permissions[n] = row;
+	r->conditions[n] = bound ? rf_arena_copy(&r->arena, permission->constraints) : NULL;
+	r->rows.permissions_count++;
+	return 0;
+}
+
+static void parents_resolve(struct rights_rows *r)
+{
+	for (uint32_t i = 0; i < r->rows.objects_count; i++) {
+		uint32_t count = 0;
+
+		for (unsigned p = 0; p < STORE_PARENTS; p++)
+			if (r->loose[i].parents[p] &&
+			    !number_of(&r->object_numbers, r->loose[i].parents[p],
+				       &r->objects[i].parents[count]))
+				count++;
+	}
+}
+
+static int rows_read(struct store *store, struct rights_rows *r, struct rf_err *err)
+{
+	static const struct store_access_reader reader = {
+		take_begin,	take_object, take_role,	     take_privilege,
+		take_principal, take_member, take_permission};
+	int rc = store_access_read(store, &reader, r, err);
+
+	if (!rc && r->arena.failed)
+		rc = rf_fail(err, -ENOMEM, "no memory for the permissions");
+	if (rc)
+		return rc;
+	parents_resolve(r);
+	r->rows.objects = r->objects;
+	r->rows.roles = r->roles;
+	r->rows.principals = r->principals;
+	r->rows.permissions = r->permissions;
+	return 0;
+}
+
+void rights_done(struct api_rights *rights)
+{
+	rbac_free(rights->rbac);
+	rows_free(rights->rows);
+	memset(rights, 0, sizeof(*rights));
+}
+
+int rights_fresh(struct api *api, struct rf_err *err)
+{
+	int64_t generation = 0;
+	int rc = store_access_generation(api->store, &generation, err);
+
+	if (rc || (api->rights.rows && api->rights.generation == generation))
+		return rc;
+	AUTOROWS struct rights_rows *rows = rf_alloc(1, sizeof(*rows));
+	struct rbac *rbac = NULL;
+	struct rf_err why = {0};
+
+	rc = rows ? rows_read(api->store, rows, err) : rf_fail(err, -ENOMEM, "no memory");
+	if (rc)
+		return rc;
+	/* Rows that are no snapshot give nobody anything: safe, and told by each refusal. */
+	if (rbac_load(&rows->rows, &rbac, &why))
+		rbac = NULL;
+	rights_done(&api->rights);
+	api->rights = (struct api_rights){rbac, rows->generation, rows};
+	rows = NULL;
+	return 0;
+}
+
+int rights_try(struct api *api, struct rf_err *err)
+{
+	AUTOROWS struct rights_rows *rows = rf_alloc(1, sizeof(*rows));
+	struct rbac *rbac = NULL;
+	int rc = rows ? rows_read(api->store, rows, err) : rf_fail(err, -ENOMEM, "no memory");
+
+	if (!rc)
+		rc = rbac_load(&rows->rows, &rbac, err);
+	rbac_free(rbac);
+	return rc;
+}
+
+void rights_who(const struct api *api, struct api_who *who)
+{
+	who->user = RBAC_NONE;
+	if (api->rights.rbac)
+		(void)rbac_user_find(api->rights.rbac, who->account, &who->user);
+}
+
+/* A question while it is asked: what conditions are judged by. */
+struct asking {
+	struct api *api;
+	const struct rights_rows *rows;
+	struct condition_facts facts;
+	char state[32];
+	struct rf_err why; /* why the last condition did not hold */
+};
+
+static int take_host_state(void *arg, const struct store_host *host)
+{
+	return rf_copy(arg, 32, host->state) ? 0 : RF_E_LIMIT;
+}
+
+static bool permission_holds(void *arg, uint32_t permission)
+{
+	struct asking *asking = arg;
+	const char *conditions = asking->rows->conditions[permission];
+
+	return !conditions || condition_holds(conditions, &asking->facts, &asking->why) == 0;
+}
+
+static void facts_find(struct asking *asking, const struct rights_question *q, uint32_t object)
+{
+	asking->facts.address = q->who->address;
+	asking->facts.now_ms = q->now_ms;
+	if (object == RBAC_GLOBAL)
+		return;
+	asking->facts.labels = asking->rows->labels[object];
+	if (asking->rows->objects[object].kind == RBAC_HOST && rf_starts(q->object, "host:") &&
+	    !store_host_get(asking->api->store, q->object + strlen("host:"), take_host_state,
+			    asking->state, NULL))
+		asking->facts.state = asking->state;
+}
+
+/* The number of the object; a host that stands nowhere in the inventory is the fleet's. */
+static bool object_find(const struct api *api, const char *object, uint32_t *out)
+{
+	*out = RBAC_GLOBAL;
+	if (!object[0] || rbac_object_find(api->rights.rbac, object, out))
+		return true;
+	*out = RBAC_GLOBAL;
+	return rf_starts(object, "host:");
+}
+
+static struct privilege_set resolve(struct api *api, const struct rights_question *q,
+				    uint32_t object, struct asking *asking)
+{
+	const struct rbac_filter filter = {permission_holds, asking};
+	struct privilege_set set = {0};
+
+	*asking = (struct asking){.api = api, .rows = api->rights.rows};
+	facts_find(asking, q, object);
+	set = rbac_resolve_where(api->rights.rbac, q->who->user, object, &filter);
+	for (unsigned i = 0; q->who->scoped && i < PRIVILEGE_WORDS; i++)
+		set.bits[i] &= q->who->scope.bits[i];
+	return set;
+}
+
+struct privilege_set rights_all(struct api *api, const struct rights_question *q)
+{
+	struct asking asking;
+	uint32_t object;
+
+	if (!api->rights.rbac || !object_find(api, q->object, &object))
+		return (struct privilege_set){0};
+	return resolve(api, q, object, &asking);
+}
+
+int rights_may(struct api *api, const struct rights_question *q, struct rf_err *err)
+{
+	struct asking asking;
+	uint32_t object;
+
+	if (!api->rights.rbac)
+		return rf_fail(err, RF_E_DENIED,
+			       "nobody has permissions yet: sign in with the first code");
+	if (!object_find(api, q->object, &object))
+		return rf_fail(err, RF_E_UNKNOWN, "there is no %s", q->object);
+	struct privilege_set set = resolve(api, q, object, &asking);
+
+	if (privilege_in(&set, q->privilege))
+		return 0;
+	const struct rbac_need need = {q->privilege, object};
+	int rc = rbac_check(api->rights.rbac, q->who->user, &need, 1, err);
+
+	/* What the fleet is, everybody knows. */
+	if (rc == RF_E_UNKNOWN && object == RBAC_GLOBAL)
+		return rf_fail(err, RF_E_DENIED, "%s is not allowed (to %s)",
+			       privilege_name(q->privilege), privilege_about(q->privilege));
+	if (rc)
+		return rc;
+	if (q->who->scoped && !privilege_in(&q->who->scope, q->privilege))
+		return rf_fail(err, RF_E_DENIED, "%s is not in the scope of this token",
+			       privilege_name(q->privilege));
+	return rf_fail(err, RF_E_DENIED, "%s is allowed under conditions alone: %s",
+		       privilege_name(q->privilege), rf_err_text(&asking.why));
+}
+
+static bool reaches(const struct rights_rows *rows, const struct rbac_permission *p, uint32_t user)
+{
+	const struct rbac_principal *person = &rows->principals[user];
+
+	if (p->principal == user)
+		return true;
+	for (uint32_t i = 0; i < person->groups_count; i++)
+		if (person->groups[i] == p->principal)
+			return true;
+	return false;
+}
+
+void rights_vote(struct api *api, const struct api_who *who, struct rights_vote *out)
+{
+	const struct rights_rows *rows = api->rights.rows;
+	uint32_t user;
+
+	memset(out, 0, sizeof(*out));
+	if (!rows || number_of(&rows->user_numbers, who->account, &user))
+		return;
+	for (uint32_t i = 0; i < rows->rows.permissions_count; i++) {
+		const struct rbac_permission *p = &rows->permissions[i];
+		const struct rbac_role *role = &rows->roles[p->role];
+
+		if (p->object != RBAC_GLOBAL || !reaches(rows, p, user) ||
+		    !privilege_in(&role->privileges, PRIVILEGE_APPROVAL_GIVE) ||
+		    out->count + 2 > RIGHTS_MAX_GRANTS)
+			continue;
+		out->role = out->role ? out->role : role->name;
+		out->grants[out->count++] = (struct approval_grant){
+			role->name, rows->grants[i].by_subject, rows->grants[i].time_ms};
+		out->grants[out->count++] =
+			(struct approval_grant){role->name, rows->changes[p->role].by_subject,
+						rows->changes[p->role].time_ms};
+	}
+}
+
+bool rights_holds_role(struct api *api, const struct api_who *who, const char *role)
+{
+	const struct rights_rows *rows = api->rights.rows;
+	uint32_t user, number;
+
+	if (!rows || number_of(&rows->user_numbers, who->account, &user) ||
+	    number_of(&rows->role_numbers, role, &number))
+		return false;
+	for (uint32_t i = 0; i < rows->rows.permissions_count; i++)
+		if (rows->permissions[i].role == number &&
+		    reaches(rows, &rows->permissions[i], user))
+			return true;
+	return false;
+}
+
+struct person_seen {
+	const char *subject;
+	bool other;
+};
+
+static int take_account(void *arg, const struct store_account *account)
+{
+	struct person_seen *seen = arg;
+
+	seen->other = !account->disabled && !rf_equal(account->subject, seen->subject);
+	return 0;
+}
+
+bool rights_other_approver(struct api *api, const char *subject)
+{
+	const struct rights_rows *rows = api->rights.rows;
+
+	for (uint32_t i = 0; rows && i < rows->rows.principals_count; i++) {
+		struct person_seen seen = {subject, false};
+		uint32_t user;
+
+		if (rows->principals[i].is_group || rows->principals[i].gone ||
+		    !rbac_user_find(api->rights.rbac, rows->principals[i].name, &user))
+			continue;
+		struct privilege_set set = rbac_resolve(api->rights.rbac, user, RBAC_GLOBAL);
+
+		if (privilege_in(&set, PRIVILEGE_APPROVAL_GIVE) &&
+		    !store_account_get(api->store, rows->principals[i].name, take_account, &seen,
+				       NULL) &&
+		    seen.other)
+			return true;
+	}
+	return false;
+}
