@@ -4,6 +4,7 @@
  * body, so that who may nothing learns nothing of what is wrong with it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/core.h"
@@ -77,7 +78,10 @@ int call_may(struct api_call *call, enum privilege privilege, const char *object
 	const struct rights_question question = {&call->who, privilege, object,
 						 call->request->now_ms};
 
-	return rights_may(call->api, &question, err);
+	int rc = rights_may(call->api, &question, err);
+
+	call->refused = call->refused || rc != 0;
+	return rc;
 }
 
 bool call_sees(struct api_call *call, enum privilege privilege, const char *object)
@@ -225,7 +229,8 @@ static int change(struct store *store, void *arg, struct rf_err *err)
 {
 	struct api_call *call = arg;
 
-	(void)call_one(call, NULL);
+	json_decref(call->answer);
+	call->answer = NULL;
 	call->note[0] = '\0';
 	int rc = consent_run(call, store, err);
 
@@ -307,8 +312,11 @@ static void denied(struct api_call *call, const struct rf_err *why)
 	call->api->counters[API_N_DENIED]++;
 	if (call->who.way == API_BY_NOTHING || !call->route || call->wants_approval)
 		return;
-	/* Told as far as it can be; the answer is the same. */
-	(void)ledger_tell(call, call->api->store, "denied", rf_err_text(why), NULL);
+	struct rf_err err = {0};
+
+	/* The answer is the same when the ledger cannot be told. */
+	if (ledger_tell(call, call->api->store, "denied", rf_err_text(why), &err))
+		fprintf(stderr, "ringfence-manager: api: ledger: %s\n", rf_err_text(&err));
 }
 
 static int way(struct api_call *call, struct rf_err *err)
@@ -349,7 +357,7 @@ void api_answer(struct api *api, const struct api_request *request, struct api_r
 	struct rf_err err = {0};
 	int rc = way(&call, &err);
 
-	if (rc && call.route && (rc == RF_E_DENIED || rc == RF_E_UNKNOWN) && !call.reply->retry_s)
+	if (rc && call.route && (rc == RF_E_DENIED || call.refused) && !reply->retry_s)
 		denied(&call, &err);
 	if (rc)
 		problem_reply(&call, rc, &err);

@@ -124,6 +124,7 @@ struct api_call {
 	struct api_who who;
 	char object[API_NAME_BYTES * 4]; /* what it is about; "": the fleet */
 	char note[256];			 /* of what was done, for the ledger; "": the summary */
+	bool refused;			 /* the caller may not, or may not know of it */
 	bool wants_approval;		 /* it fails for want of one, which is to be requested */
 	bool approval_refused;		 /* the approval that was shown does not count */
 	char approval[STORE_ID_BYTES];	 /* that was requested for it */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frames between the roles api and sign-in: one fixed size each way, checked on both sides. */
+#ifndef RF_API_SIGN_IN_H
+#define RF_API_SIGN_IN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIGN_IN_NAME_BYTES     128
+#define SIGN_IN_PASSWORD_BYTES 512
+
+/* Texts end with a NUL and are zero behind it. */
+struct sign_in_question {
+	uint64_t id;
+	char name[SIGN_IN_NAME_BYTES];
+	char password[SIGN_IN_PASSWORD_BYTES];
+};
+
+struct sign_in_answer {
+	uint64_t id;
+	int32_t verdict; /* 1: good; 0: not; -1: could not be asked */
+	int32_t zero;
+};
+
+/* Is a text ended within its room, and nothing behind it? */
+bool sign_in_text_good(const char *text, unsigned size);
+
+/* Asks PAM; the verdict as above. The password is left to be wiped by the caller. */
+int sign_in_pam(const char *service, const char *name, const char *password);
+
+#endif
