@@ -362,6 +362,7 @@ void api_answer(struct api *api, const struct api_request *request, struct api_r
 	if (rc)
 		problem_reply(&call, rc, &err);
 	count(api, reply->status);
+	reply->who = call.who;
 	json_decref(call.query);
 	json_decref(call.body);
 	json_decref(call.answer);

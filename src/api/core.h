@@ -80,6 +80,11 @@ const char *problem_title(int status);
 int ledger_tell(struct api_call *call, struct store *store, const char *kind, const char *why,
 		struct rf_err *err) RF_MUST_CHECK;
 
+/* An event as an answer has it, and whether who may read it. */
+struct store_event;
+json_t *event_json(const struct store_event *event);
+bool event_seen(struct api *api, const struct api_who *who, const struct store_event *event);
+
 /* Runs the route's handler, under an approval where its operation wants one. */
 int consent_run(struct api_call *call, struct store *store, struct rf_err *err) RF_MUST_CHECK;
 /* Behind a transaction that failed: keeps what became of the approval, or asks for one. */

@@ -109,6 +109,11 @@ void problem_reply(const struct api_call *call, int code, const struct rf_err *e
 		problem.word = "sign-in";
 		problem.next = "Sign in (POST /api/v1/session), or send a token.";
 	}
+	if (reply->retry_s) {
+		problem.status = 429;
+		problem.word = "locked-out";
+		problem.next = "Wait as long as Retry-After says.";
+	}
 	reply->status = problem.status;
 	reply->type = "application/problem+json";
 	reply->then = API_THEN_SEND;

@@ -92,7 +92,7 @@ static int by_session(struct api_call *call, const char *secret, struct rf_err *
 	who->token[0] = '\0';
 	if (rc == RF_E_DENIED)
 		return rf_fail(err, RF_E_DENIED, "this session has ended, or is another's");
-	who->way = API_BY_SESSION;
+	who->way = rc ? API_BY_NOTHING : API_BY_SESSION;
 	return rc;
 }
 
@@ -137,7 +137,7 @@ static int by_token(struct api_call *call, const char *secret, struct rf_err *er
 		rc = store_token_use(call->api->store, &use, take_token, who, err);
 	if (rc == RF_E_DENIED)
 		return rf_fail(err, RF_E_DENIED, "this token does not count, or no longer");
-	who->way = API_BY_TOKEN;
+	who->way = rc ? API_BY_NOTHING : API_BY_TOKEN;
 	return rc;
 }
 
@@ -169,6 +169,9 @@ int who_find(struct api_call *call, struct rf_err *err)
 
 	(void)rf_copy(call->who.address, sizeof(call->who.address), request->address);
 	call->who.user = RBAC_NONE;
+	/* Who signs in may still have the cookie of a session that has ended. */
+	if (call->route->access == ROUTE_PUBLIC)
+		return 0;
 	who_cookie(request->cookie, secret);
 	if (request->authorization) {
 		const char *text = request->authorization;
