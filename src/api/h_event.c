@@ -90,17 +90,11 @@ int h_events(struct api_call *call, struct rf_err *err)
 int h_ledger(struct api_call *call, struct rf_err *err)
 {
 	int64_t size = 0, signed_count = 0;
-	uint8_t root[LEDGER_HASH_BYTES];
-	RF_AUTOBUF struct rf_buf hex = {0};
 	int rc = store_ledger_size(call->api->store, &size, &signed_count, err);
 
-	if (!rc)
-		rc = store_ledger_root(call->api->store, root, err);
-	if (rc)
-		return rc;
-	rf_buf_add_hex(&hex, root, sizeof(root));
-	return call_one(call, json_pack("{s:I, s:I, s:s}", "size", (json_int_t)size, "signed",
-					(json_int_t)signed_count, "root", rf_buf_text(&hex)));
+	return rc ? rc
+		  : call_one(call, json_pack("{s:I, s:I}", "size", (json_int_t)size, "signed",
+					     (json_int_t)signed_count));
 }
 
 static int take_entry(void *arg, int64_t n, struct rf_slice line)

@@ -38,7 +38,7 @@ const char *problem_title(int status)
 	for (size_t i = 0; i < RF_COUNT(titles); i++)
 		if (titles[i].status == status)
 			return titles[i].title;
-	return status < 300 ? "OK" : "Error";
+	return status == 201 ? "Created" : status == 204 ? "No Content" : "OK";
 }
 
 /* What a code is called, and what usually mends it. */

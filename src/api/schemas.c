@@ -436,7 +436,6 @@ SCHEMA(schema_event, "Event", "What happened.");
 ROWS(schema_ledger) = {
 	{"size", SCHEMA_INT, true, COUNT, "How many entries there are."},
 	{"signed", SCHEMA_INT, true, COUNT, "How many of them a checkpoint covers."},
-	{"root", SCHEMA_TEXT, true, MAYBE, "Root of the Merkle tree over all of them."},
 };
 SCHEMA(schema_ledger, "Ledger", "How far the ledger is.");
 ROWS(schema_entry) = {

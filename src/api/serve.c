@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From evhttp's requests to api_answer and back; and /metrics. */
 #include <event2/buffer.h>
-#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <string.h>

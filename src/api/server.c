@@ -20,6 +20,7 @@
 
 #define BACKLOG	 1024
 #define STOP_S	 5 /* requests in hand have so long when it ends */
+#define FLUSH_MS 100
 #define EVHTTP_S 120
 #define FULL_MS	 100
 
@@ -148,16 +149,26 @@ static struct evhttp *http_make(struct event_base *base, ev_uint16_t methods)
 	return http;
 }
 
+static void accept_end(struct evhttp_bound_socket *socket, void *arg)
+{
+	(void)arg;
+	evconnlistener_disable(evhttp_bound_socket_get_listener(socket));
+}
+
+/* Answers that are written go out; who waits for a password is waited for. */
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
-	const struct timeval soon = {.tv_sec = STOP_S}, at_once = {0};
+	const struct timeval soon = {.tv_sec = STOP_S}, at_once = {.tv_usec = FLUSH_MS * 1000};
 
 	(void)fd;
 	(void)what;
 	server->stopping = true;
+	event_del(server->stop);
+	evhttp_foreach_bound_socket(server->http, accept_end, NULL);
+	evhttp_foreach_bound_socket(server->metrics, accept_end, NULL);
 	streams_end(server);
-	event_base_loopexit(server->base, server->sign_in->bev ? &soon : &at_once);
+	event_base_loopexit(server->base, sign_in_busy(server->sign_in) ? &soon : &at_once);
 }
 
 static void on_streams(evutil_socket_t fd, short what, void *arg)

@@ -56,7 +56,6 @@ struct server {
 	size_t conns_count, conns_max;
 	TAILQ_HEAD(streams, stream) streams;
 	size_t streams_count;
-	unsigned in_hand; /* requests without an answer yet */
 	bool stopping;
 };
 
@@ -90,6 +89,8 @@ void streams_end(struct server *server);
 /* The other end of the role sign-in. */
 int sign_in_open(struct server *server, int fd, struct rf_err *err) RF_MUST_CHECK;
 void sign_in_close(struct sign_in *sign_in);
+/* Does somebody wait for an answer of it? */
+bool sign_in_busy(const struct sign_in *sign_in);
 /* Asks whether the password is good, and answers request then; false when it cannot be asked. */
 bool sign_in_ask(struct server *server, struct evhttp_request *request,
 		 const struct api_reply *reply);

@@ -156,6 +156,11 @@ void sign_in_close(struct sign_in *sign_in)
 	rf_free(sign_in);
 }
 
+bool sign_in_busy(const struct sign_in *sign_in)
+{
+	return sign_in && sign_in->count > 0;
+}
+
 bool sign_in_ask(struct server *server, struct evhttp_request *request,
 		 const struct api_reply *reply)
 {
