@@ -11,86 +11,17 @@
 #include <stdio.h>
 
 #include "base/err.h"
-
-/* Every option there is, once. Which command takes it: its row's list. */
-enum cli_option_id {
-	OPT_HELP,
-	OPT_VERSION,
-	OPT_VMX,
-	OPT_XML,
-	OPT_FROM,
-	OPT_CONNECT,
-	OPT_APPROVED,
-	OPT_HOST,
-	OPT_NO_HOST,
-	OPT_PROFILE,
-	OPT_ONLY,
-	OPT_SITE,
-	OPT_OUTPUT,
-	OPT_REPORT,
-	OPT_ALL,
-	OPT_COLOR,
-	OPT_QUIET,
-	OPT_NO_MUTANTS,
-	OPT_TIMING,
-	OPT_FILE,
-	OPT_TCTI,
-	OPT_NONCE,
-	OPT_AK,
-	OPT_STATE_DIR,
-	OPT_FORMAT,
-	OPT_PCR,
-	OPT_LIVE,
-	OPT_BASELINE,
-	OPT_EARLIER,
-	OPT_REMEMBER,
-	OPT_EK_ROOTS,
-	OPT_BY,
-	OPT_NAME,
-	OPT_ROOT,
-	OPT_DRY_RUN,
-	OPT_APPLY,
-	OPT_PLAN,
-	OPT_SAVE,
-	OPT_CONFIRM_WITHIN,
-	OPT_CONFIRM,
-	OPT_ROLLBACK,
-	OPT_KEY,
-	OPT_ONCE,
-	OPT_KNOWN,
-	OPT_VMX_FILE,
-	OPT_OF_PROFILE,
-	OPT_OF_VM,
-	OPT_LEVEL,
-	OPT_RELEASE,
-	OPT_STATUS,
-	OPT_ZONE,
-	OPT_REASON,
-	OPT_YES,
-	OPT_ALLOW,
-	OPT_HONEYWALL,
-	OPT_POLICY,
-	OPT_RECORD_MAX,
-	OPT_ACTIVE,
-	OPT_KEPT,
-	OPT_COUNT
-};
-
-struct cli_option {
-	enum cli_option_id id;
-	const char *name;  /* "vmx" for --vmx */
-	char letter;	   /* 'o' for -o, 0 for none */
-	const char *value; /* "PATH"; NULL for a flag */
-	bool repeated;
-	const char *help;
-};
-extern const struct cli_option cli_options[OPT_COUNT];
+#include "cli/options.h"
 
 /* The options of a row: OPTIONS(OPT_ALWAYS, OPT_VMX). A list, so that there may be any number. */
 #define OPTIONS(...) ((const enum cli_option_id[]){__VA_ARGS__, OPT_COUNT})
 #define OPT_ALWAYS   OPT_HELP, OPT_VERSION, OPT_COLOR, OPT_QUIET
 /* Where facts come from. */
 #define OPT_SOURCES OPT_VMX, OPT_XML, OPT_FROM, OPT_CONNECT, OPT_APPROVED, OPT_HOST, OPT_NO_HOST
+
+/* Of commands that ask a manager; of those that do it over its hosts. */
+#define OPT_MANAGER OPT_ALWAYS, OPT_LOGIN, OPT_OUTPUT, OPT_APPROVAL
+#define OPT_FLEETS  OPT_FLEET, OPT_WHERE, OPT_MINUTES, OPT_NO_WAIT, OPT_APPROVAL, OPT_LOGIN
 
 #define CLI_MAX_WORDS 256
 
@@ -154,5 +85,8 @@ cli_command_fn cmd_quarantine, cmd_isolate_plan, cmd_isolate_apply, cmd_isolate_
 cli_command_fn cmd_isolate_guard_start, cmd_isolate_guard_stop, cmd_isolate_guard_status,
 	cmd_isolate_topology, cmd_isolate_watch;
 cli_command_fn cmd_isolate_export, cmd_isolate_import;
+/* The fleet. */
+cli_command_fn cmd_fleet, cmd_login, cmd_logout, cmd_agent, cmd_store_backup, cmd_store_migrate,
+	cmd_store_upgrade;
 
 #endif

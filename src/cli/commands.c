@@ -87,6 +87,65 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_ACTIVE, "active", 0, NULL, false,
 	 "also try: real frames in a network namespace of its own, real load beside a VM's group, equal pages"},
 	{OPT_KEPT, "kept", 0, NULL, false, "the policy that was applied last, instead of a file"},
+	{OPT_FLEET, "fleet", 0, NULL, false,
+	 "over the manager's hosts, not this one (see ringfence login)"},
+	{OPT_WHERE, "where", 0, "SELECTOR", false,
+	 "which hosts: state=STATE, name=GLOB, label=NAME=VALUE, with commas between; default all"},
+	{OPT_MINUTES, "minutes", 0, "N", false,
+	 "how long it counts, or waits for an agent that is away"},
+	{OPT_NO_WAIT, "no-wait", 0, NULL, false,
+	 "do not wait for results; see ringfence host commands"},
+	{OPT_APPROVAL, "approval", 0, "ID", false, "the approval under which it is done"},
+	{OPT_LOGIN, "login", 0, "FILE", false,
+	 "where the sign-in is kept; default ~/.config/ringfence/login.json"},
+	{OPT_FINGERPRINT, "fingerprint", 0, "HEX", false,
+	 "SHA-256 of the authority's certificate, as the manager's machine printed it"},
+	{OPT_CODE, "code", 0, "CODE", false, "the one-time code of the manager's first start"},
+	{OPT_USER, "user", 0, "NAME", false, "the account"},
+	{OPT_TOKEN_FILE, "token-file", 0, "FILE", false,
+	 "a token that was made elsewhere; - for standard input"},
+	{OPT_FOLLOW, "follow", 0, NULL, false, "go on, with each event as it comes"},
+	{OPT_LIMIT, "limit", 0, "N", false, "at most so many; default all"},
+	{OPT_AFTER, "after", 0, "N", false, "behind this number"},
+	{OPT_STATE, "state", 0, "STATE", false, "of this state alone"},
+	{OPT_GLOB, "name", 0, "GLOB", false, "whose name is like this"},
+	{OPT_LABEL, "label", 0, "NAME=VALUE", false, "with this label"},
+	{OPT_LABELS, "label", 0, "NAME=VALUE", true, "a label that it gets"},
+	{OPT_BELOW, "below", 0, "OBJECT", false,
+	 "below which object of the inventory it will stand"},
+	{OPT_PARENT, "below", 0, "OBJECT", true, "what it is below; a VM may have two"},
+	{OPT_DAYS, "days", 0, "N", false, "how long it counts; default 30"},
+	{OPT_TITLE, "title", 0, "TEXT", false, "what it is for"},
+	{OPT_PRIVILEGE, "privilege", 0, "NAME", true, "only this of what you may; default all"},
+	{OPT_GROUP, "group", 0, NULL, false, "the principal is a group"},
+	{OPT_ON, "on", 0, "OBJECT", false, "on which object; default above all"},
+	{OPT_HERE_ONLY, "here-only", 0, NULL, false, "not for what is below it"},
+	{OPT_CONDITIONS, "conditions", 0, "FILE", false,
+	 "when it holds, as JSON: addresses, days, hours, labels, states"},
+	{OPT_VERDICTS, "verdicts", 0, NULL, false, "its newest verdicts"},
+	{OPT_CHANGES, "changes", 0, NULL, false, "its newest changes of state"},
+	{OPT_FINDINGS, "findings", 0, NULL, false, "its findings"},
+	{OPT_CONTROL, "control", 0, "ID", false, "of this control alone"},
+	{OPT_LAST, "last", 0, NULL, false,
+	 "the last findings as the manager has them; nobody is asked"},
+	{OPT_DIGEST, "digest", 0, "HEX", false,
+	 "of the act that you read and mean (ringfence approval show)"},
+	{OPT_COMMENT, "comment", 0, "TEXT", false, "what you want to say with it"},
+	{OPT_FOR, "for", 0, "TIME", false, "for how long: 8h, 30d"},
+	{OPT_COUNT_OF, "count", 0, "N", false, "how often; default once"},
+	{OPT_INSTEAD, "instead", 0, "TEXT", false, "what holds the risk meanwhile"},
+	{OPT_SUBJECT, "subject", 0, "NAME", false,
+	 "the person behind it: two accounts of one person are one"},
+	{OPT_PERSON, "name", 0, "NAME", false, "the person's name"},
+	{OPT_DISABLED, "disabled", 0, NULL, false, "it may not sign in, and its sessions end"},
+	{OPT_OF_HOST, "host", 0, "ID", false, "of this host alone"},
+	{OPT_STORE, "store", 0, "URL", false,
+	 "sqlite:FILE or postgresql://...; default the manager's on this machine"},
+	{OPT_TOKEN, "token", 0, "TOKEN", false,
+	 "the invite's, as ringfence host invite printed it"},
+	{OPT_AUTHORITY, "authority", 0, "FILE", false,
+	 "the authority's certificate, instead of its fingerprint"},
+	{OPT_HOST_NAME, "name", 0, "NAME", false, "what this host is called; default its own name"},
 };
 
 const struct cli_command cli_commands[] = {
@@ -99,9 +158,10 @@ const struct cli_command cli_commands[] = {
 	 "ringfence check --vmx /vmfs/exported         every .vmx below a folder\n"
 	 "ringfence check --report report.html         and a report to send on\n"
 	 "ringfence check --from web-3.tar.gz          another host, from its capture\n"
-	 "ringfence check --only 'host.ssh.*' -o json  a part, for a program",
+	 "ringfence check --only 'host.ssh.*' -o json  a part, for a program\n"
+	 "ringfence check --fleet --where 'label=zone=dmz'  hosts of a manager",
 	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_PROFILE, OPT_ONLY, OPT_SITE, OPT_OUTPUT, OPT_REPORT,
-		 OPT_ALL, OPT_TIMING),
+		 OPT_ALL, OPT_TIMING, OPT_FLEETS, OPT_LAST, OPT_STATE, OPT_CONTROL, OPT_LIMIT),
 	 0, 0, cmd_check},
 	{"facts", "[TABLE]", "show what was seen, before any judgement",
 	 "Without TABLE: the tables with the number of rows and what a row is. With TABLE: its rows. "
@@ -109,7 +169,7 @@ const struct cli_command cli_commands[] = {
 	 "ringfence facts                     all tables\n"
 	 "ringfence facts vm_nic              the network cards of all VMs\n"
 	 "ringfence facts -o sqlite:facts.db  everything, for your own questions",
-	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT), 0, 1, cmd_facts},
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT, OPT_FLEETS), 0, 1, cmd_facts},
 	{"query", "SQL", "ask the facts in SQL, read-only",
 	 "One SELECT over the tables that `ringfence facts` lists.",
 	 "ringfence query \"SELECT vm, nic, filter FROM vm_nic WHERE filter = ''\"\n"
@@ -163,8 +223,9 @@ const struct cli_command cli_commands[] = {
 	 "the next step. Run it as root to see all.",
 	 "ringfence attest status\n"
 	 "ringfence attest status --from web-3.tar.gz\n"
-	 "ringfence attest status -o json",
-	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_OUTPUT), 0, 0, cmd_attest_status},
+	 "ringfence attest status -o json\n"
+	 "ringfence attest status --fleet             all hosts of a manager, now",
+	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_OUTPUT, OPT_FLEETS), 0, 0, cmd_attest_status},
 	{"attest evidence", "", "what this host booted, in one file, signed by its TPM",
 	 "Asks the TPM to sign the values of its registers (a quote over every bank) with a key that never "
 	 "leaves it, and adds the boot log, the IMA list and the certificates that a verifier needs. The "
@@ -277,10 +338,11 @@ const struct cli_command cli_commands[] = {
 	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it\n"
 	 "ringfence fix --save plan.json                     for approval\n"
 	 "ringfence fix --plan plan.json --apply             later; refused if something changed meanwhile\n"
-	 "ringfence fix --vmx /vmfs/web01.vmx --apply        a VM file",
+	 "ringfence fix --vmx /vmfs/web01.vmx --apply        a VM file\n"
+	 "ringfence fix 'host.ssh.*' --fleet                 what would be changed on a manager's hosts",
 	 OPTIONS(OPT_ALWAYS, OPT_VMX, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_PROFILE,
 		 OPT_SITE, OPT_OUTPUT, OPT_ALL, OPT_ROOT, OPT_STATE_DIR, OPT_DRY_RUN, OPT_APPLY,
-		 OPT_PLAN, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_CONFIRM, OPT_ROLLBACK),
+		 OPT_PLAN, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_CONFIRM, OPT_ROLLBACK, OPT_FLEETS),
 	 0, CLI_MAX_WORDS, cmd_fix},
 	{"rollback", "[ID]", "undo a change, byte for byte",
 	 "Puts back what a plan changed: content, mode, owner and labels. Without ID the newest that is in force. "
@@ -301,9 +363,10 @@ const struct cli_command cli_commands[] = {
 	 "Exit status: 0 the host is as the policy wants, 2 it is not, 1 could not tell, 64 wrong use.",
 	 "ringfence isolate plan\n"
 	 "ringfence isolate plan policy.yaml -a      also why a network card gets no port\n"
-	 "ringfence isolate plan policy.yaml --save plan.json",
+	 "ringfence isolate plan policy.yaml --save plan.json\n"
+	 "ringfence isolate plan policy.yaml --fleet --where 'name=web-*'",
 	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
-		 OPT_STATE_DIR, OPT_SAVE, OPT_KEPT),
+		 OPT_STATE_DIR, OPT_SAVE, OPT_KEPT, OPT_FLEETS),
 	 0, 1, cmd_isolate_plan},
 	{"isolate apply", "[POLICY]", "enforce a policy of isolation, live",
 	 "Makes the plan and applies it: each port is read back, what fails is undone as a whole, and no VM is "
@@ -315,9 +378,10 @@ const struct cli_command cli_commands[] = {
 	 "ringfence isolate apply policy.yaml\n"
 	 "ringfence isolate apply policy.yaml --confirm-within 60s\n"
 	 "ringfence isolate apply --kept\n"
-	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it",
+	 "ringfence fix --confirm 20261123-101010-5f3a9c01   keep it\n"
+	 "ringfence isolate apply policy.yaml --fleet --confirm-within 5m",
 	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
-		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_KEPT),
+		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_KEPT, OPT_FLEETS),
 	 0, 1, cmd_isolate_apply},
 	{"isolate verify", "[POLICY]", "is every promise configured, enforced and proven",
 	 "Asks the live guard about 30 frames for each port (24 forged, 6 honest; nothing is sent): is the "
@@ -336,8 +400,8 @@ const struct cli_command cli_commands[] = {
 		 OPT_ACTIVE, OPT_STATE_DIR, OPT_KEPT),
 	 0, 1, cmd_isolate_verify},
 	{"isolate rollback", "[ID]", "undo a change, byte for byte (the same as rollback)", "",
-	 "ringfence isolate rollback 20261123-101010-5f3a9c01", OPTIONS(OPT_ALWAYS, OPT_STATE_DIR),
-	 0, 1, cmd_rollback},
+	 "ringfence isolate rollback 20261123-101010-5f3a9c01",
+	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR, OPT_FLEETS, OPT_OUTPUT), 0, 1, cmd_rollback},
 	{"isolate trace", "PORT FRAME",
 	 "what the live guard would do with a frame from a VM, and why",
 	 "FRAME is hexadecimal from the Ethernet header on, or a file of raw bytes. Nothing is sent or "
@@ -383,11 +447,12 @@ const struct cli_command cli_commands[] = {
 	 "ringfence quarantine web-1 --level restrict --allow dhcp --allow 10.0.0.5:tcp/22 --yes --reason 'looking'\n"
 	 "ringfence quarantine --zone dmz --level honeywall --honeywall vnet9 --yes --reason 'worm'\n"
 	 "ringfence quarantine --status\n"
-	 "ringfence quarantine web-1 --release --yes --reason 'false alarm'",
+	 "ringfence quarantine web-1 --release --yes --reason 'false alarm'\n"
+	 "ringfence quarantine web-1 --level seal --reason 'worm' --fleet --where name=kvm-3",
 	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
 		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_LEVEL, OPT_RELEASE, OPT_STATUS,
 		 OPT_ZONE, OPT_REASON, OPT_YES, OPT_ALLOW, OPT_HONEYWALL, OPT_POLICY,
-		 OPT_RECORD_MAX),
+		 OPT_RECORD_MAX, OPT_FLEETS),
 	 0, 1, cmd_quarantine},
 	{"isolate guard start", "",
 	 "keep the network guard up: new ports from birth, purges healed",
@@ -432,7 +497,8 @@ const struct cli_command cli_commands[] = {
 	 OPTIONS(OPT_ALWAYS, OPT_FROM, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT), 0,
 	 1, cmd_isolate_topology},
 	{"ledger show", "", "every plan, change, denial and undoing, oldest first", "",
-	 "ringfence ledger show", OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR, OPT_OUTPUT), 0, 0,
+	 "ringfence ledger show",
+	 OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR, OPT_OUTPUT, OPT_FLEET, OPT_LOGIN), 0, 0,
 	 cmd_ledger_show},
 	{"ledger verify", "[FILE]", "prove that the ledger is complete and unaltered",
 	 "Needs the file (this host's ledger, or an exported one) and its public key. Names the entry that was "
@@ -444,8 +510,164 @@ const struct cli_command cli_commands[] = {
 	 cmd_ledger_verify},
 	{"ledger export", "FILE",
 	 "copy the ledger, its public key (FILE.pub) and newest checkpoint (FILE.checkpoint)", "",
-	 "ringfence ledger export web-3.ledger", OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR), 1, 1,
+	 "ringfence ledger export web-3.ledger",
+	 OPTIONS(OPT_ALWAYS, OPT_ROOT, OPT_STATE_DIR, OPT_FLEET, OPT_LOGIN), 1, 1,
 	 cmd_ledger_export},
+	{"login", "ADDRESS", "sign in to a manager",
+	 "Asks the manager for its authority, compares the fingerprint with the one that you give, and keeps a token for this command line (90 days) in a file that nobody else may read. The password is asked for and kept nowhere; at a manager's first start the code that it printed takes its place. Without --fingerprint it is shown and nothing is sent.",
+	 "ringfence login https://manager:8443 --fingerprint 3F:9A:... --code 7KQ4-...   at the first start\n"
+	 "ringfence login https://manager:8443 --fingerprint 3F:9A:... --user ada\n"
+	 "ringfence login https://manager:8443 --fingerprint 3F:9A:... --token-file - < token",
+	 OPTIONS(OPT_ALWAYS, OPT_LOGIN, OPT_FINGERPRINT, OPT_CODE, OPT_USER, OPT_TOKEN_FILE), 1, 1,
+	 cmd_login},
+	{"logout", "", "take this command line's token back, and forget it", "", "ringfence logout",
+	 OPTIONS(OPT_ALWAYS, OPT_LOGIN), 0, 0, cmd_logout},
+	{"host list", "", "the fleet's hosts: state, last good verdict, failing controls",
+	 "States: TRUSTED, WARNING, UNTRUSTED, STALE (nothing good for too long), NEW (waits for host approve), NO_TPM, RETIRED.",
+	 "ringfence host list\n"
+	 "ringfence host list --state UNTRUSTED\n"
+	 "ringfence host list --name 'web-*' -o csv\n"
+	 "curl --cacert ca.pem -H \"Authorization: Bearer $TOKEN\" https://manager:8443/api/v1/hosts   the same",
+	 OPTIONS(OPT_MANAGER, OPT_STATE, OPT_GLOB, OPT_LABEL, OPT_LIMIT), 0, 0, cmd_fleet},
+	{"host show", "HOST", "one host; its verdicts, changes or findings", "",
+	 "ringfence host show h-7f3a\n"
+	 "ringfence host show h-7f3a --verdicts\n"
+	 "ringfence host show h-7f3a --findings --state FAIL",
+	 OPTIONS(OPT_MANAGER, OPT_VERDICTS, OPT_CHANGES, OPT_FINDINGS, OPT_STATE, OPT_CONTROL,
+		 OPT_LIMIT),
+	 1, 1, cmd_fleet},
+	{"host approve", "HOST", "let a host that joined take part: its boot becomes the baseline",
+	 "",
+	 "ringfence host list --state NEW\n"
+	 "ringfence host approve h-7f3a",
+	 OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"host retire", "HOST", "take a host out for good, and revoke its certificate", "",
+	 "ringfence host retire h-7f3a --reason 'hardware returned'",
+	 OPTIONS(OPT_MANAGER, OPT_REASON), 1, 1, cmd_fleet},
+	{"host invite", "", "print a token with which one host joins",
+	 "It counts once, for an hour unless --minutes says otherwise, and is shown this once.",
+	 "ringfence host invite\n"
+	 "ringfence host invite --label zone=dmz --minutes 15",
+	 OPTIONS(OPT_MANAGER, OPT_BELOW, OPT_LABELS, OPT_MINUTES), 0, 0, cmd_fleet},
+	{"host invites", "", "invites: who made them, and which host used them", "",
+	 "ringfence host invites", OPTIONS(OPT_MANAGER), 0, 0, cmd_fleet},
+	{"host uninvite", "INVITE", "take an invite back", "", "ringfence host uninvite i-2b91",
+	 OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"host commands", "", "what agents were told to do, and what came of it", "",
+	 "ringfence host commands\n"
+	 "ringfence host commands --host h-7f3a --limit 5",
+	 OPTIONS(OPT_MANAGER, OPT_OF_HOST, OPT_LIMIT), 0, 0, cmd_fleet},
+	{"host command", "COMMAND", "one command and its result", "",
+	 "ringfence host command c-81d0", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"agent join", "ADDRESS", "make this host one of a manager's hosts",
+	 "Runs ringfence-agent join, as root: proves the TPM's identity to the manager, gets a certificate, and keeps both below --state-dir. `ringfence host invite` prints the whole line to type.",
+	 "ringfence agent join https://manager:8443 --token ... --fingerprint ...\n"
+	 "systemctl enable --now ringfence-agent",
+	 OPTIONS(OPT_ALWAYS, OPT_TOKEN, OPT_FINGERPRINT, OPT_AUTHORITY, OPT_HOST_NAME, OPT_TCTI,
+		 OPT_STATE_DIR),
+	 1, 1, cmd_agent},
+	{"agent status", "", "does the agent run here, and for which manager",
+	 "Exit status: 0 it runs, 2 it does not, 1 could not tell.", "ringfence agent status",
+	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0, cmd_agent},
+	{"agent leave", "", "forget the manager", "", "ringfence agent leave",
+	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0, cmd_agent},
+	{"events", "", "what happened in the fleet, and what happens", "",
+	 "ringfence events --limit 20\n"
+	 "ringfence events --follow\n"
+	 "ringfence events --follow -o jsonl | jq .kind",
+	 OPTIONS(OPT_MANAGER, OPT_FOLLOW, OPT_AFTER, OPT_LIMIT), 0, 0, cmd_fleet},
+	{"approval list", "", "what waits for a second person", "",
+	 "ringfence approval list --state requested", OPTIONS(OPT_MANAGER, OPT_STATE, OPT_LIMIT), 0,
+	 0, cmd_fleet},
+	{"approval show", "APPROVAL", "what exactly would be done, and its digest", "",
+	 "ringfence approval show a-19c4", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"approval approve", "APPROVAL", "be the second person",
+	 "Never for what you requested yourself. The digest says which act you mean: of what you read, not of what it became.",
+	 "ringfence approval approve a-19c4 --digest 5e88... --comment 'change 4711'",
+	 OPTIONS(OPT_MANAGER, OPT_DIGEST, OPT_COMMENT, OPT_FOR, OPT_COUNT_OF), 1, 1, cmd_fleet},
+	{"approval deny", "APPROVAL", "say no, or take an approval back", "",
+	 "ringfence approval deny a-19c4 --reason 'not on a Friday'",
+	 OPTIONS(OPT_MANAGER, OPT_REASON), 1, 1, cmd_fleet},
+	{"approval cancel", "APPROVAL", "take your own request back", "",
+	 "ringfence approval cancel a-19c4", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"waiver list", "", "findings that somebody accepts for a time", "",
+	 "ringfence waiver list", OPTIONS(OPT_MANAGER), 0, 0, cmd_fleet},
+	{"waiver propose", "CONTROL RESOURCE", "ask that a finding be accepted for a time",
+	 "RESOURCE is a glob; of the host itself its name. You are its owner; another person approves it.",
+	 "ringfence waiver propose host.ssh.root-login kvm-3 --reason 'until the migration' --instead 'only from the jump host' --for 30d",
+	 OPTIONS(OPT_MANAGER, OPT_REASON, OPT_INSTEAD, OPT_FOR), 2, 2, cmd_fleet},
+	{"waiver approve", "WAIVER", "accept a finding that another person owns", "",
+	 "ringfence waiver approve w-03aa", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"waiver revoke", "WAIVER", "end a waiver before its time", "",
+	 "ringfence waiver revoke w-03aa", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"role list", "", "roles and what they allow", "", "ringfence role list",
+	 OPTIONS(OPT_MANAGER), 0, 0, cmd_fleet},
+	{"role privileges", "", "all that a role may allow", "", "ringfence role privileges",
+	 OPTIONS(OPT_MANAGER), 0, 0, cmd_fleet},
+	{"role set", "ROLE [PRIVILEGE...]", "make a role, or change all of it",
+	 "Without a privilege it hides what is below from those who have this role alone.",
+	 "ringfence role set watcher object.view object.read event.read --title 'looks only'",
+	 OPTIONS(OPT_MANAGER, OPT_TITLE), 1, CLI_MAX_WORDS, cmd_fleet},
+	{"role remove", "ROLE", "remove a role that nobody has", "",
+	 "ringfence role remove watcher", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"grant list", "", "who has which role where", "", "ringfence grant list",
+	 OPTIONS(OPT_MANAGER), 0, 0, cmd_fleet},
+	{"grant give", "PRINCIPAL ROLE", "give a role on an object, in place of another there", "",
+	 "ringfence grant give ada watcher\n"
+	 "ringfence grant give ops operator --group --on site:west\n"
+	 "ringfence grant give ada operator --on host:h-7f3a --conditions office-hours.json",
+	 OPTIONS(OPT_MANAGER, OPT_ON, OPT_GROUP, OPT_HERE_ONLY, OPT_CONDITIONS), 2, 2, cmd_fleet},
+	{"grant take", "PRINCIPAL", "take a role on an object back", "",
+	 "ringfence grant take ada\n"
+	 "ringfence grant take ops --group --on site:west",
+	 OPTIONS(OPT_MANAGER, OPT_ON, OPT_GROUP), 1, 1, cmd_fleet},
+	{"grant explain", "OBJECT USER", "what a user may do to an object, and why", "",
+	 "ringfence grant explain host:h-7f3a ada", OPTIONS(OPT_MANAGER), 2, 2, cmd_fleet},
+	{"user list", "", "accounts", "", "ringfence user list", OPTIONS(OPT_MANAGER, OPT_LIMIT), 0,
+	 0, cmd_fleet},
+	{"user show", "USER", "one account", "", "ringfence user show ada", OPTIONS(OPT_MANAGER), 1,
+	 1, cmd_fleet},
+	{"user add", "USER",
+	 "let a user in, or change the account; the password is the system's (PAM)", "",
+	 "ringfence user add ada --name 'Ada L.'\n"
+	 "ringfence user add ada --disabled",
+	 OPTIONS(OPT_MANAGER, OPT_SUBJECT, OPT_PERSON, OPT_DISABLED), 1, 1, cmd_fleet},
+	{"user sign-out", "USER", "end all sessions of an account", "",
+	 "ringfence user sign-out ada", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"group add", "GROUP USER", "put a user into a group", "", "ringfence group add ops ada",
+	 OPTIONS(OPT_MANAGER), 2, 2, cmd_fleet},
+	{"group remove", "GROUP USER", "take a user out of a group", "",
+	 "ringfence group remove ops ada", OPTIONS(OPT_MANAGER), 2, 2, cmd_fleet},
+	{"object list", "", "the inventory: sites, groups, hosts, VMs, networks, storage", "",
+	 "ringfence object list", OPTIONS(OPT_MANAGER, OPT_LIMIT), 0, 0, cmd_fleet},
+	{"object set", "OBJECT KIND NAME", "make an object of the inventory, or change all of it",
+	 "KIND: site, group, host, vm, network or storage.",
+	 "ringfence object set site:west site West\n"
+	 "ringfence object set group:dmz group DMZ --below site:west --label zone=dmz",
+	 OPTIONS(OPT_MANAGER, OPT_PARENT, OPT_LABELS), 3, 3, cmd_fleet},
+	{"object remove", "OBJECT", "take an object out of the inventory", "",
+	 "ringfence object remove group:dmz", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"token list", "", "tokens for programs; your own", "", "ringfence token list",
+	 OPTIONS(OPT_MANAGER, OPT_USER), 0, 0, cmd_fleet},
+	{"token add", "NAME", "make a token for a program; it is shown this once", "",
+	 "ringfence token add grafana --privilege object.view --privilege object.read --days 90",
+	 OPTIONS(OPT_MANAGER, OPT_DAYS, OPT_PRIVILEGE), 1, 1, cmd_fleet},
+	{"token revoke", "TOKEN", "take a token back", "", "ringfence token revoke t-5d2e",
+	 OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
+	{"store backup", "FILE", "copy a manager's SQLite store while it runs", "",
+	 "ringfence store backup /backup/manager.db\n"
+	 "ringfence store backup /backup/manager.db --store sqlite:/srv/ringfence/manager.db",
+	 OPTIONS(OPT_ALWAYS, OPT_STORE), 1, 1, cmd_store_backup},
+	{"store migrate", "FROM TO", "copy a SQLite store into PostgreSQL, and compare every table",
+	 "TO is empty and at this program's version (store upgrade, as its owner). The managers stand still meanwhile.",
+	 "ringfence store upgrade --store postgresql:///ringfence\n"
+	 "ringfence store migrate sqlite:/var/lib/ringfence-manager/manager.db postgresql:///ringfence",
+	 OPTIONS(OPT_ALWAYS), 2, 2, cmd_store_migrate},
+	{"store upgrade", "", "bring a store to this program's version",
+	 "In PostgreSQL as the owner of the schema, who is not who runs the manager.",
+	 "ringfence store upgrade\n"
+	 "ringfence store upgrade --store postgresql:///ringfence",
+	 OPTIONS(OPT_ALWAYS, OPT_STORE), 0, 0, cmd_store_upgrade},
 	{"man", "[COMMAND]", "print a man page (roff), made from the same tables as this help", "",
 	 "ringfence man check | man -l -", OPTIONS(OPT_ALWAYS), 0, 3, cmd_man},
 	{"completion", "", "print the completion script for bash", "",

@@ -19,7 +19,8 @@ static int usage_fail(const struct rf_err *err)
 static int run(const struct cli_args *args)
 {
 	struct rf_err err = {0};
-	int rc = args->command->run(args, &err);
+	cli_command_fn *command = cli_has(args, OPT_FLEET) ? cmd_fleet : args->command->run;
+	int rc = command(args, &err);
 
 	if (rc >= 0) {
 		if (fflush(stdout) == 0 && !ferror(stdout))

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a manager's answer is shown, to a person or a program. See fleet.h. */
+#include <errno.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/fleet.h"
+#include "cli/rows.h"
+
+#define MAX_COLUMNS 16
+
+struct column {
+	char head[32], member[48];
+};
+
+int fleet_format_parse(const char *name, enum fleet_format *out, struct rf_err *err)
+{
+	static const char *const names[] = {"table", "json", "jsonl", "csv"};
+
+	*out = FLEET_TABLE;
+	for (size_t i = 0; name && i < RF_COUNT(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum fleet_format)i;
+			return 0;
+		}
+	}
+	return name ? rf_fail(err, RF_E_USAGE,
+			      "there is no format %s here: table, json, jsonl or csv", name)
+		    : 0;
+}
+
+/* A time of the API as people read it. */
+static void time_add(struct rf_buf *out, int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	if (ms <= 0 || !localtime_r(&seconds, &tm)) {
+		rf_buf_add_text(out, "never");
+		return;
+	}
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	rf_buf_add_text(out, text);
+}
+
+/* Who reads a value: a program; a person; a person in a table, whose library makes what moves a
+ * cursor visible by itself. */
+enum reader { PROGRAM, PERSON, TABLE };
+
+static void value_add(struct rf_buf *out, const char *member, const json_t *value,
+		      enum reader reader)
+{
+	const char *text = json_string_value(value);
+
+	if (text && reader == PERSON) {
+		rf_buf_add_visible(out, text, strlen(text));
+	} else if (text) {
+		rf_buf_add_text(out, text);
+	} else if (json_is_integer(value) && reader != PROGRAM && rf_ends(member, "_ms")) {
+		time_add(out, json_integer_value(value));
+	} else if (json_is_boolean(value)) {
+		rf_buf_add_text(out, json_is_true(value) ? "yes" : "no");
+	} else if (value && !json_is_null(value)) {
+		RF_AUTOFREE char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		/* Jansson leaves control characters as \uXXXX. */
+		rf_buf_add_text(out, dump ? dump : "");
+	}
+}
+
+/* "HEAD=member ..." */
+static size_t columns_read(const char *text, struct column out[MAX_COLUMNS])
+{
+	size_t count = 0;
+
+	while (*text && count < MAX_COLUMNS) {
+		size_t head = strcspn(text, "="), member = strcspn(text + head + 1, " ");
+		struct column *c = &out[count++];
+
+		(void)rf_format(c->head, sizeof(c->head), "%.*s", (int)head, text);
+		(void)rf_format(c->member, sizeof(c->member), "%.*s", (int)member, text + head + 1);
+		text += head + 1 + member;
+		text += strspn(text, " ");
+	}
+	return count;
+}
+
+/* Without columns of the row's own: the members of the first item that are no lists. */
+static size_t columns_guess(const json_t *items, struct column out[MAX_COLUMNS])
+{
+	json_t *first = json_array_get(items, 0);
+	const char *name;
+	json_t *value;
+	size_t count = 0;
+
+	json_object_foreach(first, name, value)
+	{
+		if (count == MAX_COLUMNS || json_is_object(value) || json_is_array(value))
+			continue;
+		struct column *c = &out[count++];
+
+		(void)rf_copy(c->head, sizeof(c->head), name);
+		(void)rf_copy(c->member, sizeof(c->member), name);
+		for (char *p = c->head; *p; p++)
+			*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+	}
+	return count;
+}
+
+static int table_line(struct libscols_table *table, const json_t *item,
+		      const struct column *columns, size_t count)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	int rc = line ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		RF_AUTOBUF struct rf_buf text = {0};
+
+		value_add(&text, columns[i].member, json_object_get(item, columns[i].member),
+			  TABLE);
+		rc = text.failed ? -ENOMEM : scols_line_set_data(line, i, rf_buf_text(&text));
+	}
+	return rc;
+}
+
+static int table_print(FILE *out, const json_t *items, const struct column *columns, size_t count)
+{
+	struct libscols_table *table = scols_new_table();
+	int rc = table ? 0 : -ENOMEM;
+	const json_t *item;
+	size_t at;
+
+	if (table) {
+		scols_table_set_stream(table, out);
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
+		scols_table_set_termwidth(table, rows_width());
+	}
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = scols_table_new_column(table, columns[i].head, 0.1,
+					    i + 1 == count ? SCOLS_FL_WRAP : 0)
+			     ? 0
+			     : -ENOMEM;
+	json_array_foreach(items, at, item)
+	{
+		if (!rc)
+			rc = table_line(table, item, columns, count);
+	}
+	if (!rc)
+		rc = scols_print_table(table);
+	scols_unref_table(table);
+	return rc;
+}
+
+/* RFC 4180. */
+static void csv_field(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void csv_print(FILE *out, const json_t *items, const struct column *columns, size_t count)
+{
+	const json_t *item;
+	size_t at;
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s%s", i ? "," : "", columns[i].member);
+	fputs("\r\n", out);
+	json_array_foreach(items, at, item)
+	{
+		for (size_t i = 0; i < count; i++) {
+			RF_AUTOBUF struct rf_buf text = {0};
+
+			value_add(&text, columns[i].member,
+				  json_object_get(item, columns[i].member), PROGRAM);
+			fputs(i ? "," : "", out);
+			csv_field(out, rf_buf_text(&text));
+		}
+		fputs("\r\n", out);
+	}
+}
+
+static int json_print(FILE *out, const json_t *value, size_t flags)
+{
+	int rc = json_dumpf(value, out, flags | JSON_ENCODE_ANY);
+
+	fputc('\n', out);
+	return rc < 0 ? -EIO : 0;
+}
+
+int fleet_show_items(FILE *out, const json_t *items, const char *wanted, enum fleet_format format,
+		     struct rf_err *err)
+{
+	struct column columns[MAX_COLUMNS];
+	size_t count = wanted ? columns_read(wanted, columns) : columns_guess(items, columns);
+	const json_t *item;
+	size_t at;
+	int rc = 0;
+
+	if (format == FLEET_JSON)
+		rc = json_print(out, items, JSON_INDENT(1));
+	else if (format == FLEET_CSV)
+		csv_print(out, items, columns, count);
+	else if (format == FLEET_TABLE && json_array_size(items) == 0)
+		fprintf(out, "none\n");
+	else if (format == FLEET_TABLE)
+		rc = table_print(out, items, columns, count);
+	json_array_foreach(items, at, item)
+	{
+		if (format == FLEET_JSONL && !rc)
+			rc = json_print(out, item, JSON_COMPACT);
+	}
+	return rc ? rf_fail(err, rc, "it cannot be shown: %s", rf_code_text(rc)) : 0;
+}
+
+int fleet_show_one(FILE *out, const json_t *object, enum fleet_format format, struct rf_err *err)
+{
+	size_t widest = 0;
+	const char *name;
+	json_t *value, *it = (json_t *)(uintptr_t)object;
+
+	if (format != FLEET_TABLE || !json_is_object(object)) {
+		int rc = json_print(out, object,
+				    format == FLEET_TABLE || format == FLEET_JSON ? JSON_INDENT(1)
+										  : JSON_COMPACT);
+
+		return rc ? rf_fail(err, rc, "it cannot be shown: %s", rf_code_text(rc)) : 0;
+	}
+	json_object_foreach(it, name, value) widest = strlen(name) > widest ? strlen(name) : widest;
+	json_object_foreach(it, name, value)
+	{
+		RF_AUTOBUF struct rf_buf text = {0}, shown = {0};
+
+		value_add(&text, name, value, PERSON);
+		rf_buf_add_visible(&shown, name, strlen(name));
+		fprintf(out, "%-*s  %s\n", (int)widest, rf_buf_text(&shown), rf_buf_text(&text));
+	}
+	return 0;
+}
+
+int fleet_show_event(FILE *out, const json_t *event, enum fleet_format format, struct rf_err *err)
+{
+	static const char *const members[] = {"at_ms",	   "kind", "host", "about", "old_state",
+					      "new_state", "old",  "new",  "text"};
+	const char *between = "";
+	int rc = 0;
+
+	if (format != FLEET_TABLE)
+		rc = json_print(out, event, JSON_COMPACT);
+	for (size_t i = 0; format == FLEET_TABLE && i < RF_COUNT(members); i++) {
+		RF_AUTOBUF struct rf_buf text = {0};
+
+		value_add(&text, members[i], json_object_get(event, members[i]), PERSON);
+		if (text.len == 0)
+			continue;
+		fprintf(out, "%s%s", between, rf_buf_text(&text));
+		between = "  ";
+	}
+	if (format == FLEET_TABLE)
+		fputc('\n', out);
+	return rc ? rf_fail(err, rc, "it cannot be shown: %s", rf_code_text(rc)) : 0;
+}
