@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an agent reads of others: a signed command's text (the signature's key is known here, so
- * that the text is reached), a record of the spool, a state and a difference of facts. */
+ * that the text is reached), a record of the spool, a state and a difference of facts, a request
+ * for a job, a hook's site and a VM's definition. */
 #include <openssl/evp.h>
 #include <string.h>
 
 #include "agent/command.h"
 #include "agent/difference.h"
+#include "agent/hook.h"
+#include "agent/job.h"
 #include "agent/spool.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -74,6 +77,28 @@ static void state(struct rf_slice bytes)
 	difference_free(d);
 }
 
+static void job(struct rf_slice in)
+{
+	static struct job_request request;
+	const char *words[JOB_WORDS + 1];
+
+	memset(&request, 0, sizeof(request));
+	memcpy(&request, in.data, in.len < sizeof(request) ? in.len : sizeof(request));
+	request.magic = JOB_MAGIC;
+	(void)!job_request_check(&request, JOB_OF_PRIV, words, NULL);
+	(void)!job_request_check(&request, JOB_OF_COLLECT, words, NULL);
+}
+
+static void hook(struct rf_slice in)
+{
+	struct hook_site site = {.open_on_silence = false};
+	bool tagged;
+
+	(void)!hook_site_parse(in, &site, NULL);
+	(void)!hook_tagged(&site, "web-1", in, &tagged, NULL);
+	hook_site_done(&site);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct rf_slice in = {data, size};
@@ -81,8 +106,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t number;
 	bool more;
 
+	if (size > 0)
+		job(in);
 	command(in);
 	state(in);
+	hook(in);
 	(void)!spool_record_read(in, &frame, &number, NULL);
 	(void)!difference_each(in, ignore, NULL, &more, NULL);
 	return 0;

@@ -37,10 +37,12 @@
 #define SERVE	  (1u << SANDBOX_SERVE)
 #define SERVE_NET (1u << SANDBOX_SERVE_NET)
 #define DELIVER	  (1u << SANDBOX_DELIVER)
+#define DIAL	  (1u << SANDBOX_DIAL)
+#define RECORD	  (1u << SANDBOX_RECORD)
 #define ALL                                                                                        \
 	(((1u << (SANDBOX_JUDGE + 1)) - 1) | ASK | PROVE | TRIAL | COUNT | LOAD | SERVE |          \
-	 SERVE_NET | DELIVER)
-#define NO_FILES (JUDGE | ASK | TRIAL | SERVE | DELIVER)
+	 SERVE_NET | DELIVER | DIAL | RECORD)
+#define NO_FILES (JUDGE | ASK | TRIAL | SERVE | DELIVER | DIAL | RECORD)
 /* Landlock would hide what these look at. */
 #define UNLOCKED (PROCESSES | PROVE)
 
@@ -289,8 +291,9 @@ static const struct attempt {
 	{"kill", try_kill, 0, 0, false},
 	{"tgkill", try_tgkill, 0, 0, false},
 	{"io_uring", try_io_uring, 0, 0, false},
-	{"tcp", try_tcp, SOFTWARE | SERVE_NET | DELIVER, SOFTWARE | SERVE_NET | DELIVER, false},
-	{"accept", try_accept, SERVE | SERVE_NET, SERVE | SERVE_NET, false},
+	{"tcp", try_tcp, SOFTWARE | SERVE_NET | DELIVER | DIAL,
+	 SOFTWARE | SERVE_NET | DELIVER | DIAL, false},
+	{"accept", try_accept, SERVE | SERVE_NET | DIAL, SERVE | SERVE_NET | DIAL, false},
 	{"listen", try_listen, 0, 0, false},
 	{"packet", try_packet, TRIAL, TRIAL, false},
 	{"uevent", try_uevent, 0, 0, false},
@@ -372,7 +375,7 @@ static void run_profile(enum sandbox_profile profile, bool writing)
 static void test_profiles(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DELIVER; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DIAL; p++)
 		if (ALL & (1u << p))
 			run_profile(p, false);
 }
@@ -380,7 +383,7 @@ static void test_profiles(void **state)
 static void test_profiles_that_write(void **state)
 {
 	(void)state;
-	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DELIVER; p++)
+	for (int p = SANDBOX_COLLECT_FILES; p <= SANDBOX_DIAL; p++)
 		if (ALL & (1u << p))
 			run_profile(p, true);
 }
