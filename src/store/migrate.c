@@ -16,10 +16,11 @@
 
 #define MAX_TABLES 64
 
-/* In the order in which they were made: what is referred to comes first. */
+/* In the order in which they were made: what is referred to comes first. Facts are not moved: the
+ * agents say them again. */
 static const struct store_statement tables_each = {
 	"SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'store_migration' "
-	"AND name NOT LIKE 'sqlite%' ORDER BY rowid",
+	"AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'facts\\_%' ESCAPE '\\' ORDER BY rowid",
 	NULL, "", "t"};
 static const struct store_statement columns_each = {
 	"SELECT name, type FROM pragma_table_info($1) ORDER BY cid", NULL, "t", "tt"};

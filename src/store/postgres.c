@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/judge_parts.h"
 #include "store/parts.h"
 
 #define SCHEME	   "postgresql://"
@@ -26,7 +27,7 @@ struct postgres {
 	PGconn *conn;
 	enum store_access access;
 	bool in_transaction;
-	bool prepared[STORE_S_COUNT]; /* on this connection */
+	bool prepared[STORE_MAX_PREPARED]; /* on this connection */
 };
 
 /* What the head of an SQLSTATE means to a caller; the first that fits. */
@@ -138,14 +139,17 @@ static void postgres_close(void *arg)
 
 /* What stands before dbname the URL may override; what stands behind, not. Without a word of the
  * URL's, a connection by network is encrypted and the server's name proven. */
-static PGconn *connect_to(const char *url)
+PGconn *store_postgres_connect(const char *url)
 {
 	static const char *const names[] = {
 		"connect_timeout", "tcp_user_timeout", "sslmode", "fallback_application_name",
 		"dbname",	   "client_encoding",  NULL};
 	const char *values[] = {"10", "30000", "verify-full", "ringfence", url, "UTF8", NULL};
 
-	return PQconnectdbParams(names, values, 1);
+	PGconn *conn = PQconnectdbParams(names, values, 1);
+
+	PQsetNoticeProcessor(conn, notice_drop, NULL);
+	return conn;
 }
 
 static int postgres_open(const char *url, enum store_access access, void **out_db,
@@ -162,8 +166,7 @@ static int postgres_open(const char *url, enum store_access access, void **out_d
 	if (!p)
 		return rf_fail(err, -ENOMEM, "no memory");
 	p->access = access;
-	p->conn = connect_to(url);
-	PQsetNoticeProcessor(p->conn, notice_drop, NULL);
+	p->conn = store_postgres_connect(url);
 	int rc = session_start(p, err);
 
 	if (rc) {
@@ -302,11 +305,11 @@ static int postgres_run(void *arg, const struct store_statement *statement, size
 	if (params.count > MAX_PARAMS)
 		return rf_fail(err, RF_E_USAGE, "more than %d parameters", MAX_PARAMS);
 	wire_fill(&wire, statement->params, params);
-	rc = id < STORE_S_COUNT ? prepare(p, id, sql, &wire, err) : 0;
+	rc = id < STORE_MAX_PREPARED ? prepare(p, id, sql, &wire, err) : 0;
 	if (rc)
 		return rc;
 	snprintf(name, sizeof(name), "s%zu", id);
-	if (id < STORE_S_COUNT)
+	if (id < STORE_MAX_PREPARED)
 		sent = PQsendQueryPrepared(p->conn, name, wire.count, wire.values, wire.lengths,
 					   wire.formats, 1);
 	else

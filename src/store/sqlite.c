@@ -26,7 +26,7 @@
 
 struct sqlite {
 	sqlite3 *db;
-	sqlite3_stmt *prepared[STORE_S_COUNT]; /* when first run */
+	sqlite3_stmt *prepared[STORE_MAX_PREPARED]; /* when first run */
 };
 
 /* What an extended result code means to a caller; the first that fits, low byte or whole. */
@@ -151,7 +151,7 @@ static void sqlite_close(void *arg)
 {
 	struct sqlite *s = arg;
 
-	for (size_t i = 0; i < STORE_S_COUNT; i++)
+	for (size_t i = 0; i < STORE_MAX_PREPARED; i++)
 		sqlite3_finalize(s->prepared[i]);
 	sqlite3_close(s->db);
 	rf_free(s);
@@ -275,8 +275,8 @@ static int sqlite_run(void *arg, const struct store_statement *statement, size_t
 {
 	struct sqlite *s = arg;
 	sqlite3_stmt *once = NULL;
-	sqlite3_stmt **stmt = id < STORE_S_COUNT ? &s->prepared[id] : &once;
-	unsigned flags = id < STORE_S_COUNT ? SQLITE_PREPARE_PERSISTENT : 0;
+	sqlite3_stmt **stmt = id < STORE_MAX_PREPARED ? &s->prepared[id] : &once;
+	unsigned flags = id < STORE_MAX_PREPARED ? SQLITE_PREPARE_PERSISTENT : 0;
 	int rc = 0;
 
 	if (!*stmt && sqlite3_prepare_v3(s->db, statement->sql, -1, flags, stmt, NULL))

@@ -165,7 +165,14 @@ int store_run(struct store *store, enum store_statement_id id, struct store_para
 int store_run_text(struct store *store, const struct store_statement *statement,
 		   struct store_params params, struct store_rows rows, struct rf_err *err)
 {
-	return run_any(store, statement, STORE_S_COUNT, params, rows, err);
+	return run_any(store, statement, STORE_ONCE, params, rows, err);
+}
+
+int store_run_more(struct store *store, const struct store_statement *statement, size_t number,
+		   struct store_params params, struct rf_err *err)
+{
+	return run_any(store, statement, STORE_S_COUNT + number, params,
+		       (struct store_rows){NULL, NULL}, err);
 }
 
 static int take_int(void *arg, const struct store_value *row)

@@ -109,6 +109,8 @@ static inline void server_ready(void)
 	server_sql("postgres", "CREATE ROLE ringfence_runtime NOLOGIN");
 	server_sql("postgres", "CREATE ROLE owner LOGIN");
 	server_sql("postgres", "CREATE ROLE manager LOGIN IN ROLE ringfence_runtime");
+	server_sql("postgres", "CREATE ROLE ringfence_judge NOLOGIN");
+	server_sql("postgres", "CREATE ROLE judge LOGIN IN ROLE ringfence_judge");
 }
 
 /* A group's setup. Without PostgreSQL its cases are skipped. */
