@@ -246,6 +246,19 @@ static void query_make(struct making *m)
 	}
 }
 
+/* Whether one of these arguments goes elsewhere than into the path. */
+static bool leaves_path(const struct fleet_row *row, const struct fleet_argument *a)
+{
+	for (; a->member; a++) {
+		char variable[48];
+
+		(void)rf_format(variable, sizeof(variable), "{%s}", a->member);
+		if (!strstr(row->path, variable))
+			return true;
+	}
+	return false;
+}
+
 int fleet_request_make(const struct fleet_row *row, const struct cli_args *args, int64_t now_ms,
 		       struct fleet_request *out, struct rf_err *err)
 {
@@ -260,7 +273,9 @@ int fleet_request_make(const struct fleet_row *row, const struct cli_args *args,
 		rc = path_make(&m, err);
 	if (!rc && reads)
 		query_make(&m);
-	if (!rc && !reads && (json_object_size(m.members) || strcmp(row->method, "DELETE") != 0))
+	/* A route without members takes no body, not even an empty one. */
+	if (!rc && !reads &&
+	    (row->order || leaves_path(row, row->words) || leaves_path(row, row->options)))
 		request.body = json_incref(m.members);
 	json_decref(m.members);
 	if (!rc && request.path.failed)
@@ -356,9 +371,11 @@ int fleet_list(struct client *client, const char *path, json_t **out, struct rf_
 				: client_call(client, &request, &answer, err);
 		if (!rc && json_array_extend(all, json_object_get(answer.body, "items")) < 0)
 			rc = rf_fail(err, RF_E_PEER, "the manager's answer is no list");
+		const char *more = json_string_value(json_object_get(answer.body, "next"));
+
+		/* "" is the end. */
 		rf_free(next);
-		next = rc ? NULL
-			  : rf_strdup(json_string_value(json_object_get(answer.body, "next")));
+		next = !rc && more && more[0] ? rf_strdup(more) : NULL;
 	}
 	if (rc) {
 		json_decref(all);

@@ -53,6 +53,37 @@ static void time_add(struct rf_buf *out, int64_t ms)
  * cursor visible by itself. */
 enum reader { PROGRAM, PERSON, TABLE };
 
+/* Whether value is a list of texts, which people read with blanks between. */
+static bool is_texts(const json_t *value)
+{
+	const json_t *one;
+	size_t at;
+
+	json_array_foreach(value, at, one)
+	{
+		if (!json_is_string(one))
+			return false;
+	}
+	return json_is_array(value);
+}
+
+static void texts_add(struct rf_buf *out, const json_t *list, enum reader reader)
+{
+	const json_t *one;
+	size_t at;
+
+	json_array_foreach(list, at, one)
+	{
+		const char *text = json_string_value(one);
+
+		rf_buf_add_text(out, at ? " " : "");
+		if (reader == PERSON)
+			rf_buf_add_visible(out, text, strlen(text));
+		else
+			rf_buf_add_text(out, text);
+	}
+}
+
 static void value_add(struct rf_buf *out, const char *member, const json_t *value,
 		      enum reader reader)
 {
@@ -66,6 +97,8 @@ static void value_add(struct rf_buf *out, const char *member, const json_t *valu
 		time_add(out, json_integer_value(value));
 	} else if (json_is_boolean(value)) {
 		rf_buf_add_text(out, json_is_true(value) ? "yes" : "no");
+	} else if (is_texts(value) && reader != PROGRAM) {
+		texts_add(out, value, reader);
 	} else if (value && !json_is_null(value)) {
 		RF_AUTOFREE char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 

@@ -4,13 +4,14 @@ before anything is sent, lists are read to their end, orders are waited for, and
 import http.server
 import json
 import os
+import pathlib
 import ssl
 import subprocess
 import threading
 
 import pytest
 
-from conftest import need
+from conftest import EXE, need
 
 CODE, SESSION, TOKEN = "one-time", "session-secret", "token-secret"
 
@@ -136,7 +137,7 @@ def test_another_manager_at_the_same_place(signed_in, run, tmp_path):
 def test_list_is_read_to_its_end(signed_in, run):
     host = {"name": "kvm", "state": "TRUSTED", "good_ms": 0, "failures": 2, "seen_ms": 1795460400000, "agent_version": "0.1"}
     signed_in.table[("GET", "/api/v1/hosts?limit=1000")] = (200, {"items": [{"host": "h-1", **host}], "next": "h-1&x"})
-    signed_in.table[("GET", "/api/v1/hosts?limit=1000&after=h-1%26x")] = (200, {"items": [{"host": "h-2\x1b[2J", **host}]})
+    signed_in.table[("GET", "/api/v1/hosts?limit=1000&after=h-1%26x")] = (200, {"items": [{"host": "h-2\x1b[2J", **host}], "next": ""})
     r = run("host", "list")
     assert r.code == 0 and "h-1" in r.out and "h-2\\x1b" in r.out and "\x1b" not in r.out and "never" in r.out
     r = run("host", "list", "-o", "json")
@@ -165,7 +166,7 @@ def test_refusals_say_what_to_do(signed_in, run):
 
 def test_order_is_waited_for(signed_in, run):
     signed_in.table[("GET", "/api/v1/hosts?state=TRUSTED&limit=1000")] = (
-        200, {"items": [{"host": "h-1", "state": "TRUSTED"}, {"host": "h-0", "state": "RETIRED"}]})
+        200, {"items": [{"host": "h-1", "state": "TRUSTED"}, {"host": "h-0", "state": "RETIRED"}], "next": ""})
     signed_in.table[("POST", "/api/v1/commands/check")] = (200, {"items": [{"host": "h-1", "command": "c-1", "serial": 1}]})
     done = {"command": "c-1", "host": "h-1", "verb": "check", "state": "done", "result": 0, "output": "3 fail"}
     signed_in.table[("GET", "/api/v1/commands/c-1")] = [(200, {**done, "state": "sent"}), (200, done)]
@@ -211,3 +212,36 @@ def test_agent_is_another_program(rf):
     assert EXE
     r = rf("agent", "join")
     assert r.code == 64 and "ADDRESS" in r.err
+
+
+def test_the_real_api(run, tmp_path):
+    """The manager's role api itself answers what the command line asks."""
+    tool = pathlib.Path(EXE).resolve().parents[2] / "tests/system/api_tool"
+    if not tool.exists():
+        pytest.skip("api_tool is not built")
+    pki = Manager(tmp_path)
+    pki.close()
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with subprocess.Popen([tool, folder, tmp_path / "manager-chain.pem", tmp_path / "manager.key"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        try:
+            code, address = process.stdout.readline().strip(), process.stdout.readline().split()[0]
+            r = run("login", f"https://{address}", "--fingerprint", pki.fingerprint, "--code", code)
+            assert r.code == 0, r.err
+            assert len(run("host", "list", "-o", "json").json()) == 30
+            assert [h["host"] for h in run("host", "list", "--name", "web-1", "-o", "json").json()] == ["h01"]
+            assert run("host", "show", "h01").out.split()[:2] == ["host", "h01"]
+            assert run("host", "approve", "h01").code == 0
+            assert run("host", "retire", "h02", "--reason", "sold").code == 0
+            assert "ringfence agent join" in run("host", "invite", "--label", "zone=x", "--minutes", "5").out
+            assert run("grant", "give", "ada", "administrator").code == 0 and "ada" in run("grant", "list").out
+            assert run("role", "set", "watcher", "object.view").code == 0 and "watcher" in run("role", "list").out
+            assert "h01" in run("check", "--fleet", "--where", "name=web-1", "--no-wait").out
+            assert "RETIRED" in run("events", "-o", "jsonl").out
+            r = run("host", "show", "nobody")
+            assert r.code == 1 and "nobody" in r.err
+            assert run("logout").code == 0
+        finally:
+            process.stdin.close()
+            process.wait(20)
