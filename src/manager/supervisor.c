@@ -104,6 +104,9 @@ static void become(const struct supervisor *s, size_t role, const int fds[ROLE_F
 			close(i);
 	if (close_range(ROLE_FD_END, ~0U, 0) < 0)
 		_exit(71);
+	/* What a terminal or systemd sends to all is for the supervisor, which ends us in order. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(o->program ? o->program : "/proc/self/exe", (char *const *)(uintptr_t)argv);

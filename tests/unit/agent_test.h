@@ -135,10 +135,12 @@ static inline void manager_open(struct test_manager *m, const char *more)
 	rf_format(m->path, sizeof(m->path), "%s/manager.yaml", m->folder);
 	manager_config_write(m, more);
 	if (config_load(m->path, m->folder, &m->config, &err) ||
-	    init_state(&m->config, role_now_ms(), &err) ||
-	    store_open(m->config.store, &m->store, &err))
+	    init_state(&m->config, role_now_ms(), &err))
 		fail_msg("%s", rf_err_text(&err));
+	/* Before our own connection: SQLite's does not live across fork. */
 	manager_start(m);
+	if (store_open(m->config.store, &m->store, &err))
+		fail_msg("%s", rf_err_text(&err));
 }
 
 static inline void manager_close(struct test_manager *m)
