@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fleet/message.h"
+#include "govern/ledger.h"
 #include "sys/state.h"
 
 #define KEY_NAME       "authority.key"
@@ -32,7 +33,8 @@
 struct authority {
 	EVP_PKEY *key, *command;
 	X509 *certificate;
-	struct rf_buf pem;
+	struct ledger_key *ledger;
+	struct rf_buf pem, ledger_public;
 };
 
 static int crypto_fail(struct rf_err *err, int code, const char *what)
@@ -206,7 +208,21 @@ static int keys_write(const char *folder, const struct authority *a, struct rf_e
 	return rc ? rc : secret_write(folder, KEY_NAME, a->key, err);
 }
 
-int authority_create(const char *state, int64_t now_s, struct rf_err *err)
+static int ledger_write(const char *folder, const char *fleet, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf pem = {0}, public = {0};
+	int rc = ledger_key_make(fleet, &pem, &public, err);
+
+	if (!rc)
+		rc = state_write(folder, LEDGER_PUBLIC_FILE, rf_buf_slice(&public), err);
+	if (!rc)
+		rc = state_write(folder, LEDGER_KEY_FILE, rf_buf_slice(&pem), err);
+	if (pem.data)
+		rf_wipe(pem.data, pem.len);
+	return rc;
+}
+
+int authority_create(const char *state, const char *fleet, int64_t now_s, struct rf_err *err)
 {
 	char folder[RF_MAX_PATH_BYTES], serial[AUTHORITY_SERIAL];
 	RF_AUTOBUF struct rf_buf old = {0};
@@ -231,10 +247,27 @@ int authority_create(const char *state, int64_t now_s, struct rf_err *err)
 	if (!rc && !a.certificate)
 		rc = crypto_fail(err, RF_E_CRYPTO, "the authority's certificate");
 	if (!rc)
+		rc = ledger_write(folder, fleet, err);
+	if (!rc)
 		rc = keys_write(folder, &a, err);
 	EVP_PKEY_free(a.key);
 	EVP_PKEY_free(a.command);
 	X509_free(a.certificate);
+	return rc;
+}
+
+static int ledger_read(const char *folder, struct authority *a, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf pem = {0};
+	int rc = state_read(folder, LEDGER_KEY_FILE, KEY_MAX_BYTES, &pem, err);
+
+	if (!rc)
+		rc = state_read(folder, LEDGER_PUBLIC_FILE, KEY_MAX_BYTES, &a->ledger_public, err);
+	if (!rc)
+		rc = ledger_key_load(rf_buf_slice(&pem), rf_buf_text(&a->ledger_public), &a->ledger,
+				     err);
+	if (pem.data)
+		rf_wipe(pem.data, pem.len);
 	return rc;
 }
 
@@ -246,6 +279,8 @@ static int keys_read(const char *folder, struct authority *a, struct rf_err *err
 		rc = secret_read(folder, COMMAND_NAME, &a->command, err);
 	if (!rc)
 		rc = state_read(folder, PEM_NAME, KEY_MAX_BYTES, &a->pem, err);
+	if (!rc)
+		rc = ledger_read(folder, a, err);
 	if (rc)
 		return rc;
 	BIO *bio = BIO_new_mem_buf(a->pem.data, (int)a->pem.len);
@@ -282,7 +317,9 @@ void authority_free(struct authority *authority)
 	EVP_PKEY_free(authority->key); /* libcrypto wipes what it frees of keys */
 	EVP_PKEY_free(authority->command);
 	X509_free(authority->certificate);
+	ledger_key_free(authority->ledger);
 	rf_buf_done(&authority->pem);
+	rf_buf_done(&authority->ledger_public);
 	rf_free(authority);
 }
 
@@ -453,4 +490,17 @@ int authority_sign(const struct authority *authority, struct rf_slice text,
 		rc = crypto_fail(err, RF_E_CRYPTO, "a signature");
 	EVP_MD_CTX_free(context);
 	return rc;
+}
+
+/* ---- the ledger ---- */
+
+int authority_note(const struct authority *authority, uint64_t size, const uint8_t root[32],
+		   struct rf_buf *out, struct rf_err *err)
+{
+	return ledger_key_sign(authority->ledger, size, root, out, err);
+}
+
+const char *authority_ledger_key(const struct authority *authority)
+{
+	return rf_buf_text(&authority->ledger_public);
 }

@@ -21,9 +21,10 @@
 
 struct authority;
 
-/* Makes the keys below STATE/authority (0600 in 0700). -EEXIST when there are some: they are never
- * replaced. */
-int authority_create(const char *state, int64_t now_s, struct rf_err *err) RF_MUST_CHECK;
+/* Makes the keys below STATE/authority (0600 in 0700); fleet names its ledger. -EEXIST when there
+ * are some: they are never replaced. */
+int authority_create(const char *state, const char *fleet, int64_t now_s,
+		     struct rf_err *err) RF_MUST_CHECK;
 
 /* Reads them. RF_E_MISSING when init was not run; state_read's errors. */
 int authority_open(const char *state, struct authority **out, struct rf_err *err) RF_MUST_CHECK;
@@ -67,5 +68,12 @@ int authority_serve(const struct authority *authority, const struct authority_se
 /* Signs the text of a command; RF_E_SYNTAX when it is none (message.h). */
 int authority_sign(const struct authority *authority, struct rf_slice text,
 		   uint8_t out[AUTHORITY_SIGNATURE], struct rf_err *err) RF_MUST_CHECK;
+
+/* Signs a checkpoint of the fleet's ledger (govern/ledger.h): appends the note. */
+int authority_note(const struct authority *authority, uint64_t size, const uint8_t root[32],
+		   struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
+
+/* The ledger's public key, as `ringfence ledger verify` takes it. */
+const char *authority_ledger_key(const struct authority *authority);
 
 #endif

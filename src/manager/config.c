@@ -42,6 +42,7 @@ static const struct yaml_field fields[] = {
 	TEXT(address),
 	TEXT(ek_roots),
 	TEXT(secrets),
+	TEXT(sinks),
 	NUMBER(workers),
 	NUMBER(evidence_s),
 	NUMBER(facts_s),
@@ -137,9 +138,11 @@ static int fill(struct config *c, struct rf_err *err)
 		c->ek_roots = keep(c, "", c->state, "/ek-roots");
 	if (!c->secrets)
 		c->secrets = keep(c, "", c->state, "/secrets");
+	if (!c->sinks)
+		c->sinks = keep(c, "", c->state, "/sinks.yaml");
 	if (!c->address)
 		c->address = keep(c, "", host, ":8444");
-	if (!c->name || !c->store || !c->ek_roots || !c->secrets || !c->address)
+	if (!c->name || !c->store || !c->ek_roots || !c->secrets || !c->sinks || !c->address)
 		return rf_fail(err, -ENOMEM, "no memory for the configuration");
 	names_default(c);
 	return ranges_check(c, err);

@@ -25,6 +25,7 @@ struct config {
 	const char *names[CONFIG_MAX_NAMES]; /* of this manager in its certificate */
 	size_t names_count;
 	const char *ek_roots; /* folder of certificates of TPM makers; STATE/ek-roots */
+	const char *sinks;    /* file of who is told events; STATE/sinks.yaml */
 	const char *secrets;  /* folder of secrets of VMs; STATE/secrets */
 	int64_t workers;      /* of verify; 0: as many as processors */
 	int64_t evidence_s, facts_s, idle_s;

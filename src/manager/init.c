@@ -31,7 +31,7 @@ int init_state(const struct config *config, int64_t now_ms, struct rf_err *err)
 	if (!rc)
 		rc = state_prepare(config->ek_roots, err);
 	if (!rc) {
-		rc = authority_create(config->state, now_ms / 1000, err);
+		rc = authority_create(config->state, config->name, now_ms / 1000, err);
 		/* It was made before: an authority is never replaced. */
 		rc = rc == -EEXIST ? 0 : rc;
 	}

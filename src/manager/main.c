@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/api.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/init.h"
 #include "manager/roles.h"
 #include "manager/supervisor.h"
+#include "outbox/outbox.h"
+#include "store/store.h"
 
 struct options {
 	const char *config, *state;
@@ -28,13 +31,21 @@ static int fail(const struct rf_err *err, int rc)
 
 static int init(const struct config *config, const struct options *options, struct rf_err *err)
 {
+	STORE_AUTOCLOSE struct store *store = NULL;
+	char code[API_CODE_BYTES] = "";
 	int rc = init_state(config, role_now_ms(), err);
 
 	(void)options;
 	if (!rc)
-		printf("%s is ready. Start the manager with: ringfence-manager serve\n",
-		       config->state);
-	return rc;
+		rc = store_open(config->store, &store, err);
+	if (!rc)
+		rc = api_first_code(store, role_now_ms(), code, err);
+	if (rc)
+		return rc;
+	printf("%s is ready. Start the manager with: ringfence-manager serve\n", config->state);
+	if (code[0])
+		printf("The first sign-in, once within a day: user setup, code %s\n", code);
+	return 0;
 }
 
 static int upgrade(const struct config *config, const struct options *options, struct rf_err *err)
@@ -81,10 +92,9 @@ static const struct {
 	const char *name;
 	int (*run)(const struct config *config, struct rf_err *err);
 } roles[] = {
-	{"keys", role_keys},
-	{"verify", role_verify},
-	{"agents", role_agents},
-	{"keeper", role_keeper},
+	{"keys", role_keys},	 {"verify", role_verify}, {"agents", role_agents},
+	{"keeper", role_keeper}, {"api", role_api},	  {"sign-in", role_sign_in},
+	{"outbox", role_outbox},
 };
 
 static int role_run(int argc, char **argv)
@@ -95,6 +105,8 @@ static int role_run(int argc, char **argv)
 
 	if (argc != 5)
 		return 64;
+	if (rf_equal(argv[2], "outbox-sink"))
+		return outbox_sink_run(ROLE_FD_STOP, argv[3], argv[4]);
 	rc = config_load(argv[3][0] ? argv[3] : NULL, argv[4][0] ? argv[4] : NULL, &config, &err);
 	if (rc)
 		return fail(&err, rc);

@@ -9,9 +9,11 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fleet/call.h"
 #include "manager/keeper.h"
 #include "manager/roles.h"
 #include "manager/server.h"
+#include "store/ledger.h"
 #include "sys/sandbox.h"
 
 #define ROUND_MS  1000
@@ -37,6 +39,23 @@ static int lease(struct keeping *k, struct rf_err *err)
 	return rc;
 }
 
+/* Checkpoints of the fleet's ledger are signed by keys. */
+static int note_ask(void *arg, uint64_t size, const uint8_t root[LEDGER_HASH_BYTES],
+		    struct rf_buf *out_note, struct rf_err *err)
+{
+	MESSAGE_AUTO struct message answer = {0};
+	const struct message question = {.kind = WIRE_NOTE,
+					 .note = {(int64_t)size, {root, LEDGER_HASH_BYTES}}};
+	int rc = call_ask(&(struct call){ROLE_FD_KEYS, &question, {0}, WIRE_NOTED}, &answer, NULL,
+			  err);
+
+	(void)arg;
+	if (!rc && !answer.noted.note)
+		rc = rf_fail(err, RF_E_PEER, "the ledger: %s",
+			     answer.noted.fault ? answer.noted.fault : "no note");
+	return rc ? rc : rf_buf_add_text(out_note, answer.noted.note);
+}
+
 static int round_once(struct keeping *k, struct rf_err *err)
 {
 	/* Twice the interval and what a slow TPM takes: the reference's "two intervals". */
@@ -49,6 +68,8 @@ static int round_once(struct keeping *k, struct rf_err *err)
 		return 0; /* another manager keeps */
 	if (!rc)
 		rc = keeper_round(k->store, &rules, now, NULL, err);
+	if (!rc)
+		rc = store_ledger_sign(k->store, &(struct store_signer){note_ask, NULL}, NULL, err);
 	if (rc || (now - k->retained_ms < RETAIN_MS && now >= k->retained_ms))
 		return rc;
 	k->retained_ms = now;
@@ -72,8 +93,10 @@ int role_keeper(const struct config *config, struct rf_err *err)
 	struct keeping k = {.config = config};
 	struct pollfd stop = {.fd = ROLE_FD_STOP};
 	char missing[SANDBOX_MISSING_BYTES];
-	int rc = store_open(config->store, &k.store, err);
+	int rc = call_limit(ROLE_FD_KEYS, CALL_TIMEOUT_MS, err);
 
+	if (!rc)
+		rc = store_open(config->store, &k.store, err);
 	if (!rc)
 		rc = sandbox(config, missing, err);
 	if (!rc)

@@ -73,12 +73,33 @@ static int sign(struct keys *k, const struct wire_frame *frame, int fd, struct r
 	return call_write(fd, &out, (struct rf_slice){signature, rc ? 0 : sizeof(signature)}, err);
 }
 
+static int note(struct keys *k, const struct wire_frame *frame, int fd, struct rf_err *err)
+{
+	MESSAGE_AUTO struct message in = {0};
+	RF_AUTOBUF struct rf_buf text = {0};
+	struct message out = {.kind = WIRE_NOTED};
+	struct rf_err why = {0};
+	char fault[512];
+	int rc = message_read(frame->kind, frame->text, &in, &why);
+
+	if (!rc)
+		rc = authority_note(k->authority, (uint64_t)in.note.size, in.note.root.data, &text,
+				    &why);
+	fault_text(fault, sizeof(fault), &why);
+	if (rc)
+		out.noted.fault = fault;
+	else
+		out.noted.note = rf_buf_text(&text);
+	return call_write(fd, &out, (struct rf_slice){0}, err);
+}
+
 static const struct {
 	enum wire_kind kind;
 	int (*answer)(struct keys *k, const struct wire_frame *frame, int fd, struct rf_err *err);
 } questions[] = {
 	{WIRE_CERTIFY, certify},
 	{WIRE_SIGN, sign},
+	{WIRE_NOTE, note},
 };
 
 static int client_serve(struct keys *k, int fd)

@@ -13,7 +13,7 @@
 enum role_fd {
 	ROLE_FD_STOP = 3,  /* closed: come to an end */
 	ROLE_FD_READY = 4, /* a line when it is up */
-	ROLE_FD_KEYS = 5,  /* agents, api: to keys. keys: sockets to others come here */
+	ROLE_FD_KEYS = 5,  /* agents, keeper: to keys. keys: sockets to others come here */
 	ROLE_FD_OTHER = 6, /* agents: where workers of verify come. verify: where it sends them.
 			      api: to sign-in, and the other way round */
 	ROLE_FD_END
@@ -24,6 +24,11 @@ int role_keys(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_verify(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_agents(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_keeper(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+
+/* Other folders' roles with what this program's configuration says (role_others.c). */
+int role_api(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_sign_in(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_outbox(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 
 /* Tells who waits that the role is up, with a line for people (where it listens), and on standard
  * error what its sandbox lacks. */

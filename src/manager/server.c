@@ -109,6 +109,9 @@ int server_prepare(const struct config *config, int64_t now_s, struct rf_err *er
 				 (struct rf_slice){command, sizeof(command)}, err);
 	if (!rc)
 		rc = state_write(config->state, SERVER_AUTHORITY, authority_pem(authority), err);
+	if (!rc)
+		rc = state_write(config->state, SERVER_LEDGER,
+				 rf_slice_text(authority_ledger_key(authority)), err);
 	if (!rc && !is_good(config, now_s))
 		rc = certificate_write(config, authority, now_s, err);
 	if (!rc)

@@ -15,6 +15,7 @@
 #define SERVER_TICKET_NAME "ticket.key"
 #define SERVER_AUTHORITY   "authority.pem"
 #define SERVER_COMMAND	   "command.pub"
+#define SERVER_LEDGER	   "ledger.pub" /* what `ringfence ledger verify` takes */
 #define SERVER_RENEW_DAYS  30
 
 /* Makes what is missing, and a new certificate when its names changed or it ends within

@@ -31,18 +31,29 @@
 
 enum group_id { GROUP_KEYS, GROUP_AGENTS, GROUP_KEEPER, GROUP_API, GROUP_OUTBOX, GROUP_COUNT };
 
+static bool has_sinks(const struct config *config)
+{
+	return access(config->sinks, R_OK) == 0;
+}
+
 /* Every role; the members of a group in the order in which they start. */
 static const struct {
 	const char *name;
 	enum group_id group;
 	bool asks_keys;
+	bool (*wanted)(const struct config *config); /* NULL: always */
 } rows[] = {
-	{"keys", GROUP_KEYS, false},
-	{"verify", GROUP_AGENTS, false},
-	{"agents", GROUP_AGENTS, true},
-	{"keeper", GROUP_KEEPER, false},
+	{"keys", GROUP_KEYS, false, NULL},	    {"verify", GROUP_AGENTS, false, NULL},
+	{"agents", GROUP_AGENTS, true, NULL},	    {"keeper", GROUP_KEEPER, true, NULL},
+	{"sign-in", GROUP_API, false, NULL},	    {"api", GROUP_API, false, NULL},
+	{"outbox", GROUP_OUTBOX, false, has_sinks},
 };
 #define ROLES RF_COUNT(rows)
+
+static bool is_wanted(const struct supervisor_options *o, size_t role)
+{
+	return !rows[role].wanted || rows[role].wanted(o->config);
+}
 
 struct process {
 	pid_t pid;	 /* 0: not there */
@@ -220,7 +231,7 @@ static int group_start(struct supervisor *s, enum group_id g, struct rf_err *err
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return rf_fail(err, -errno, "no socket: %s", rf_code_text(-errno));
 	for (size_t i = 0; i < ROLES && !rc; i++)
-		if (rows[i].group == g)
+		if (rows[i].group == g && is_wanted(s->options, i))
 			rc = process_start(s, i, pair[member++ % 2], err);
 	close(pair[0]);
 	close(pair[1]);
@@ -233,7 +244,7 @@ static bool group_is_due(const struct supervisor *s, enum group_id g)
 	bool member = false, asks = false;
 
 	for (size_t i = 0; i < ROLES; i++) {
-		member |= rows[i].group == g;
+		member |= rows[i].group == g && is_wanted(s->options, i);
 		asks |= rows[i].group == g && rows[i].asks_keys;
 	}
 	return member && !s->stopping && !group_runs(s, g) &&
@@ -310,7 +321,7 @@ static void ready_take(struct process *p)
 static void tell(struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++)
-		if (!s->processes[i].up)
+		if (!s->processes[i].up && is_wanted(s->options, i))
 			return;
 	if (s->told || !s->options->ready)
 		return;
