@@ -24,6 +24,7 @@
 #define BACKOFF_MS    1000
 #define BACKOFF_MOST  300000
 #define HELD_MS	      3600000 /* after a refusal that needs somebody to act */
+#define SETTLED_MS    60000 /* a session that lasted so long begins anew with short waits */
 #define IN_FLIGHT_MAX (1u << 20)
 #define FAILURES_MAX  40 /* then name servers are read anew, by a new process */
 
@@ -150,7 +151,7 @@ static int welcome_take(struct net *net, const struct message *m, struct rf_err 
 	if (rc)
 		return rc;
 	net->welcome = true;
-	net->failures = 0;
+	net->welcome_ms = role_tick_ms();
 	net->sent = spool_confirmed(net->spool);
 	net->facts_s = m->welcome.facts_s;
 	net->ping_ms = m->welcome.idle_s * 500;
@@ -286,6 +287,9 @@ static void on_closed(void *arg, struct link *link, const char *why)
 
 	(void)link;
 	role_say("net", "no session with %s: %s", net->identity.manager, why[0] ? why : "closed");
+	/* One that ends again at once is no success: what comes back comes slower each time. */
+	if (net->welcome && role_tick_ms() - net->welcome_ms > SETTLED_MS)
+		net->failures = 0;
 	net->manager = NULL;
 	net->welcome = net->renewing = false;
 	(void)evtimer_del(net->ping);

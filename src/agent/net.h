@@ -36,7 +36,7 @@ struct net {
 	uint64_t sent;	   /* highest number that went out in this session */
 	unsigned failures; /* in a row */
 	int64_t retry_ms;  /* that the manager asked for; -1: none */
-	int64_t renew_s, end_s, ping_ms;
+	int64_t renew_s, end_s, ping_ms, welcome_ms;
 	struct event *redial, *ping;
 	/* What the manager said last. */
 	int64_t facts_s;
