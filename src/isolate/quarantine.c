@@ -44,11 +44,6 @@ const char *quarantine_level_name(enum quarantine_level level)
 	return (unsigned)level < RF_COUNT(levels) ? levels[level].name : "?";
 }
 
-const char *quarantine_level_words(enum quarantine_level level)
-{
-	return (unsigned)level < RF_COUNT(levels) ? levels[level].words : "?";
-}
-
 int quarantine_level_parse(const char *text, enum quarantine_level *out)
 {
 	for (size_t i = 0; i < RF_COUNT(levels); i++) {

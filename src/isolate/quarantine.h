@@ -32,8 +32,6 @@ enum quarantine_level {
 /* "observe" ... and back; RF_E_UNKNOWN for another word. */
 const char *quarantine_level_name(enum quarantine_level level);
 int quarantine_level_parse(const char *text, enum quarantine_level *out) RF_MUST_CHECK;
-/* One sentence for a plan. */
-const char *quarantine_level_words(enum quarantine_level level);
 
 /* Payload of "quarantine-port", target: the link. */
 struct quarantine_port {
