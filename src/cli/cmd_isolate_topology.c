@@ -148,6 +148,7 @@ int cmd_isolate_topology(const struct cli_args *args, struct rf_err *err)
 	FACT_AUTOSTORE struct fact_store *store = NULL;
 	POLICY_AUTO struct policy *policy = NULL;
 	RF_AUTOBUF struct rf_buf yaml = {0};
+	CLOSED_AUTOGUARDS struct closed_guards guards = {.names = NULL};
 	struct isolate_promises promises = {0};
 	char missing[CLOSED_MISSING_BYTES];
 	const struct style *style = NULL;
@@ -158,6 +159,9 @@ int cmd_isolate_topology(const struct cli_args *args, struct rf_err *err)
 		rc = policy_read(args, &yaml, &name, err);
 	if (!rc)
 		rc = common_facts_by(args, isolate_collectors_nets, &store, err);
+	/* What was recorded says nothing of this host's guard. */
+	if (!rc && !cli_value(args, OPT_FROM) && closed_guards_read(&guards) < 0)
+		rc = rf_fail(err, -ENOMEM, "no memory");
 	if (!rc)
 		rc = common_lock_in(args, err);
 	if (!rc && yaml.len)
@@ -165,7 +169,7 @@ int cmd_isolate_topology(const struct cli_args *args, struct rf_err *err)
 	const struct policy_layer *layer = policy ? policy_layer(policy) : NULL;
 
 	if (!rc)
-		rc = topology_load(&t, store, layer, err);
+		rc = topology_load(&t, &(struct topology_sources){store, layer, &guards}, err);
 	if (!rc)
 		rc = closed_missing(store, missing);
 	if (!rc && layer)

@@ -136,34 +136,36 @@ static int options_read(struct job *job, struct rf_err *err)
 /* ---- who ---- */
 
 /* The VMs that a policy puts into the zone; their tags are looked at besides. */
-static bool policy_has(const struct policy_result *result, const struct subject *s,
-		       const char *zone)
+static bool policy_has(struct rf_slice members, const struct subject *s)
 {
-	for (size_t i = 0; i < result->ports_count; i++)
-		if (strcmp(result->ports[i].zone, zone) == 0 &&
-		    strcmp(result->ports[i].vm, s->vm.name) == 0)
+	for (size_t at = 0; at < members.len;) {
+		const char *name = (const char *)members.data + at;
+		size_t len = strnlen(name, members.len - at);
+
+		if (len == strlen(s->vm.name) && memcmp(name, s->vm.name, len) == 0)
 			return true;
+		at += len + 1;
+	}
 	return false;
 }
 
 static int zone_keep(struct job *job, struct rf_err *err)
 {
 	const char *file = cli_value(job->args, OPT_POLICY);
-	struct isolate_input in = {0};
+	RF_AUTOBUF struct rf_buf members = {0};
 	size_t kept = 0;
 	int rc = 0;
 
 	if (file || access(ISOLATE_POLICY, R_OK) == 0)
-		rc = isolate_input_read(job->args, file, ISOLATE_ZONES, &in, err);
+		rc = isolate_zone_members(job->args, file, job->zone, &members, err);
 	for (size_t i = 0; rc == 0 && i < job->subjects.count; i++) {
 		struct subject *s = &job->subjects.items[i];
 
-		if (!rf_equal(s->zone, job->zone) && !policy_has(&in.result, s, job->zone))
+		if (!rf_equal(s->zone, job->zone) && !policy_has(rf_buf_slice(&members), s))
 			continue;
 		job->subjects.items[kept] = *s;
 		quarantine_subject_settle(&job->subjects.items[kept++]);
 	}
-	isolate_input_done(&in);
 	if (rc < 0)
 		return rc;
 	job->subjects.count = kept;

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/quarantine.h"
+#include "isolate/closed.h"
 #include "isolate/memory.h"
 #include "isolate/cpu.h"
 #include "isolate/disk.h"
@@ -34,6 +35,7 @@ struct isolate_input {
 	struct isolate_promises promises;
 	struct guard_zone *live; /* GUARD_ZONES rows; those of a new guard where none is loaded */
 	struct guard_links links;
+	struct closed_guards guards;
 	struct ownway access;
 	struct policy_numbers *numbers; /* of zones, when that one was applied */
 	struct rf_buf kept, keep;	/* what is kept of it, and is to be kept of the new one */
@@ -43,7 +45,6 @@ struct isolate_input {
 enum isolate_purpose {
 	ISOLATE_PLAN,
 	ISOLATE_PROOF, /* promises of disks besides, and the facts that they need */
-	ISOLATE_ZONES, /* who is where; the program is not locked in, for others read on */
 };
 /* Reads the policy file (NULL: ISOLATE_POLICY; with --kept the one that is in force) and the facts,
  * locks the program in as soon as everything is read, and only then parses and resolves the one
@@ -51,6 +52,10 @@ enum isolate_purpose {
 int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);
+/* The VMs that a policy puts into a zone, each with its NUL. For who has more to read and to do: the
+ * policy is parsed in a child that is locked in. */
+int isolate_zone_members(const struct cli_args *args, const char *file, const char *zone,
+			 struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
 /* The folder of STATE that the guard's service and the kept policy share. */
 int isolate_folder(const struct cli_args *args, char *out, size_t size,
 		   struct rf_err *err) RF_MUST_CHECK;

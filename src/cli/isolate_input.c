@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "change/apart.h"
 #include "cli/apart.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
@@ -41,6 +42,7 @@ void isolate_input_done(struct isolate_input *input)
 	policy_free(input->policy);
 	policy_free(input->before);
 	guard_links_done(&input->links);
+	closed_guards_done(&input->guards);
 	rf_free(input->live);
 	rf_free(input->numbers);
 	rf_buf_done(&input->kept);
@@ -288,6 +290,8 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		rc = guard_links_read(&in->links, err);
 	if (rc < 0)
 		return rc;
+	if (closed_guards_read(&in->guards) < 0)
+		return rf_fail(err, -ENOMEM, "no memory");
 	access_read(&in->links, &in->access);
 	forbidden_ask(in);
 	rc = common_facts_by(args, collectors, &in->facts, err);
@@ -301,7 +305,7 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 		rc = taps_check(in);
 	if (!rc)
 		rc = apart_mark(args, &in->host, err);
-	if (!rc && purpose != ISOLATE_ZONES)
+	if (!rc)
 		rc = quarantined_read(args, in, err);
 	return rc ? rc : live_read(in, err);
 }
@@ -357,7 +361,8 @@ static int closed_look(struct isolate_input *in, bool plan, struct rf_err *err)
 
 	if (!layer->closed.count)
 		return 0;
-	int rc = topology_load(&topology, in->facts, layer, err);
+	int rc = topology_load(&topology, &(struct topology_sources){in->facts, layer, &in->guards},
+			       err);
 
 	if (!rc)
 		rc = closed_missing(in->facts, missing);
@@ -369,20 +374,28 @@ static int closed_look(struct isolate_input *in, bool plan, struct rf_err *err)
 	return rc < 0 ? rf_fail(err, rc, "closed switches: %s", rf_code_text(rc)) : 0;
 }
 
-int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
-		       struct isolate_input *out, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf yaml = {0};
-	bool kept = cli_has(args, OPT_KEPT);
-	const char *name = kept ? APPLIED_TITLE : file ? file : ISOLATE_POLICY;
+/* Everything that is parsed later, as bytes and facts. */
+struct source {
+	struct isolate_input *input;
+	const char *name;
+	struct rf_buf yaml;
+	const char *zone; /* that is asked for; isolate_zone_members alone */
+};
 
+static int source_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
+		       struct source *s, struct rf_err *err)
+{
+	struct isolate_input *out = s->input;
+	bool kept = cli_has(args, OPT_KEPT);
+
+	s->name = kept ? APPLIED_TITLE : file ? file : ISOLATE_POLICY;
 	out->live = rf_alloc(GUARD_ZONES, sizeof(*out->live));
 	out->numbers = rf_alloc(1, sizeof(*out->numbers));
 	if (!out->live || !out->numbers)
 		return rf_fail(err, -ENOMEM, "no memory");
 	if (kept && file)
 		return rf_fail(err, RF_E_USAGE, "--kept: then no policy is named");
-	int rc = kept ? 0 : common_read_file(name, POLICY_MAX_BYTES, &yaml, err);
+	int rc = kept ? 0 : common_read_file(s->name, POLICY_MAX_BYTES, &s->yaml, err);
 
 	if (!rc)
 		rc = isolate_kept_read(args, &out->kept, err);
@@ -390,16 +403,55 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 		rc = host_read(args, purpose, out, err);
 	/* The time zone is read while files can be. */
 	tzset();
-	if (!rc && purpose != ISOLATE_ZONES)
+	return rc;
+}
+
+int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
+		       struct isolate_input *out, struct rf_err *err)
+{
+	struct source s = {.input = out};
+	int rc = source_read(args, file, purpose, &s, err);
+
+	if (!rc)
 		rc = common_lock_in(args, err);
 	if (!rc)
-		rc = parse(out, name, rf_buf_slice(&yaml), err);
+		rc = parse(out, s.name, rf_buf_slice(&s.yaml), err);
+	rf_buf_done(&s.yaml);
 	if (!rc && out->without_bpf[0] && out->result.ports_count)
 		rc = policy_note(&out->notes, &(struct policy_note){.vm = "", .part = "network"},
 				 "%s", out->without_bpf);
-	if (!rc && purpose != ISOLATE_ZONES)
+	if (!rc)
 		rc = closed_look(out, purpose == ISOLATE_PLAN, err);
 	return rc || purpose != ISOLATE_PROOF ? rc
 					      : disk_promises_add(out->policy, &out->disks,
 								  out->facts, &out->promises, err);
+}
+
+/* Locked in, in a child. Names end with a NUL. */
+static int members_parse(void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+{
+	const struct source *s = arg;
+	int rc = parse(s->input, s->name, in, err);
+
+	for (size_t i = 0; rc == 0 && i < s->input->result.ports_count; i++) {
+		const struct policy_port *port = &s->input->result.ports[i];
+
+		if (strcmp(port->zone, s->zone) == 0)
+			rc = rf_buf_add(out, port->vm, strlen(port->vm) + 1);
+	}
+	return rc;
+}
+
+int isolate_zone_members(const struct cli_args *args, const char *file, const char *zone,
+			 struct rf_buf *out, struct rf_err *err)
+{
+	struct isolate_input in = {0};
+	struct source s = {.input = &in, .zone = zone};
+	int rc = source_read(args, file, ISOLATE_PLAN, &s, err);
+
+	if (!rc)
+		rc = apart_run(members_parse, &s, rf_buf_slice(&s.yaml), out, err);
+	rf_buf_done(&s.yaml);
+	isolate_input_done(&in);
+	return rc;
 }

@@ -146,6 +146,7 @@ const struct collector collectors[] = {
 	 collect_bridges,
 	 {T(BRIDGE), T(BRIDGE_PORT)},
 	 COLLECT_NETLINK},
+	{"ovs", "bridges and ports of Open vSwitch", COLLECT_HOST, collect_ovs, {T(OVS_PORT)}},
 	{"tc",
 	 "traffic control programs and mirrors",
 	 COLLECT_HOST,

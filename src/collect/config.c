@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "collect/collect.h"
 #include "collect/config.h"
+#include "collect/ovsdb.h"
 #include "collect/units.h"
 #include "collect/util.h"
 
@@ -287,22 +288,19 @@ static void put_lldp(struct sys *sys, struct fact_sink *out)
 
 static void put_ovs(struct sys *sys, struct fact_sink *out)
 {
-	static const char *const files[] = {"/etc/openvswitch/conf.db",
-					    "/var/lib/openvswitch/conf.db"};
-
-	for (size_t i = 0; i < RF_COUNT(files); i++) {
+	for (size_t i = 0; ovsdb_files[i]; i++) {
 		RF_AUTOBUF struct rf_buf buf = {0};
 		RF_AUTOBUF struct rf_buf managers = {0};
 
-		if (util_read(sys, out, FACT_T_CONFIG_OPTION, files[i], files[i], RF_MAX_DPKG_BYTES,
-			      &buf) <= 0)
+		if (util_read(sys, out, FACT_T_CONFIG_OPTION, ovsdb_files[i], ovsdb_files[i],
+			      RF_MAX_DPKG_BYTES, &buf) <= 0)
 			continue;
 		int rc = ovsdb_managers(rf_buf_text(&buf), &managers);
 
 		if (rc == 0)
-			put(out, "ovs/manager", rf_buf_text(&managers), files[i]);
+			put(out, "ovs/manager", rf_buf_text(&managers), ovsdb_files[i]);
 		else
-			fact_gap(out, FACT_T_CONFIG_OPTION, "ovs/manager", "", files[i],
+			fact_gap(out, FACT_T_CONFIG_OPTION, "ovs/manager", "", ovsdb_files[i],
 				 "The switch's database cannot be read (%s); ovs-vsctl "
 				 "get-manager shows its managers.",
 				 rf_code_text(rc));

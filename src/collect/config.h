@@ -16,12 +16,6 @@ void lvm_conf_walk(char *text,
 		   void (*each)(void *ctx, const char *key, const char *value, unsigned int line),
 		   void *ctx);
 
-/*
- * Reads the managers of an Open vSwitch database file, joined by ','. Returns 0 or RF_E_SYNTAX,
- * RF_E_UNSUPPORTED (a clustered database), -ENOMEM. Source: ovsdb(7), "OVSDB File Formats".
- */
-int ovsdb_managers(const char *text, struct rf_buf *out) RF_MUST_CHECK;
-
 /* What a banner says once getty's escapes are taken out. */
 struct banner {
 	bool has_text; /* anything that can be read */

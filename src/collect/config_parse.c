@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsers of lvm.conf, Open vSwitch's database and login banners; see config.h. */
+/* Parsers of lvm.conf and login banners; see config.h. */
 #include <ctype.h>
-#include <errno.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "collect/config.h"
-
-#define OVSDB_MAGIC   "OVSDB JSON "
-#define OVSDB_CLUSTER "OVSDB CLUSTER "
 
 struct lvm {
 	char *p;
@@ -134,76 +129,6 @@ void lvm_conf_walk(char *text,
 			each(ctx, key, rf_buf_text(&value), line);
 		}
 	}
-}
-
-/* Applies one transaction: rows of Manager by UUID; null deletes, and columns may be left out. */
-static int ovsdb_apply(json_t *managers, const json_t *record)
-{
-	json_t *table = json_object_get(record, "Manager"), *row;
-	const char *uuid;
-
-	if (!json_is_object(table))
-		return 0;
-	json_object_foreach(table, uuid, row)
-	{
-		const json_t *target = json_object_get(row, "target");
-
-		if (json_is_null(row))
-			json_object_del(managers, uuid);
-		else if (json_is_string(target) &&
-			 json_object_set_new(managers, uuid,
-					     json_string(json_string_value(target))) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* One record: "OVSDB JSON LENGTH HASH\n" and LENGTH bytes. Returns its end, NULL when broken. */
-static const char *ovsdb_record(const char *p, json_t *managers)
-{
-	char number[16];
-	int64_t len;
-	size_t digits = strspn(p + strlen(OVSDB_MAGIC), "0123456789");
-	const char *body = strchr(p, '\n');
-
-	if (digits == 0 || digits >= sizeof(number) || !body)
-		return NULL;
-	memcpy(number, p + strlen(OVSDB_MAGIC), digits);
-	number[digits] = '\0';
-	body++;
-	if (rf_num(number, 10, 0, RF_MAX_FILE_BYTES, &len) < 0 ||
-	    strnlen(body, (size_t)len) < (size_t)len)
-		return NULL;
-	json_t *record = json_loadb(body, (size_t)len, JSON_REJECT_DUPLICATES, NULL);
-	int rc = record ? ovsdb_apply(managers, record) : RF_E_SYNTAX;
-
-	json_decref(record);
-	return rc < 0 ? NULL : body + len;
-}
-
-int ovsdb_managers(const char *text, struct rf_buf *out)
-{
-	json_t *managers = json_object(), *target;
-	const char *uuid;
-	int rc = 0;
-
-	if (!managers)
-		return -ENOMEM;
-	if (rf_starts(text, OVSDB_CLUSTER))
-		rc = RF_E_UNSUPPORTED;
-	for (const char *p = text; rc == 0 && *p;) {
-		p = rf_starts(p, OVSDB_MAGIC) ? ovsdb_record(p, managers) : NULL;
-		if (!p) {
-			rc = RF_E_SYNTAX;
-			break;
-		}
-	}
-	if (rc == 0) {
-		json_object_foreach(managers, uuid, target)
-			rf_buf_printf(out, "%s%s", out->len ? "," : "", json_string_value(target));
-	}
-	json_decref(managers);
-	return rc;
 }
 
 /* True when the letters of word stand in text as a word of their own, in any case. */

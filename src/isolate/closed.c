@@ -221,3 +221,44 @@ int closed_missing(struct fact_store *store, char out[CLOSED_MISSING_BYTES])
 	out[0] = '\0';
 	return fact_store_each(store, gaps, gap_take, out);
 }
+
+/* ---- whose guard refuses ---- */
+
+/* An uplink's guard judges no such frames; one that observes lets them by, unless a quarantine
+ * takes all that the VM sends. */
+bool closed_guard_refuses(const struct guard_port *port)
+{
+	return port->role == GUARD_ROLE_VM &&
+	       (port->mode != GUARD_MODE_OBSERVE || port->quarantine >= GUARD_HONEYWALL);
+}
+
+void closed_guards_done(struct closed_guards *guards)
+{
+	rf_free(guards->names);
+	*guards = (struct closed_guards){.names = NULL};
+}
+
+int closed_guards_read(struct closed_guards *out)
+{
+	const struct guard_options there = {.existing = true};
+	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
+	struct guard *guard = NULL;
+	int rc = ports ? 0 : -ENOMEM;
+
+	if (rc < 0 || guard_open(&there, &guard, NULL) < 0)
+		return rc;
+	size_t count = guard_ports(guard, ports, GUARD_SLOTS);
+
+	for (size_t i = 0; rc == 0 && i < count && i < GUARD_SLOTS; i++) {
+		struct guard_port port;
+
+		if (guard_port_get(guard, ports[i], &port) < 0 || !closed_guard_refuses(&port))
+			continue;
+		rc = rf_grow((void **)&out->names, &out->capacity, out->count + 1,
+			     sizeof(*out->names));
+		if (!rc && guard_link_named(ports[i], out->names[out->count]))
+			out->count++;
+	}
+	guard_close(guard);
+	return rc;
+}

@@ -6,13 +6,33 @@
 #ifndef RF_ISOLATE_CLOSED_H
 #define RF_ISOLATE_CLOSED_H
 
+#include "isolate/guard/guard.h"
 #include "isolate/host.h"
 #include "isolate/promise.h"
 #include "isolate/topology.h"
 
-/* The graph of a host out of its facts; layer NULL: no policy. t is zeroed before, and to be freed
- * behind, also on failure. */
-int topology_load(struct topology *t, struct fact_store *store, const struct policy_layer *layer,
+/* Ports whose guard refuses, and not only counts: a fact says that its programs hang there, not
+ * what they do. Zero-initialise; none known is none. */
+struct closed_guards {
+	char (*names)[16];
+	size_t count, capacity;
+};
+/* Whether a guard with this policy refuses what its port sends to 01:80:c2:00:00:0e. Pure. */
+bool closed_guard_refuses(const struct guard_port *port);
+/* Those of this host, asked of the guard that is loaded; without one, or without the right to ask,
+ * there are none. -ENOMEM */
+int closed_guards_read(struct closed_guards *out) RF_MUST_CHECK;
+void closed_guards_done(struct closed_guards *guards);
+#define CLOSED_AUTOGUARDS __attribute__((cleanup(closed_guards_done)))
+
+/* The graph of a host out of its facts; layer NULL: no policy, guards NULL: none. t is zeroed
+ * before, and to be freed behind, also on failure. */
+struct topology_sources {
+	struct fact_store *store;
+	const struct policy_layer *layer;
+	const struct closed_guards *guards;
+};
+int topology_load(struct topology *t, const struct topology_sources *from,
 		  struct rf_err *err) RF_MUST_CHECK;
 
 /* What of the facts could not be had and would be needed to say that a switch is closed, as one

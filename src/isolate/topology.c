@@ -285,10 +285,18 @@ static size_t mate_find(const struct topology *t, const struct topology_pending 
 	return TOPOLOGY_NONE;
 }
 
+/* Its bridge of Open vSwitch was told: the datapath tells nothing more. */
+static bool ovs_is_known(const struct topology *t, const struct topology_pending *p)
+{
+	return p->link.netns == t->own && rf_map_get(&t->ovs, p->link.name) != NULL;
+}
+
 static int master_join(struct topology *t, const struct topology_pending *p)
 {
 	size_t master = p->link.master[0] ? mate_find(t, p, p->link.master) : TOPOLOGY_NONE;
 
+	if (ovs_is_known(t, p))
+		return 0;
 	if (master == TOPOLOGY_NONE ||
 	    !is_one_of(t->nodes[master].what, masters, RF_COUNT(masters)))
 		return 0;
@@ -330,13 +338,14 @@ static int lower_join(struct topology *t, const struct topology_pending *p)
 		    rf_arena_printf(&t->texts, "%s (%s) on top of it", name, link->kind));
 }
 
-/* All bridges of Open vSwitch share its datapath, and flows say which are joined: they count as
- * one. */
+/* All bridges of Open vSwitch share its datapath: those that its database does not tell apart count
+ * as one. */
 static int datapath_join(struct topology *t, const struct topology_pending *p)
 {
 	size_t datapath = mate_find(t, p, "ovs-system");
 
-	if (class_of(&p->link) != CLASS_OVS || datapath == TOPOLOGY_NONE || datapath == p->node)
+	if (class_of(&p->link) != CLASS_OVS || datapath == TOPOLOGY_NONE || datapath == p->node ||
+	    ovs_is_known(t, p))
 		return 0;
 	return join(t, p->node, datapath, "the datapath of Open vSwitch",
 		    rf_arena_printf(&t->texts, "its bridge %s", t->nodes[p->node].name));
@@ -540,6 +549,97 @@ int topology_network_add(struct topology *t, const struct topology_network *net)
 					    net->name, net->forward_mode));
 }
 
+/* Interfaces of Open vSwitch that are no links here, or not alone. */
+static const struct {
+	const char *type; /* "": every other one */
+	const char *words;
+	enum topology_escape escape;
+} ovs_types[] = {
+	{"vxlan", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"geneve", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"gre", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"ip6gre", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"erspan", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"ip6erspan", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"lisp", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"stt", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"gtpu", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"bareudp", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"srv6", "a tunnel of Open vSwitch", TOPOLOGY_TUNNEL},
+	{"dpdk", "hardware that Open vSwitch drives itself", TOPOLOGY_UPLINK},
+	{"", "a port of Open vSwitch that is no link", TOPOLOGY_UNKNOWN},
+};
+
+/* What an interface leads to that has no link of its name; a link that is not there leads nowhere.
+ */
+static int ovs_beyond(struct topology *t, const struct topology_ovs_port *port, size_t bridge)
+{
+	size_t row = 0, end = TOPOLOGY_NONE;
+
+	if (!port->type[0] || rf_equal(port->type, "internal") || rf_equal(port->type, "system"))
+		return 0;
+	while (ovs_types[row].type[0] && !rf_equal(ovs_types[row].type, port->type))
+		row++;
+	int rc = beyond(
+		t, rf_arena_printf(&t->texts, "%s, %s", ovs_types[row].words, port->name) ?: "",
+		ovs_types[row].escape, &end);
+
+	return rc ? rc
+		  : arc_add(t, bridge, end, TOPOLOGY_LIVE,
+			    rf_arena_printf(&t->texts, "port %s (%s)", port->name, port->type));
+}
+
+/* Both ends of a patch are told of: each leads to the other's bridge once that is known. */
+static int patch_join(struct topology *t, const struct topology_ovs_port *port, size_t bridge)
+{
+	char key[300];
+	size_t end = TOPOLOGY_NONE;
+
+	rf_format(key, sizeof(key), "patch %.250s", port->name);
+	int rc = node_named(t, key,
+			    &(struct topology_node){.kind = TOPOLOGY_IS_LINK,
+						    .here = true,
+						    .live = true,
+						    .name = rf_arena_copy(&t->texts, port->name),
+						    .what = "patch"},
+			    &end);
+
+	if (!rc)
+		rc = join(t, end, bridge, "", rf_arena_printf(&t->texts, "patch %s", port->name));
+	rf_format(key, sizeof(key), "patch %.250s", port->peer);
+	size_t peer = rc ? TOPOLOGY_NONE : topology_find(t, key);
+
+	return rc || peer == TOPOLOGY_NONE || peer == end
+		       ? rc
+		       : join(t, end, peer,
+			      rf_arena_printf(&t->texts, "its other end %s", port->peer),
+			      rf_arena_printf(&t->texts, "its other end %s", port->name));
+}
+
+int topology_ovs_port_add(struct topology *t, const struct topology_ovs_port *port)
+{
+	size_t bridge = topology_find(t, port->bridge), link = topology_find(t, port->name);
+
+	/* A bridge that is not there forwards nothing. */
+	if (bridge == TOPOLOGY_NONE || t->nodes[bridge].kind != TOPOLOGY_IS_SWITCH ||
+	    !rf_equal(t->nodes[bridge].what, "openvswitch"))
+		return 0;
+	/* Told apart from the others, it is a switch like any. */
+	t->nodes[bridge].escape = TOPOLOGY_SWITCH;
+	t->nodes[bridge].ends = true;
+	if (rf_equal(port->type, "patch"))
+		return patch_join(t, port, bridge);
+	if (link == TOPOLOGY_NONE)
+		return ovs_beyond(t, port, bridge);
+	int rc = rf_map_set(&t->ovs, port->name, t);
+
+	if (rc || link == bridge)
+		return rc;
+	/* An internal port looks like a bridge of its own to the kernel. */
+	t->nodes[link].kind = TOPOLOGY_IS_LINK;
+	return join(t, link, bridge, "", rf_arena_printf(&t->texts, "port %s", port->name));
+}
+
 int topology_redirect_add(struct topology *t, const char *link, const char *to, const char *program)
 {
 	size_t from = topology_find(t, link), target = to ? topology_find(t, to) : TOPOLOGY_NONE;
@@ -642,6 +742,7 @@ void topology_done(struct topology *t)
 	rf_map_done(&t->by_index);
 	rf_map_done(&t->by_name);
 	rf_map_done(&t->networks);
+	rf_map_done(&t->ovs);
 	rf_arena_done(&t->texts);
 	memset(t, 0, sizeof(*t));
 }

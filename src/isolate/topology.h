@@ -71,6 +71,7 @@ struct topology {
 	size_t pending_count, pending_capacity;
 	struct topology_space *spaces;
 	size_t spaces_count, spaces_capacity;
+	struct rf_map ovs;	/* links of the host whose bridge of Open vSwitch is known */
 	struct rf_map networks; /* of libvirt: name to its bridge or device */
 	int64_t own;		/* the host's own network namespace */
 	struct rf_arena texts;
@@ -89,6 +90,11 @@ struct topology_link {
 	bool guarded;	 /* the guard's programs hang on it */
 };
 
+/* An interface of a bridge of Open vSwitch. */
+struct topology_ovs_port {
+	const char *name, *bridge, *type, *peer; /* peer: of a patch */
+};
+
 /* A network card of a VM, by one layer of its definition. */
 struct topology_card {
 	enum topology_layer layer;
@@ -105,6 +111,9 @@ struct topology_network {
 int topology_link_add(struct topology *t, const struct topology_link *link) RF_MUST_CHECK;
 int topology_netns_add(struct topology *t, int64_t netns, const char *name,
 		       bool readable) RF_MUST_CHECK;
+/* Behind the links of the host. A link that none tells of is on the one datapath that all bridges
+ * share: nobody can say which of them it reaches. */
+int topology_ovs_port_add(struct topology *t, const struct topology_ovs_port *port) RF_MUST_CHECK;
 /* Behind the links and networks. */
 int topology_network_add(struct topology *t, const struct topology_network *net) RF_MUST_CHECK;
 int topology_card_add(struct topology *t, const struct topology_card *card) RF_MUST_CHECK;

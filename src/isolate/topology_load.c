@@ -12,8 +12,18 @@
 
 struct loading {
 	struct topology *t;
-	const struct policy_layer *layer; /* NULL: no policy */
+	const struct policy_layer *layer;   /* NULL: no policy */
+	const struct closed_guards *guards; /* NULL: none */
 };
+
+static bool is_guarded(const struct loading *l, const char *name)
+{
+	for (size_t i = 0; l->guards && i < l->guards->count; i++) {
+		if (strcmp(l->guards->names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
 
 static const char *text_of(sqlite3_stmt *row, int column)
 {
@@ -39,24 +49,34 @@ static int link_take(void *arg, sqlite3_stmt *row)
 	struct loading *l = arg;
 	bool own = sqlite3_column_type(row, 0) == SQLITE_NULL;
 	const char *name = text_of(row, 2);
-	const struct topology_link link = {.netns = own ? l->t->own : sqlite3_column_int64(row, 0),
-					   .ifindex = (uint32_t)sqlite3_column_int64(row, 1),
-					   .name = name,
-					   .kind = text_of(row, 3),
-					   .role = text_of(row, 4),
-					   .master = text_of(row, 5),
-					   .lower_index = (uint32_t)sqlite3_column_int64(row, 6),
-					   .lower_netns = sqlite3_column_int64(row, 7),
-					   .ip_forward = sqlite3_column_int(row, 8),
-					   .ip6_forward = sqlite3_column_int(row, 9),
-					   .any_source = sqlite3_column_int(row, 10),
-					   .no_carrier = sqlite3_column_int(row, 11),
-					   .addresses = text_of(row, 12),
-					   .guarded = sqlite3_column_int(row, 13),
-					   .uplink = own && l->layer &&
-						     policy_names_match(&l->layer->uplinks, name)};
+	const struct topology_link link = {
+		.netns = own ? l->t->own : sqlite3_column_int64(row, 0),
+		.ifindex = (uint32_t)sqlite3_column_int64(row, 1),
+		.name = name,
+		.kind = text_of(row, 3),
+		.role = text_of(row, 4),
+		.master = text_of(row, 5),
+		.lower_index = (uint32_t)sqlite3_column_int64(row, 6),
+		.lower_netns = sqlite3_column_int64(row, 7),
+		.ip_forward = sqlite3_column_int(row, 8),
+		.ip6_forward = sqlite3_column_int(row, 9),
+		.any_source = sqlite3_column_int(row, 10),
+		.no_carrier = sqlite3_column_int(row, 11),
+		.addresses = text_of(row, 12),
+		.guarded = own && sqlite3_column_int(row, 13) && is_guarded(l, name),
+		.uplink = own && l->layer && policy_names_match(&l->layer->uplinks, name)};
 
 	return topology_link_add(l->t, &link);
+}
+
+static int ovs_take(void *arg, sqlite3_stmt *row)
+{
+	const struct topology_ovs_port port = {.name = text_of(row, 0),
+					       .bridge = text_of(row, 1),
+					       .type = text_of(row, 2),
+					       .peer = text_of(row, 3)};
+
+	return topology_ovs_port_add(((struct loading *)arg)->t, &port);
 }
 
 static int network_take(void *arg, sqlite3_stmt *row)
@@ -113,6 +133,7 @@ static const struct {
 	 " n.lower_netns, n.ip_forward, n.ip6_forward, 0, 0, n.addresses, 0 FROM netns_link n WHERE"
 	 " n.netns >= 0 ORDER BY n.netns, n.ifindex",
 	 link_take},
+	{"SELECT name, bridge, type, peer FROM ovs_port ORDER BY name", ovs_take},
 	{"SELECT network, bridge, forward_mode, forward_dev, addresses_count FROM network n WHERE"
 	 " layer = 'persistent' OR NOT EXISTS (SELECT 1 FROM network p WHERE p.host = n.host AND"
 	 " p.network = n.network AND p.layer = 'persistent') ORDER BY network",
@@ -177,22 +198,21 @@ static void policy_mark(struct topology *t, const struct policy_layer *layer)
 	}
 }
 
-int topology_load(struct topology *t, struct fact_store *store, const struct policy_layer *layer,
-		  struct rf_err *err)
+int topology_load(struct topology *t, const struct topology_sources *from, struct rf_err *err)
 {
-	struct loading l = {.t = t, .layer = layer};
+	struct loading l = {.t = t, .layer = from->layer, .guards = from->guards};
 	int rc = 0;
 
 	/* Without the fact netns (an older capture) ours has no id: -1 is no other's. */
 	t->own = -1;
 	for (size_t i = 0; rc == 0 && i < RF_COUNT(questions); i++)
-		rc = fact_store_each(store, questions[i].question, questions[i].take, &l);
+		rc = fact_store_each(from->store, questions[i].question, questions[i].take, &l);
 	if (!rc)
 		rc = topology_join(t);
 	if (rc < 0)
 		return rf_fail(err, rc, "the facts about links and VMs cannot be read: %s",
 			       rf_code_text(rc));
-	if (layer)
-		policy_mark(t, layer);
+	if (from->layer)
+		policy_mark(t, from->layer);
 	return 0;
 }

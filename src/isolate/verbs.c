@@ -15,11 +15,30 @@
 #include "base/str.h"
 #include "isolate/verbs_parts.h"
 
+/* Names are others' to give: what was put on a link under the name that it had is found there. */
+int verbs_link_read(const char *name, struct guard_link *out, struct rf_err *err)
+{
+	const struct guard_options there = {.existing = true};
+	struct guard *guard = NULL;
+	char now[16];
+	int rc = guard_link_read(name, out, err);
+
+	if (rc != RF_E_MISSING || guard_open(&there, &guard, NULL) < 0)
+		return rc;
+	uint32_t ifindex = guard_port_called(guard, name);
+
+	guard_close(guard);
+	if (!ifindex || !guard_link_named(ifindex, now))
+		return rc;
+	rf_err_clear(err);
+	return guard_link_read(now, out, err);
+}
+
 /* The link that a target names, if it is one that this kind may change. */
 static int link_find(const char *name, bool vm, uint32_t *out, struct rf_err *err)
 {
 	struct guard_link link;
-	int rc = guard_link_read(name, &link, err);
+	int rc = verbs_link_read(name, &link, err);
 
 	if (rc < 0)
 		return rc;
@@ -99,9 +118,12 @@ static int port_bury(const struct verb_env *env, const char *target, struct rf_e
 	struct guard *guard = NULL;
 	int rc = verbs_guard_get(env, false, &guard, err);
 
-	(void)target;
 	if (!rc && guard)
 		guard_forget_gone(guard, NULL, NULL);
+	/* Rules of nft go by names, and would be the next one's. */
+	if (!rc && !guard && env->live)
+		rc = verbs_nft_change(
+			env, &(struct fallback_change){.what = FALLBACK_PORT, .link = target}, err);
 	guard_close(guard);
 	return rc;
 }

@@ -52,12 +52,19 @@ static void macs_sort(struct fence_state *state)
 	state->count = (uint8_t)kept;
 }
 
+static uint32_t link_index(const struct verb_env *env, const char *target)
+{
+	struct guard_link link;
+
+	return env->live && verbs_link_read(target, &link, NULL) == 0 ? link.ifindex : 0;
+}
+
 static int fence_read(const struct verb_env *env, const char *target, struct rf_buf *out,
 		      struct rf_err *err)
 {
 	struct fence_state state = {.there = 0};
 	struct guard_bridge_port port;
-	uint32_t ifindex = env->live ? guard_link_index(target) : 0;
+	uint32_t ifindex = link_index(env, target);
 	size_t count = 0;
 	int rc = ifindex ? guard_bridge_get(ifindex, &port, err) : -ENOENT;
 
@@ -120,7 +127,7 @@ static int fence_put(const struct verb_env *env, const char *target, struct rf_s
 {
 	struct guard_bridge_port port = {.locked = false};
 	struct fence_state state;
-	uint32_t ifindex = env->live ? guard_link_index(target) : 0;
+	uint32_t ifindex = link_index(env, target);
 
 	if (fence_decode(bytes, &state) < 0)
 		return rf_fail(err, RF_E_SYNTAX, "%s: this is no state of a bridge's port", target);

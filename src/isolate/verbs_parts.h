@@ -9,6 +9,9 @@
 /* Opens the guard that is there, or loads one; *out NULL where there is none to open. */
 int verbs_guard_get(const struct verb_env *env, bool load, struct guard **out,
 		    struct rf_err *err) RF_MUST_CHECK;
+/* The link of that name; or the one that had it when it was guarded. RF_E_MISSING. */
+int verbs_link_read(const char *name, struct guard_link *out, struct rf_err *err) RF_MUST_CHECK;
+
 /* ---- where BPF is forbidden (verbs_nft.c) ---- */
 
 /* Whether nft holds it: opening the guard (rc, guard) failed for a reason that nft does not have,

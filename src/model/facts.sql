@@ -791,6 +791,17 @@ CREATE TABLE netns_link (
 	PRIMARY KEY (host, netns, name)
 );
 
+-- Interfaces of Open vSwitch's bridges, by its database.
+CREATE TABLE ovs_port (
+	host TEXT NOT NULL, -- the host
+	name TEXT NOT NULL, -- interface
+	bridge TEXT, -- the bridge it belongs to
+	type TEXT, -- internal, patch, vxlan, dpdk ...; '' for a link of the kernel
+	peer TEXT, -- of a patch: the interface of its other end; ''
+	source TEXT, -- /etc/openvswitch/conf.db
+	PRIMARY KEY (host, name)
+);
+
 -- Traffic control programs and mirrors (rtnetlink tc dumps, XDP).
 CREATE TABLE tc_program (
 	host TEXT NOT NULL, -- the host

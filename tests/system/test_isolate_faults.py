@@ -68,15 +68,12 @@ def test_a_port_that_goes_between_two_steps(host, deed):  # noqa: F811
             assert r.returncode == 0, (n, r.stderr)
         renamed = f"other{i}" in links(host)
         if renamed:
+            # What was put on it under its old name was undone under the new one.
+            assert guarded(host) == 0 and not [x for x in links(host) if x.startswith("rfs")], (n, p.stderr)
             # Whatever it has by now, the next plan finds it by its address.
             p = host.isolate("apply")
             assert p.returncode == 0, p.stderr
             assert host.isolate("rollback").returncode == 0
-            # What was put on it before it got its name was not undone: refused too much rather than too little. It goes with its port,
-            # by the service where one runs.
-            other = links(host)[f"other{i}"]
-            host.lab.tool("detach", other)
-            sh("ip", "-n", host.lab.ns, "link", "del", f"rfs{other}", check=False)
             sh("ip", "-n", host.lab.ns, "link", "del", f"other{i}")
         elif port.name in links(host):
             sh("ip", "-n", host.lab.ns, "link", "del", port.name)
@@ -84,7 +81,8 @@ def test_a_port_that_goes_between_two_steps(host, deed):  # noqa: F811
         clean(host, tables)
         if not done:
             break
-    assert p.returncode == 0 and failed >= 1 and went >= 1, (failed, went)
+    # What is renamed behind its guard is followed: then the plan goes through.
+    assert p.returncode == 0 and went >= 1 and (failed >= 1 or "name" in deed), (failed, went)
     p = host.run("ledger", "verify", "--state-dir", host.tmp / "state")
     assert p.returncode == 0, p.stdout + p.stderr
 

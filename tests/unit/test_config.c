@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "collect/config.h"
+#include "collect/ovsdb.h"
 
 static void note(void *ctx, const char *key, const char *value, unsigned int line)
 {

@@ -126,7 +126,7 @@ static void bad_flags(struct guard_port *p)
 }
 static void bad_reserved(struct guard_port *p)
 {
-	p->reserved2[15] = 1;
+	p->called[15] = 1;
 }
 static void bad_zone(struct guard_port *p)
 {

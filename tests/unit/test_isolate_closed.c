@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "isolate/closed.h"
 #include "model/store.h"
@@ -23,6 +24,7 @@ struct world {
 	struct topology t;
 	struct isolate_promises promises;
 	char missing[CLOSED_MISSING_BYTES];
+	struct closed_guards guards;
 	uint32_t index;
 };
 
@@ -89,7 +91,9 @@ static void world_judge(struct world *w)
 	struct rf_err err = {0};
 
 	assert_int_equal(fact_store_finish(w->store, &err), 0);
-	assert_int_equal(topology_load(&w->t, w->store, policy_layer(w->policy), &err), 0);
+	const struct topology_sources from = {w->store, policy_layer(w->policy), &w->guards};
+
+	assert_int_equal(topology_load(&w->t, &from, &err), 0);
 	assert_int_equal(closed_missing(w->store, w->missing), 0);
 	assert_int_equal(closed_promises(&w->t, policy_layer(w->policy), w->missing, &w->promises),
 			 0);
@@ -246,6 +250,76 @@ static void test_uplinks_and_addresses(void **state)
 	world_done(&w);
 }
 
+/* A guard that only counts lets frames to the nearest bridge by: its programs' being there is no
+ * answer. */
+static void test_a_port_with_an_address(void **state)
+{
+	static char names[][16] = {"vnet1", "vnet0"};
+	static const struct {
+		bool ours;
+		size_t guards;
+		bool closed;
+	} rows[] = {{false, 0, false},
+		    {true, 0, false},
+		    {true, 1, false},
+		    {false, 2, false},
+		    {true, 2, true}};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		struct world w;
+
+		world_make(&w);
+		w.guards = (struct closed_guards){.names = names, .count = rows[i].guards};
+		fact_put_address(w.sink, &(struct fact_address){.link = "vnet0",
+								.address = "fe80::1",
+								.family = FACT_INT(6),
+								.source = "test"});
+		fact_put_tc_program(w.sink,
+				    &(struct fact_tc_program){.link = "vnet0",
+							      .direction = "ingress",
+							      .item = FACT_INT(0),
+							      .kind = "bpf",
+							      .name = "rf_guard_in",
+							      .ours = FACT_BOOL(rows[i].ours),
+							      .source = "test"});
+		world_judge(&w);
+		const struct isolate_promise *p =
+			promise_of(&w, LAB, "the host itself is not on it");
+
+		if ((p->enforced == PROMISE_YES) != rows[i].closed)
+			fail_msg("row %zu: %s", i, p->evidence);
+		world_done(&w);
+	}
+}
+
+static void test_guards_that_refuse(void **state)
+{
+	static const struct {
+		uint8_t role, mode, quarantine;
+		bool refuses;
+	} rows[] = {
+		{GUARD_ROLE_VM, GUARD_MODE_ENFORCE, 0, true},
+		{GUARD_ROLE_VM, GUARD_MODE_DENY, 0, true},
+		{GUARD_ROLE_VM, GUARD_MODE_OBSERVE, 0, false},
+		{GUARD_ROLE_VM, GUARD_MODE_OBSERVE, GUARD_WATCHED, false},
+		{GUARD_ROLE_VM, GUARD_MODE_OBSERVE, GUARD_HONEYWALL, true},
+		{GUARD_ROLE_VM, GUARD_MODE_OBSERVE, GUARD_SEAL, true},
+		{GUARD_ROLE_UPLINK, GUARD_MODE_ENFORCE, 0, false},
+		{GUARD_ROLE_HOST, GUARD_MODE_ENFORCE, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		const struct guard_port port = {.role = rows[i].role,
+						.mode = rows[i].mode,
+						.quarantine = rows[i].quarantine};
+
+		if (closed_guard_refuses(&port) != rows[i].refuses)
+			fail_msg("row %zu", i);
+	}
+}
+
 /* What cannot be seen is never proven. */
 static void test_what_is_not_known(void **state)
 {
@@ -315,6 +389,8 @@ int main(void)
 		cmocka_unit_test(test_a_definition_alone),
 		cmocka_unit_test(test_a_network_by_its_name),
 		cmocka_unit_test(test_uplinks_and_addresses),
+		cmocka_unit_test(test_a_port_with_an_address),
+		cmocka_unit_test(test_guards_that_refuse),
 		cmocka_unit_test(test_what_is_not_known),
 		cmocka_unit_test(test_words_of_the_policy),
 	};

@@ -20,6 +20,8 @@
 #define L(...)	      ((struct topology_link){.netns = OWN, __VA_ARGS__})
 #define IN(...)	      ((struct topology_link){.netns = LAB, __VA_ARGS__})
 #define BRIDGE(n, nm) L(.ifindex = n, .name = nm, .kind = "bridge", .role = "bridge")
+#define OVS(n, nm, m)                                                                              \
+	L(.ifindex = n, .name = nm, .kind = "openvswitch", .role = "virtual", .master = m)
 #define TAP(n, nm, m) L(.ifindex = n, .name = nm, .kind = "tun", .role = "tap", .master = m)
 #define VETH(n, nm, m, peer)                                                                       \
 	L(.ifindex = n, .name = nm, .kind = "veth", .role = "virtual", .master = m,                \
@@ -38,7 +40,8 @@ struct scene {
 	struct topology_link links[9];
 	struct topology_card cards[4];
 	const char *redirect[3]; /* link, to or NULL, program */
-	const char *allowed;	 /* may stand between */
+	struct topology_ovs_port ovs[6];
+	const char *allowed; /* may stand between */
 	enum topology_escape escape;
 	const char *words; /* of the nearest way; NULL: there is none */
 };
@@ -91,6 +94,55 @@ static const struct scene scenes[] = {
 	 {BRIDGE(1, "br-lab"), L(.ifindex = 2, .name = "vnet0", .kind = "dummy", .master = "br-lab",
 				 .addresses = "fe80::2", .guarded = true)},
 	 .escape = TOPOLOGY_INSIDE},
+	{"bridges of Open vSwitch that its database tells apart",
+	 {OVS(1, "ovs-system", ""), OVS(2, "br-lab", ""), OVS(3, "br-prod", ""),
+	  TAP(4, "vnet0", "ovs-system"), TAP(5, "vnet1", "ovs-system"),
+	  L(.ifindex = 6, .name = "eth0", .role = "physical", .master = "ovs-system")},
+	 {CARD("web1", "net0", "vnet0"), CARD("web2", "net0", "vnet1")},
+	 .ovs = {{"vnet0", "br-lab", "", ""},
+		 {"vnet1", "br-prod", "", ""},
+		 {"eth0", "br-prod", "system", ""},
+		 {"br-lab", "br-lab", "internal", ""},
+		 {"br-prod", "br-prod", "internal", ""}},
+	 .escape = TOPOLOGY_INSIDE},
+	{"one that it does not tell of",
+	 {OVS(1, "ovs-system", ""), OVS(2, "br-lab", ""), OVS(3, "br-prod", ""),
+	  L(.ifindex = 4, .name = "eth0", .role = "physical", .master = "ovs-system")},
+	 .ovs = {{"br-prod", "br-prod", "internal", ""}},
+	 .escape = TOPOLOGY_UPLINK,
+	 .words = "br-lab reaches eth0: the datapath of Open vSwitch, port eth0"},
+	{"a patch between two of them",
+	 {OVS(1, "br-lab", ""), OVS(2, "br-prod", "")},
+	 .ovs = {{"br-lab", "br-lab", "internal", ""},
+		 {"br-prod", "br-prod", "internal", ""},
+		 {"pa", "br-lab", "patch", "pb"},
+		 {"pb", "br-prod", "patch", "pa"}},
+	 .escape = TOPOLOGY_SWITCH,
+	 .words = "br-lab reaches br-prod: patch pa, its other end pb"},
+	{"a patch without another end",
+	 {OVS(1, "br-lab", "")},
+	 .ovs = {{"pa", "br-lab", "patch", "pa"},
+		 {"br-lab", "br-lab", "internal", ""},
+		 {"pc", "br-none", "patch", "pa"},
+		 {"gone", "br-lab", "", ""}},
+	 .escape = TOPOLOGY_INSIDE},
+	{"a tunnel of Open vSwitch, which is no link of its own",
+	 {OVS(1, "br-lab", "")},
+	 .ovs = {{"br-lab", "br-lab", "internal", ""}, {"vx0", "br-lab", "vxlan", ""}},
+	 .escape = TOPOLOGY_TUNNEL,
+	 .words = "br-lab reaches a tunnel of Open vSwitch, vx0: port vx0 (vxlan)"},
+	{"a port of Open vSwitch that nobody knows",
+	 {OVS(1, "br-lab", "")},
+	 .ovs = {{"x0", "br-lab", "dpdkvhostuserclient", ""}},
+	 .escape = TOPOLOGY_UNKNOWN,
+	 .words = "br-lab reaches a port of Open vSwitch that is no link, x0: port x0 "
+		  "(dpdkvhostuserclient)"},
+	{"an internal port with an address",
+	 {OVS(1, "br-lab", ""),
+	  L(.ifindex = 2, .name = "in0", .kind = "openvswitch", .addresses = "10.9.0.1")},
+	 .ovs = {{"in0", "br-lab", "internal", ""}},
+	 .escape = TOPOLOGY_HOST,
+	 .words = "br-lab reaches the host itself: port in0, in0 has address 10.9.0.1"},
 	{"Open vSwitch leaves its ports nothing",
 	 {L(.ifindex = 1, .name = "br-lab", .kind = "openvswitch"),
 	  L(.ifindex = 2, .name = "vnet0", .kind = "dummy", .master = "br-lab",
@@ -307,6 +359,8 @@ static void scene_make(const struct scene *s, struct topology *t)
 	assert_int_equal(topology_netns_add(t, LAB, "lab", true), 0);
 	for (size_t i = 0; i < RF_COUNT(s->links) && s->links[i].name; i++)
 		assert_int_equal(link_add(t, s->links[i]), 0);
+	for (size_t i = 0; i < RF_COUNT(s->ovs) && s->ovs[i].name; i++)
+		assert_int_equal(topology_ovs_port_add(t, &s->ovs[i]), 0);
 	for (size_t i = 0; i < RF_COUNT(s->cards) && s->cards[i].vm; i++)
 		assert_int_equal(topology_card_add(t, &s->cards[i]), 0);
 	if (s->redirect[0])

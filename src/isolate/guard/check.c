@@ -65,7 +65,7 @@ static int check_shape(const struct guard_port *port, struct rf_err *err)
 		return rf_fail(err, -EINVAL, "mode %u, role %u or VLAN mode %u is not known",
 			       port->mode, port->role, port->vlan_mode);
 	if (port->flags & ~GUARD_FLAGS_ALL || !all_zero(port->reserved, sizeof(port->reserved)) ||
-	    !all_zero(port->reserved2, sizeof(port->reserved2)))
+	    !all_zero(port->called, sizeof(port->called)))
 		return rf_fail(err, -EINVAL, "bits are set that mean nothing (flags 0x%x)",
 			       port->flags);
 	if (port->zone >= GUARD_ZONES)

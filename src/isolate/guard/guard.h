@@ -68,6 +68,9 @@ int guard_port_set(struct guard *guard, uint32_t ifindex, const struct guard_por
 		   struct rf_err *err) RF_MUST_CHECK;
 /* Lets a port send again that GUARD_BLOCK_ON_CHANGE blocked. */
 int guard_port_unblock(struct guard *guard, uint32_t ifindex) RF_MUST_CHECK;
+/* A link that had this name when its policy was set, and has another one now; also for a while
+ * behind guard_detach. 0: there is none. */
+uint32_t guard_port_called(struct guard *guard, const char *name);
 /* ifindexes of the guarded links, at most max; returns how many there are. */
 size_t guard_ports(struct guard *guard, uint32_t *out, size_t max);
 

@@ -117,8 +117,8 @@ struct guard_port {
 	__u8 macs[GUARD_MACS][8];     /* 6 bytes each, padded with 0 */
 	__u8 groups[GUARD_GROUPS][8]; /* multicast MAC addresses, padded with 0 */
 	__be16 types[GUARD_TYPES];    /* ethertypes beyond IPv4, IPv6, ARP and own RARP */
-	__u8 reserved2[16];
-	__u64 vlans[64]; /* VGT: bit N of the 4096 allows VLAN N */
+	char called[16];	      /* the link's name when this was set; written by the guard */
+	__u64 vlans[64];	      /* VGT: bit N of the 4096 allows VLAN N */
 	struct guard_service services[GUARD_SERVICES];
 };
 _Static_assert(sizeof(struct guard_port) == 20 * 64, "a port's policy is whole cache lines");

@@ -124,6 +124,7 @@ int guard_port_get(struct guard *guard, uint32_t ifindex, struct guard_port *out
 
 	if (slot) {
 		*out = guard->configs[guard_slot_config(guard, slot)];
+		memset(out->called, 0, sizeof(out->called));
 		rc = 0;
 	}
 	guard_unlock(guard);
@@ -157,6 +158,26 @@ int guard_port_unblock(struct guard *guard, uint32_t ifindex)
 		return -ENOENT;
 	__atomic_store_n(&guard->refused[slot].blocked, 0, __ATOMIC_RELEASE);
 	return 0;
+}
+
+uint32_t guard_port_called(struct guard *guard, const char *name)
+{
+	uint32_t found = 0;
+	char now[16];
+
+	guard_lock(guard);
+	for (uint32_t i = 0; i < GUARD_CONFIGS; i++) {
+		const struct guard_port *port = &guard->configs[i];
+
+		if (!port->ifindex || strncmp(port->called, name, sizeof(port->called)) != 0 ||
+		    !guard_link_named(port->ifindex, now) || strcmp(now, name) == 0)
+			continue;
+		/* What a port has now says more than what it had. */
+		if (!found || guard_slot_find(guard, port->ifindex))
+			found = port->ifindex;
+	}
+	guard_unlock(guard);
+	return found;
 }
 
 size_t guard_ports(struct guard *guard, uint32_t *out, size_t max)

@@ -184,6 +184,8 @@ int guard_slot_switch(struct guard *guard, uint32_t slot, uint32_t ifindex,
 	*beside = *port;
 	beside->ifindex = ifindex;
 	beside->slot = (uint16_t)slot;
+	memset(beside->called, 0, sizeof(beside->called));
+	(void)guard_link_named(ifindex, beside->called);
 	/* The addresses first: a frame to a new port must find its zone. */
 	rc = owners_add(guard, ifindex, port);
 	if (rc == 0)
