@@ -52,8 +52,8 @@ enum isolate_purpose {
 int isolate_input_read(const struct cli_args *args, const char *file, enum isolate_purpose purpose,
 		       struct isolate_input *out, struct rf_err *err) RF_MUST_CHECK;
 void isolate_input_done(struct isolate_input *input);
-/* The VMs that a policy puts into a zone, each with its NUL. For who has more to read and to do: the
- * policy is parsed in a child that is locked in. */
+/* The VMs that a policy puts into a zone, each with its NUL. For who has more to read and to do:
+ * the policy is parsed in a child that is locked in. */
 int isolate_zone_members(const struct cli_args *args, const char *file, const char *zone,
 			 struct rf_buf *out, struct rf_err *err) RF_MUST_CHECK;
 /* The folder of STATE that the guard's service and the kept policy share. */

@@ -77,6 +77,7 @@ collect_fn collect_boot, collect_attest_verdict, collect_kernel, collect_cpu, co
 	collect_certificates, collect_links, collect_bridges, collect_tc, collect_config,
 	collect_storage_targets, collect_storage_devices, collect_libvirt_conf, collect_qemu_conf,
 	collect_libvirt, collect_libvirt_hypervisor, collect_qemu_processes, collect_vmx_files,
-	collect_xml_files, collect_host, collect_ovs, collect_tpm, collect_quarantine, collect_namespaces;
+	collect_xml_files, collect_host, collect_ovs, collect_tpm, collect_quarantine,
+	collect_namespaces;
 
 #endif
