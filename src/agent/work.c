@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/difference.h"
+#include "model/difference.h"
 #include "agent/role.h"
 #include "base/io.h"
 #include "base/mem.h"

@@ -7,14 +7,16 @@
 #include "base/limits.h"
 #include "manager/authority.h"
 #include "manager/server.h"
-#include "store/store.h"
+#include "store/facts.h"
 #include "sys/state.h"
 
 int init_upgrade(const struct config *config, int64_t now_ms, struct rf_err *err)
 {
 	int rc = server_prepare(config, now_ms / 1000, err);
 
-	return rc ? rc : store_upgrade(config->store, err);
+	if (!rc)
+		rc = store_upgrade(config->store, err);
+	return rc ? rc : store_facts_upgrade(config->store, err);
 }
 
 int init_state(const struct config *config, int64_t now_ms, struct rf_err *err)

@@ -9,15 +9,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/agents.h"
+#include "manager/facts.h"
 #include "store/ledger.h"
 
 struct thing {
 	struct conn *conn;
+	bool lacking; /* a difference from facts that are not here */
 	const struct message *message;
 	struct rf_slice bytes;
 };
 
-static int event_store(struct store *store, const struct thing *t, struct rf_err *err)
+static int event_store(struct store *store, struct thing *t, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf kind = {0};
 	struct store_event event = {.host = t->conn->peer.host,
@@ -33,7 +35,7 @@ static int event_store(struct store *store, const struct thing *t, struct rf_err
 	return store_event_add(store, &event, err);
 }
 
-static int ledger_store(struct store *store, const struct thing *t, struct rf_err *err)
+static int ledger_store(struct store *store, struct thing *t, struct rf_err *err)
 {
 	struct rf_slice rest = t->bytes;
 	struct store_agent_entry entry = {.host = t->conn->peer.host,
@@ -71,7 +73,7 @@ static int owner_take(void *arg, const struct store_command *command)
 }
 
 /* The command's id decides, and it has to be this host's. */
-static int result_store(struct store *store, const struct thing *t, struct rf_err *err)
+static int result_store(struct store *store, struct thing *t, struct rf_err *err)
 {
 	struct owner owner = {0};
 	RF_AUTOBUF struct rf_buf output = {0};
@@ -96,10 +98,44 @@ static int result_store(struct store *store, const struct thing *t, struct rf_er
 	return rc == RF_E_DUPLICATE ? 0 : rc;
 }
 
+static int rows_store(struct store *store, struct thing *t, struct rf_err *err)
+{
+	const struct facts_frame frame = {.host = t->conn->peer.host,
+					  .whole = t->message->facts.whole,
+					  .at_ms = t->message->facts.at_ms,
+					  .bytes = t->bytes,
+					  .lease = conn_lease(t->conn)};
+
+	return facts_store(store, &frame, &t->lacking, err);
+}
+
+/* The store knows no facts of this host to apply a difference to (its tables were made anew): all
+ * of them are ordered, once. */
+static int whole_order(struct conn *conn, struct rf_err *err)
+{
+	char id[AGENTS_ID_BYTES];
+	const int64_t now = conn->a->now_ms();
+	const struct store_command order = {.host = conn->peer.host,
+					    .command = id,
+					    .verb = "facts",
+					    .arguments = "{\"whole\":true}",
+					    .ordered_by = "manager",
+					    .created_ms = now,
+					    .expires_ms = now + 3600000};
+	int64_t serial;
+	int rc = conn->whole_ordered ? 0 : agents_random_id(id, err);
+
+	if (rc || conn->whole_ordered)
+		return rc;
+	conn->whole_ordered = true;
+	return store_command_add(conn->a->store, &order, &serial, err);
+}
+
 static const struct {
 	enum wire_kind kind;
-	int (*store)(struct store *store, const struct thing *t, struct rf_err *err);
+	int (*store)(struct store *store, struct thing *t, struct rf_err *err);
 } kinds[] = {
+	{WIRE_FACTS, rows_store},
 	{WIRE_EVENT, event_store},
 	{WIRE_LEDGER, ledger_store},
 	{WIRE_RESULT, result_store},
@@ -107,7 +143,7 @@ static const struct {
 
 static int thing_store(struct store *store, void *arg, struct rf_err *err)
 {
-	const struct thing *t = arg;
+	struct thing *t = arg;
 
 	for (size_t i = 0; i < RF_COUNT(kinds); i++)
 		if (kinds[i].kind == t->message->kind)
@@ -127,7 +163,7 @@ static int64_t number_of(const struct message *m)
 int spooled_take(struct conn *conn, const struct message *message, struct rf_slice bytes,
 		 struct rf_err *err)
 {
-	struct thing thing = {conn, message, bytes};
+	struct thing thing = {.conn = conn, .message = message, .bytes = bytes};
 	const struct store_spooled spooled = {conn->peer.host, number_of(message),
 					      conn_lease(conn)};
 	const struct message confirm = {.kind = WIRE_CONFIRM,
@@ -137,6 +173,8 @@ int spooled_take(struct conn *conn, const struct message *message, struct rf_sli
 
 	if (rc == RF_E_DENIED || rc == RF_E_MISMATCH)
 		conn_event(conn, "agent.lied", rf_err_text(err));
+	if (!rc && stored && thing.lacking)
+		rc = whole_order(conn, err);
 	/* Only after it is stored: what is confirmed is never lost. */
 	return rc ? rc : link_send(conn->link, &confirm, (struct rf_slice){0}, err);
 }

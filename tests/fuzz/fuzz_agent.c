@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/command.h"
-#include "agent/difference.h"
+#include "model/difference.h"
 #include "agent/hook.h"
 #include "agent/job.h"
 #include "agent/spool.h"

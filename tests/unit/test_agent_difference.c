@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "agent/difference.h"
+#include "model/difference.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"

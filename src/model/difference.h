@@ -8,8 +8,8 @@
  * row. Applied in order to the rows of the state they give the rows of the new one, and applying
  * them twice does no harm.
  */
-#ifndef RF_AGENT_DIFFERENCE_H
-#define RF_AGENT_DIFFERENCE_H
+#ifndef RF_MODEL_DIFFERENCE_H
+#define RF_MODEL_DIFFERENCE_H
 
 #include "model/fact.h"
 

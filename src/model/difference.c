@@ -4,7 +4,7 @@
  * one walk over both finds what differs. State: "RFFACTS1" | SHA-256 of the schema | entries |
  * SHA-256 of all before; entry: digest of the key | digest of the row | u32 length | the key's row.
  */
-#include "agent/difference.h"
+#include "model/difference.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
