@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "store/acts.h"
+#include "store/wake.h"
 
 /* The spool ---------------------------------------------------------------------------------- */
 
@@ -81,7 +82,7 @@ static int command_add(struct store *store, void *arg, struct rf_err *err)
 					    store_int(c->created_ms), store_int(c->expires_ms),
 					    store_blob_or_null(c->signature)),
 			       STORE_NO_ROWS, err);
-	return rc;
+	return rc ? rc : store_wake_send(store, err);
 }
 
 int store_command_add(struct store *store, const struct store_command *command, int64_t *out_serial,

@@ -57,6 +57,10 @@ struct store_backend {
 	int (*commit)(void *db, struct rf_err *err);
 	void (*rollback)(void *db);
 	int (*backup)(void *db, const char *path, struct rf_err *err);
+	/* store_wake_listen, _fd, _read; NULL where nobody can be waked. */
+	int (*wake_listen)(void *db, struct rf_err *err);
+	int (*wake_fd)(void *db);
+	bool (*wake_read)(void *db);
 };
 extern const struct store_backend store_backend_sqlite, store_backend_postgres;
 
@@ -66,6 +70,7 @@ struct store {
 	pid_t pid; /* whose it is */
 	bool in_transaction;
 	bool in_rows;	      /* a callback runs */
+	int64_t waked_ms;     /* when others were waked last, by the monotonic clock */
 	struct rf_err failed; /* what failed in this transaction */
 };
 

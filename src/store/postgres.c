@@ -27,6 +27,7 @@ struct postgres {
 	PGconn *conn;
 	enum store_access access;
 	bool in_transaction;
+	bool listening;
 	bool prepared[STORE_MAX_PREPARED]; /* on this connection */
 };
 
@@ -113,6 +114,8 @@ static int session_start(struct postgres *p, struct rf_err *err)
 
 	if (!rc)
 		rc = script(p, sessions[p->access], "session", err);
+	if (!rc && p->listening)
+		rc = script(p, "LISTEN ringfence", "listen", err);
 	/* The rule of the database's owner: who runs the manager cannot change the schema. */
 	if (!rc && p->access == STORE_AS_RUNTIME &&
 	    ask(p, "SELECT count(*) FROM pg_namespace WHERE nspname = 'ringfence' AND "
@@ -368,6 +371,38 @@ static int postgres_backup(void *arg, const char *path, struct rf_err *err)
 		       "for PostgreSQL: pg_dump --format=custom --schema=ringfence");
 }
 
+static int postgres_wake_listen(void *arg, struct rf_err *err)
+{
+	struct postgres *p = arg;
+	int rc = connection_check(p, err);
+
+	if (!rc)
+		rc = script(p, "LISTEN ringfence", "listen", err);
+	p->listening = p->listening || rc == 0;
+	return rc;
+}
+
+static int postgres_wake_fd(void *arg)
+{
+	const struct postgres *p = arg;
+
+	return p->listening ? PQsocket(p->conn) : -1;
+}
+
+/* A connection that was lost wakes, too: whoever looks makes it anew by its next statement. */
+static bool postgres_wake_read(void *arg)
+{
+	struct postgres *p = arg;
+	bool waked = PQconsumeInput(p->conn) == 0;
+	PGnotify *note;
+
+	while ((note = PQnotifies(p->conn))) {
+		waked = true;
+		PQfreemem(note);
+	}
+	return waked;
+}
+
 const struct store_backend store_backend_postgres = {
 	.scheme = SCHEME,
 	.is_postgres = true,
@@ -379,4 +414,7 @@ const struct store_backend store_backend_postgres = {
 	.commit = postgres_commit,
 	.rollback = postgres_rollback,
 	.backup = postgres_backup,
+	.wake_listen = postgres_wake_listen,
+	.wake_fd = postgres_wake_fd,
+	.wake_read = postgres_wake_read,
 };

@@ -5,9 +5,11 @@
  * of tries. The clock, the database's, only says when another may try.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/str.h"
 #include "store/acts.h"
+#include "store/wake.h"
 
 int store_counter_next(struct store *store, const char *name, int64_t *out, struct rf_err *err)
 {
@@ -124,6 +126,44 @@ int store_work_add(struct store *store, const char *kind, const char *work, stru
 			 STORE_PARAMS(store_text(work), store_text(kind), store_blob(body),
 				      store_int(due_ms)),
 			 STORE_NO_ROWS, err);
+}
+
+/* Each wake-up is a lock of all committers in PostgreSQL: so few. */
+#define WAKE_EACH_MS 100
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int store_wake_send(struct store *store, struct rf_err *err)
+{
+	int64_t now_ms = monotonic_ms();
+
+	if (!store->backend->wake_fd || now_ms - store->waked_ms < WAKE_EACH_MS)
+		return 0;
+	store->waked_ms = now_ms;
+	return store_run(store, STORE_S_WAKE, STORE_NO_PARAMS, STORE_NO_ROWS, err);
+}
+
+int store_wake_listen(struct store *store, struct rf_err *err)
+{
+	int rc = store->backend->wake_listen ? store->backend->wake_listen(store->db, err) : 0;
+
+	return rc ? rf_wrap(err, rc, "store") : 0;
+}
+
+int store_wake_fd(const struct store *store)
+{
+	return store->backend->wake_fd ? store->backend->wake_fd(store->db) : -1;
+}
+
+bool store_wake_read(struct store *store)
+{
+	return store->backend->wake_read && store->backend->wake_read(store->db);
 }
 
 static int take_work(void *arg, const struct store_value *row)

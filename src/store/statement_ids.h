@@ -134,6 +134,7 @@ enum store_statement_id {
 	STORE_S_RETAIN_FAILURE,
 	STORE_S_RETAIN_INVITE,
 	STORE_S_RETAIN_COMMAND,
+	STORE_S_WAKE,
 	STORE_S_COUNT, /* how many there are */
 };
 

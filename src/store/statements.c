@@ -518,4 +518,7 @@ const struct store_statement store_statements[STORE_S_COUNT] = {
 	[STORE_S_RETAIN_COMMAND] = {"DELETE FROM command WHERE state IN ('done', 'expired') "
 				    "AND changed_ms < $1 RETURNING 1",
 				    NULL, "i", "i"},
+
+	/* Who polls a file is not waked. */
+	[STORE_S_WAKE] = {"SELECT ''", "SELECT pg_notify('ringfence', '')", "", "t"},
 };

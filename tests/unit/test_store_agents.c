@@ -2,10 +2,13 @@
 /* Enrolment, agents' spools and commands, and the fleet's ledger, on both engines. */
 #include "store_test.h"
 
+#include <poll.h>
+
 #include "store/access.h"
 #include "store/agents.h"
 #include "store/enrol.h"
 #include "store/ledger.h"
+#include "store/wake.h"
 
 static const uint8_t token_one[32] = {1}, token_two[32] = {2}, print_one[32] = {11},
 		     print_two[32] = {12}, ek[32] = {21};
@@ -415,6 +418,35 @@ static void commands_go_their_way(struct place *p)
 	assert_int_equal(serial, 3);
 }
 
+static void a_command_wakes_who_listens(struct place *p)
+{
+	STORE_AUTOCLOSE struct store *listener = NULL;
+	struct store_command c = {.host = "h",
+				  .command = "c1",
+				  .verb = "check",
+				  .arguments = "{}",
+				  .ordered_by = "ann",
+				  .expires_ms = 100};
+	int64_t serial;
+	struct rf_err err = {0};
+
+	add_host(p->store, "h");
+	must(store_open(p->url, &listener, &err), &err);
+	assert_int_equal(store_wake_fd(listener), -1);
+	must(store_wake_listen(listener, &err), &err);
+	assert_false(store_wake_read(listener));
+	must(store_command_add(p->store, &c, &serial, &err), &err);
+	if (!p->is_postgres) {
+		assert_int_equal(store_wake_fd(listener), -1);
+		return;
+	}
+	struct pollfd wait = {.fd = store_wake_fd(listener), .events = POLLIN};
+
+	assert_int_equal(poll(&wait, 1, -1), 1);
+	assert_true(store_wake_read(listener));
+	assert_false(store_wake_read(listener));
+}
+
 /* The ledger ---------------------------------------------------------------------------------- */
 
 /* One key for all cases, so that both engines sign the same. */
@@ -621,6 +653,7 @@ static const struct shared_case cases[] = {
 	{"a TPM is remembered", a_tpm_is_remembered},
 	{"what comes twice is stored once", what_comes_twice_is_stored_once},
 	{"commands go their way", commands_go_their_way},
+	{"a command wakes who listens", a_command_wakes_who_listens},
 	{"the ledger is verified from its export", the_ledger_is_verified_from_its_export},
 	{"a ledger that was altered is told", a_ledger_that_was_altered_is_told},
 	{"writers leave no gap", writers_leave_no_gap},
