@@ -72,7 +72,7 @@ static inline void api_test_call(struct api_test *t, const char *method, const c
 	query = strchr(target, '?');
 	if (query)
 		*query++ = '\0';
-	snprintf(bearer, sizeof(bearer), "Bearer %s", as->bearer ? as->bearer : "");
+	assert_true(rf_format(bearer, sizeof(bearer), "Bearer %s", as->bearer ? as->bearer : ""));
 	const struct api_request request = {
 		.method = method,
 		.path = target,

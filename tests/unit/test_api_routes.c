@@ -76,7 +76,9 @@ static const struct {
 	{ROUTE_GET, "/api/v1/hosts/h1", "host-show", 0, "h1"},
 	{ROUTE_GET, "/api/v1/hosts/a%20b", "host-show", 0, "a b"},
 	{ROUTE_POST, "/api/v1/commands/check", "command-check", 0, NULL},
-	{ROUTE_GET, "/api/v1/commands/check", "command-show", 0, "check"},
+	{ROUTE_GET, "/api/v1/commands/command-1", "command-show", 0, "command-1"},
+	/* A part that is fixed goes before a variable. */
+	{ROUTE_GET, "/api/v1/commands/check", NULL, RF_E_UNSUPPORTED, NULL},
 	{ROUTE_GET, "/api/v1/hosts/%ff", NULL, RF_E_SYNTAX, NULL},
 	{ROUTE_GET, "/api/v1/hosts/", NULL, RF_E_UNKNOWN, NULL},
 	{ROUTE_GET, "/api/v1/hosts/h1/more/parts", NULL, RF_E_UNKNOWN, NULL},
