@@ -119,6 +119,30 @@ static void deadline(struct conn *conn, int seconds)
 		event_del(conn->timer);
 }
 
+/* The answer is out: the peer reads it while what it still sends goes nowhere, for a second. */
+static void on_refused(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	shutdown(bufferevent_getfd(bev), SHUT_WR);
+}
+
+static void on_refused_end(struct bufferevent *bev, short what, void *arg)
+{
+	struct conn *conn = arg;
+
+	conn->http_event(bev, what, conn->http_arg);
+}
+
+/* evhttp would take the end of our writing for the end of an answer of its own. */
+static void write_alone(struct conn *conn)
+{
+	bufferevent_data_cb reads, writes;
+
+	bufferevent_getcb(conn->bev, &reads, &writes, &conn->http_event, &conn->http_arg);
+	bufferevent_setcb(conn->bev, NULL, on_refused, on_refused_end, conn);
+	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+}
+
 /* Writes the gate's answer; the connection ends when it is out. */
 static void refuse(struct conn *conn)
 {
@@ -132,12 +156,12 @@ static void refuse(struct conn *conn)
 		cut(conn);
 		return;
 	}
+	write_alone(conn);
 	evbuffer_add_printf(bufferevent_get_output(conn->bev),
 			    "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
 			    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
 			    refusal->status, problem_title(refusal->status), body.len,
 			    rf_buf_text(&body));
-	/* The rest is the timer's: by then it is out, or the peer does not read. */
 	deadline(conn, 1);
 }
 
@@ -163,8 +187,12 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 	struct evbuffer_ptr at;
 	enum gate_phase before = conn->gate.phase;
 
-	if (!info->n_added || conn->refusing)
+	if (!info->n_added)
 		return;
+	if (conn->refusing) {
+		evbuffer_drain(input, len);
+		return;
+	}
 	evbuffer_ptr_set(input, &at, len - left, EVBUFFER_PTR_SET);
 	while (left) {
 		struct evbuffer_iovec piece;

@@ -39,6 +39,8 @@ struct conn {
 	bool known;    /* its peer is known */
 	bool proven;   /* somebody signed in over it: it is not ended for others */
 	bool refusing; /* its last answer is on its way */
+	bufferevent_event_cb http_event; /* evhttp's, while we write that answer */
+	void *http_arg;
 };
 
 struct stream;

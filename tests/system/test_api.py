@@ -32,9 +32,9 @@ class Server:
         command = ["curl", "-sS", "-i", "--max-time", "20", "--cacert", self.cert, *options]
         if body is not None:
             command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        done = subprocess.run([*command, f"https://127.0.0.1:{self.port}{path}"], capture_output=True, text=True)
+        done = subprocess.run([*command, f"https://127.0.0.1:{self.port}{path}"], capture_output=True)
         assert done.returncode == 0, done.stderr
-        head, _, text = done.stdout.partition("\r\n\r\n")
+        head, _, text = done.stdout.decode().partition("\r\n\r\n")
         return int(head.split()[1]), head, text
 
     def connect(self, version=None):
@@ -120,9 +120,9 @@ def test_a_cookie_wants_its_csrf_token(server, token):
     csrf = json.loads(text)["csrf"]
     assert json.loads(server.curl("/api/v1/session", *kept)[2])["user"] == "alice"
     body = {"name": "mine"}
-    assert server.curl("/api/v1/tokens", *kept, body=body)[0] == 401
+    assert server.curl("/api/v1/tokens", *kept, body=body)[0] == 403
     with_csrf = ["-H", f"X-Ringfence-CSRF: {csrf}"]
-    assert server.curl("/api/v1/tokens", *kept, *with_csrf, "-H", "Origin: https://evil.example", body=body)[0] == 401
+    assert server.curl("/api/v1/tokens", *kept, *with_csrf, "-H", "Origin: https://evil.example", body=body)[0] == 403
     assert server.curl("/api/v1/tokens", *kept, *with_csrf, body=body)[0] == 201
     # Two cookies of our name: somebody else put one there.
     assert server.curl("/api/v1/session", "-H", "Cookie: " + cookie.split(";")[0] + "; __Host-ringfence=00")[0] == 401
