@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The role `collect`: facts on schedule, evidence when asked for. It decides when; the work is done
- * by a job of its own process each (work.c), so that this one stays small and reads nothing of the
- * host. One job at a time; evidence goes first.
+ * The role `collect`: facts on schedule, new entries of the host's ledger, evidence when asked for.
+ * It decides when; the work is done by a job of its own process each (work.c), so that this one
+ * stays small and reads nothing of the host. One job at a time; evidence goes first.
  *
  * The state of facts is taken away before a difference is given to net, and the new one is kept
  * when net has all of it on disk: a crash in between costs one run as a whole, never a row.
@@ -25,6 +25,8 @@
 #define FACTS_S	   3600 /* until the manager says how often */
 #define FIRST_S	   5
 #define RETRY_S	   300
+#define LEDGER_S   60
+#define MARK_NAME  "ledger" /* how many entries net has */
 
 /* A run's output, while net takes it piece by piece. */
 struct delivery {
@@ -38,13 +40,18 @@ struct delivery {
 
 struct collector {
 	struct role role; /* first: callbacks get it back */
-	struct event *timer;
+	struct event *timer, *ledger_timer;
 	enum job_kind working;
 	char job[JOB_ID_BYTES]; /* of evidence that is asked for; "" */
 	char nonce[2 * 64 + 1];
-	bool wants_facts, wants_whole;
+	bool wants_facts, wants_whole, wants_ledger;
 	struct delivery delivery;
 	int64_t facts_s, numbers;
+	/* The ledger: its file as it was last looked at, entries that net has, entries on their way
+	 * and the number of their frame. */
+	char ledger_path[RF_MAX_PATH_BYTES];
+	struct timespec ledger_seen;
+	int64_t ledger_next, ledger_going, ledger_number;
 };
 
 static void next_job(struct collector *c);
@@ -90,6 +97,12 @@ static void next_job(struct collector *c)
 
 		c->wants_facts = c->wants_whole = false;
 		ask(c, JOB_FACTS, word);
+	} else if (c->wants_ledger && !c->ledger_number) {
+		char first[24];
+
+		c->wants_ledger = false;
+		rf_format(first, sizeof(first), "%lld", (long long)c->ledger_next);
+		ask(c, JOB_LEDGER, first);
 	}
 }
 
@@ -196,6 +209,73 @@ static void facts_done(struct collector *c, int status, void *memory, size_t siz
 	delivery_step(c);
 }
 
+/* ---- the ledger ---- */
+
+/* Its file is only looked at: who reads it is a job. */
+static void on_ledger_timer(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval t = {.tv_sec = LEDGER_S};
+	struct collector *c = arg;
+	struct stat st;
+
+	(void)fd;
+	(void)what;
+	(void)evtimer_add(c->ledger_timer, &t);
+	if (stat(c->ledger_path, &st) < 0 || (st.st_mtim.tv_sec == c->ledger_seen.tv_sec &&
+					      st.st_mtim.tv_nsec == c->ledger_seen.tv_nsec))
+		return;
+	c->ledger_seen = st.st_mtim;
+	c->wants_ledger = true;
+	next_job(c);
+}
+
+static void ledger_done(struct collector *c, int status, struct rf_slice lines)
+{
+	struct rf_err err = {0};
+
+	if (status != 0 || lines.len == 0)
+		return;
+	const struct message m = {.kind = WIRE_LEDGER,
+				  .ledger = {.number = ++c->numbers, .first = c->ledger_next}};
+
+	if (link_send(c->role.net, &m, lines, &err) < 0) {
+		role_say("collect", "ledger: %s", rf_err_text(&err));
+		return;
+	}
+	c->ledger_number = m.ledger.number;
+	c->ledger_going = 0;
+	for (size_t i = 0; i < lines.len; i++)
+		c->ledger_going += lines.data[i] == '\n';
+}
+
+static void ledger_confirmed(struct collector *c)
+{
+	char text[24];
+
+	c->ledger_next += c->ledger_going;
+	c->ledger_number = 0;
+	rf_format(text, sizeof(text), "%lld", (long long)c->ledger_next);
+	if (state_write(c->role.dir, MARK_NAME, rf_slice_text(text), NULL) < 0)
+		role_say("collect", "how far the ledger was sent cannot be kept");
+	/* A frame may not have held all. */
+	c->wants_ledger = true;
+	next_job(c);
+}
+
+/* Without a mark all entries are sent: those that the manager has it leaves out. */
+static void ledger_open(struct collector *c, const char *state)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	char dir[RF_MAX_PATH_BYTES];
+
+	if (state_folder(state, "ledger", dir, sizeof(dir), NULL) < 0 ||
+	    !rf_format(c->ledger_path, sizeof(c->ledger_path), "%s/ledger.jsonl", dir))
+		return;
+	if (state_read(c->role.dir, MARK_NAME, 24, &text, NULL) < 0 ||
+	    rf_num(rf_buf_text(&text), 10, 0, INT64_MAX, &c->ledger_next) < 0)
+		c->ledger_next = 0;
+}
+
 /* ---- the loop ---- */
 
 static void on_answer(struct role *role, const struct job_answer *answer, int memory)
@@ -218,6 +298,8 @@ static void on_answer(struct role *role, const struct job_answer *answer, int me
 	} else {
 		if (kind == JOB_EVIDENCE)
 			evidence_done(c, answer->exit, (struct rf_slice){map, map ? size : 0});
+		else if (kind == JOB_LEDGER)
+			ledger_done(c, answer->exit, (struct rf_slice){map, map ? size : 0});
 		if (map)
 			munmap(map, size);
 	}
@@ -259,12 +341,15 @@ static int on_frame(struct role *role, const struct wire_frame *frame, struct rf
 	case WIRE_CONFIRM:
 		if (c->delivery.memory && m.confirm.number == c->delivery.number)
 			delivery_step(c);
+		else if (m.confirm.number == c->ledger_number)
+			ledger_confirmed(c);
 		return 0;
 	case WIRE_WELCOME:
 		/* confirmed 0: what the manager has of us is nothing, or not whole. */
 		c->facts_s = m.welcome.facts_s;
 		if (m.welcome.confirmed == 0) {
-			c->wants_whole = c->wants_facts = true;
+			c->wants_whole = c->wants_facts = c->wants_ledger = true;
+			c->ledger_next = c->ledger_number = 0;
 			next_job(c);
 		}
 		timer_set(c, c->facts_s);
@@ -272,6 +357,7 @@ static int on_frame(struct role *role, const struct wire_frame *frame, struct rf
 	case WIRE_REFUSED:
 		/* net has no room for this run: the next is sent as a whole. */
 		c->wants_whole = true;
+		c->ledger_number = 0;
 		delivery_end(c);
 		return 0;
 	default:
@@ -288,11 +374,14 @@ int role_collect_run(int argc, char **argv)
 	int rc = role_start(&c.role, role_option(argc, argv, "--state"), &err);
 
 	c.timer = rc ? NULL : evtimer_new(c.role.base, on_timer, &c);
-	if (rc || !c.timer) {
+	c.ledger_timer = rc ? NULL : evtimer_new(c.role.base, on_ledger_timer, &c);
+	if (rc || !c.timer || !c.ledger_timer) {
 		role_say("collect", "%s", rf_err_text(&err));
 		return 1;
 	}
 	timer_set(&c, FIRST_S);
+	ledger_open(&c, role_option(argc, argv, "--state"));
+	on_ledger_timer(-1, 0, &c);
 	rc = role_loop(&c.role);
 	return rc;
 }

@@ -17,17 +17,17 @@ const struct command_verb command_verbs[] = {
 	{"check", COMMAND_BY_LINE, "check", "--output=json", false},
 	{"attest", COMMAND_BY_LINE, "attest status", "--output=json", false},
 	{"facts", COMMAND_BY_FACTS, NULL, NULL, false},
-	{"isolate-plan", COMMAND_BY_LINE, "isolate plan", "--output=json", false},
+	{"isolate-plan", COMMAND_BY_LINE, "isolate plan", "--output=json", true},
 	{"isolate-apply", COMMAND_BY_LINE, "isolate apply", "--output=json", true},
 	{"isolate-rollback", COMMAND_BY_LINE, "isolate rollback", NULL, true},
 	{"quarantine", COMMAND_BY_LINE, "quarantine", "--yes", true},
 	{"quarantine-release", COMMAND_BY_LINE, "quarantine", "--release --yes", true},
-	{"fix-plan", COMMAND_BY_LINE, "fix", "--output=json", false},
+	{"fix-plan", COMMAND_BY_LINE, "fix", "--output=json", true},
 	{"fix-apply", COMMAND_BY_LINE, "fix", "--apply", true},
 	/* Keeps what was applied with confirm_within_s. */
 	{"confirm", COMMAND_BY_LINE, "fix", NULL, true},
 	{"renew", COMMAND_BY_RENEW, NULL, NULL, false},
-	{"retire", COMMAND_BY_RETIRE, NULL, NULL, true},
+	{"retire", COMMAND_BY_RETIRE, NULL, NULL, false},
 	{NULL, COMMAND_BY_LINE, NULL, NULL, false},
 };
 

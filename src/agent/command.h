@@ -31,7 +31,7 @@ struct command_verb {
 	enum command_by by;
 	const char *line;    /* "isolate apply": its first words */
 	const char *options; /* what always stands behind them: "-o json"; NULL */
-	bool changes;	     /* the host: it is never begun twice */
+	bool state;	     /* it takes --state-dir */
 };
 /* The verbs that there are; ends with a row without a name. */
 extern const struct command_verb command_verbs[];

@@ -16,6 +16,7 @@ static const struct {
 } jobs[JOB_KINDS] = {
 	[JOB_FACTS] = {JOB_OF_COLLECT, "facts", 1, 300, "whole"},
 	[JOB_EVIDENCE] = {JOB_OF_COLLECT, "evidence", 1, 60, "0123456789abcdef"},
+	[JOB_LEDGER] = {JOB_OF_COLLECT, "ledger", 1, 60, "0123456789"},
 	[JOB_COMMAND] = {JOB_OF_PRIV, NULL, JOB_WORDS, 1800, NULL},
 	[JOB_RUNNING] = {JOB_OF_PRIV, NULL, 0, 0, ""},
 };
@@ -87,6 +88,15 @@ static bool line_good(const char *const *words)
 	for (const struct command_verb *v = command_verbs; v->name; v++) {
 		if (v->by == COMMAND_BY_LINE && begins_so(words, v->line))
 			return options_good(words);
+	}
+	return false;
+}
+
+bool job_takes_state(const char *const *words)
+{
+	for (const struct command_verb *v = command_verbs; v->name; v++) {
+		if (v->by == COMMAND_BY_LINE && begins_so(words, v->line))
+			return v->state;
 	}
 	return false;
 }

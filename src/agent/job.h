@@ -25,6 +25,7 @@ enum job_kind {
 	JOB_NONE,
 	JOB_FACTS,    /* words: "whole" or none */
 	JOB_EVIDENCE, /* words: nonce in hexadecimal */
+	JOB_LEDGER,   /* words: number of the first entry that is wanted */
 	JOB_COMMAND,  /* words: a command line of `ringfence` */
 	JOB_RUNNING,  /* none is started: is the command of that id at work? No answer then; else
 			 one with JOB_UNKNOWN */
@@ -56,6 +57,9 @@ int job_request_make(enum job_kind kind, const char *id, const char *const *word
  */
 int job_request_check(const struct job_request *request, enum job_role role,
 		      const char *words[JOB_WORDS + 1], struct rf_err *err) RF_MUST_CHECK;
+
+/* Whether a command line (as job_request_check gave it) takes --state-dir. */
+bool job_takes_state(const char *const *words);
 
 /* "facts": the role that does it; NULL for a command. Seconds that it may take. */
 const char *job_role_name(enum job_kind kind);

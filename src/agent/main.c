@@ -35,7 +35,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } roles[] = {
 	{"net", role_net_run},	   {"collect", role_collect_run},   {"priv", role_priv_run},
-	{"facts", role_facts_run}, {"evidence", role_evidence_run},
+	{"facts", role_facts_run}, {"evidence", role_evidence_run}, {"ledger", role_ledger_run},
 };
 
 static int role_run(int argc, char **argv)

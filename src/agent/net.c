@@ -24,7 +24,7 @@
 #define BACKOFF_MS    1000
 #define BACKOFF_MOST  300000
 #define HELD_MS	      3600000 /* after a refusal that needs somebody to act */
-#define SETTLED_MS    60000 /* a session that lasted so long begins anew with short waits */
+#define SETTLED_MS    60000   /* a session that lasted so long begins anew with short waits */
 #define IN_FLIGHT_MAX (1u << 20)
 #define FAILURES_MAX  40 /* then name servers are read anew, by a new process */
 

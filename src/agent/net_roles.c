@@ -12,11 +12,11 @@
 static const struct {
 	const char *name;
 	int fd;
-	enum wire_kind sends[4]; /* what it may send; ends with WIRE_NONE */
+	enum wire_kind sends[5]; /* what it may send; ends with WIRE_NONE */
 } roles[NET_ROLES] = {
 	[NET_COLLECT] = {"collect",
 			 ROLE_NET_TO_COLLECT,
-			 {WIRE_EVIDENCE, WIRE_FACTS, WIRE_EVENT, WIRE_NONE}},
+			 {WIRE_EVIDENCE, WIRE_FACTS, WIRE_LEDGER, WIRE_EVENT, WIRE_NONE}},
 	[NET_PRIV] = {"priv", ROLE_NET_TO_PRIV, {WIRE_RESULT, WIRE_EVENT, WIRE_NONE}},
 };
 
@@ -26,6 +26,8 @@ static int64_t *number_of(struct message *m)
 	switch (m->kind) {
 	case WIRE_FACTS:
 		return &m->facts.number;
+	case WIRE_LEDGER:
+		return &m->ledger.number;
 	case WIRE_EVENT:
 		return &m->event.number;
 	case WIRE_RESULT:
@@ -69,12 +71,13 @@ void net_loss_tell(struct net *net)
 	char text[300] = "";
 
 	spool_loss_take(net->spool, &loss);
-	bool facts = loss.dropped[WIRE_FACTS] > 0;
+	/* Both can be sent again. */
+	bool again = loss.dropped[WIRE_FACTS] > 0 || loss.dropped[WIRE_LEDGER] > 0;
 
 	for (size_t i = 0; i < WIRE_KIND_COUNT; i++)
 		net->loss.dropped[i] += loss.dropped[i];
 	net->loss.damaged += loss.damaged;
-	if (facts)
+	if (again)
 		net_facts_ask(net, true);
 	if (!net->welcome || (spool_loss_count(&net->loss) == 0 && net->loss.damaged == 0))
 		return;
@@ -127,8 +130,8 @@ static int kept_take(struct net *net, struct link *link, struct message *m, stru
 		return 0;
 	}
 	role_say("net", "%s", rf_err_text(&err));
-	/* Facts can be sent again as a whole; of the rest the loss is told. */
-	if (m->kind != WIRE_FACTS) {
+	/* Facts can be sent again as a whole, and so can entries; of the rest the loss is told. */
+	if (m->kind != WIRE_FACTS && m->kind != WIRE_LEDGER) {
 		confirm(link, theirs);
 		return 0;
 	}

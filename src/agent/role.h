@@ -62,6 +62,7 @@ int role_priv_run(int argc, char **argv);
 /* Jobs: work.c. */
 int role_facts_run(int argc, char **argv);
 int role_evidence_run(int argc, char **argv);
+int role_ledger_run(int argc, char **argv);
 
 /* The value of an option in argv, or NULL. */
 const char *role_option(int argc, char **argv, const char *name);

@@ -227,8 +227,14 @@ static void job_become(struct supervisor *s, enum job_kind kind, int memory,
 		argv[0] = "ringfence";
 		program = s->options->program;
 	}
-	for (; *words && n < LAST_WORDS; words++)
+	bool state = kind == JOB_COMMAND && s->options->state && job_takes_state(words);
+
+	for (; *words && n < LAST_WORDS - 2; words++)
 		argv[n++] = *words;
+	if (state) {
+		argv[n++] = "--state-dir";
+		argv[n++] = s->options->state;
+	}
 	argv[n] = NULL;
 	/* A command's complaints are part of its result. */
 	if (dup2(memory, STDOUT_FILENO) < 0 ||

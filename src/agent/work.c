@@ -2,8 +2,8 @@
 /*
  * Jobs of the role `collect`: each a process that does one thing and writes it to standard output.
  * Facts: each collector in a sandbox of its own (collect/run.h), then this process locks itself in
- * before it sorts rows. Evidence: TPM opened, locked in, then read (as `ringfence attest
- * evidence`).
+ * before it sorts rows. Ledger: entries of this host's own, for the manager to countersign.
+ * Evidence: TPM opened, locked in, then read (as `ringfence attest evidence`).
  */
 #include <errno.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "collect/evidence.h"
 #include "collect/run.h"
+#include "govern/ledger.h"
 #include "model/store.h"
 #include "sys/state.h"
 #include "sys/tpm.h"
@@ -23,6 +24,7 @@
 #define LIBVIRT	   "qemu:///system"
 #define FACTS_MAX  (256u << 20)
 #define FACTS_NAME "facts"
+#define LEDGER_MAX (256u << 20)
 
 static int failed(const char *role, const struct rf_err *err)
 {
@@ -216,4 +218,51 @@ int role_evidence_run(int argc, char **argv)
 	if (!rc)
 		rc = rf_write_all(STDOUT_FILENO, rf_buf_slice(&out));
 	return rc ? failed("evidence", &err) : 0;
+}
+
+/* ---- the ledger ---- */
+
+struct entries {
+	int64_t at, first;
+	struct rf_buf lines;
+	size_t most;
+};
+
+static int entry_take(void *arg, struct rf_slice line)
+{
+	struct entries *e = arg;
+	bool wanted = e->at++ >= e->first && e->lines.len + line.len + 1 <= e->most;
+
+	/* Without a gap: behind one that has no room none is given. */
+	if (!wanted) {
+		e->most = e->at > e->first ? 0 : e->most;
+		return 0;
+	}
+	rf_buf_add(&e->lines, line.data, line.len);
+	rf_buf_add_byte(&e->lines, '\n');
+	return e->lines.failed ? -ENOMEM : 0;
+}
+
+int role_ledger_run(int argc, char **argv)
+{
+	struct entries e = {.most = wire_row(WIRE_LEDGER)->bytes_max};
+	RF_AUTOBUF struct rf_buf file = {0};
+	char dir[RF_MAX_PATH_BYTES], missing[SANDBOX_MISSING_BYTES];
+	struct rf_err err = {0};
+	int rc = state_folder(role_option(argc, argv, "--state"), "ledger", dir, sizeof(dir), &err);
+
+	if (!rc)
+		rc = rf_num(argc > 0 ? argv[argc - 1] : "", 10, 0, INT64_MAX, &e.first);
+	if (!rc)
+		rc = state_read(dir, LEDGER_FILE, LEDGER_MAX, &file, &err);
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc)
+		rc = sandbox_enter(SANDBOX_JUDGE, NULL, 0, missing, &err);
+	if (!rc)
+		rc = ledger_each(rf_buf_slice(&file), entry_take, &e, &err);
+	if (!rc)
+		rc = rf_write_all(STDOUT_FILENO, rf_buf_slice(&e.lines));
+	rf_buf_done(&e.lines);
+	return rc ? failed("ledger", &err) : 0;
 }

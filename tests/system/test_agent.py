@@ -2,20 +2,18 @@
 """Goal: an agent joins, measures, reports and obeys its manager and nobody else; what it was told to keep is neither lost nor sent as new
 twice, whoever dies, and each of its processes can do its own work alone."""
 import base64
-import ctypes
+import json
 import os
 import re
 import signal
 import socket
 import struct
 import subprocess
-import threading
-import time
 
 import pytest
 
 from agent_lab import AGENT, HOST, Agent, Authority, Manager, b64, ed25519, now_ms, until
-from conftest import need
+from conftest import ROOT, need, ringfence
 from test_attest_tpm import tool
 from test_tpm_host import AK, Host, sections
 
@@ -179,6 +177,12 @@ def test_facts_commands_and_every_kind_of_death(joined, manager):
     assert len(manager.of("result")) == before + 3
     assert not any(t["command"] in ("c-stranger", "c-unsigned") for t, _ in manager.of("result"))
 
+    # What is noted in this host's ledger comes to the manager, in order: collect looks when it begins, and each minute.
+    vm = joined.folder / "vm.vmx"
+    vm.write_text((ROOT / "examples/vmx/legacy02/legacy02.vmx").read_text())
+    r = ringfence("fix", "--vmx", vm, "--no-host", "--profile", "vsphere", "--state-dir", joined.state, "-q", "--apply")
+    assert r.code == 0, r.err
+
     # Each role dies by the hand of nobody's friend: all come again, and what was told stays told.
     for role in ("net", "collect", "priv"):
         old = joined.roles()
@@ -188,6 +192,10 @@ def test_facts_commands_and_every_kind_of_death(joined, manager):
         assert manager.result(manager.order("attest"))[0]["exit"] >= 0
     numbers = [t["number"] for k, t, _ in manager.stored]
     assert numbers == sorted(set(numbers))
+
+    sent = until(lambda: manager.of("ledger"), 120, what="the ledger")
+    kinds = [json.loads(line)["kind"] for line in sent[0][1].decode().splitlines()]
+    assert sent[0][0]["first"] == 0 and kinds == ["plan", "apply", "applied"], sent[0]
 
     # Cut off: what happens meanwhile comes when the manager is back, each once.
     manager.confirming = False

@@ -44,6 +44,8 @@ static void who_may_ask_for_what(void **state)
 		{JOB_OF_COLLECT, JOB_EVIDENCE, {"00ff"}, 0},
 		{JOB_OF_COLLECT, JOB_EVIDENCE, {""}, RF_E_DENIED},
 		{JOB_OF_COLLECT, JOB_EVIDENCE, {"--tcti"}, RF_E_DENIED},
+		{JOB_OF_COLLECT, JOB_LEDGER, {"17"}, 0},
+		{JOB_OF_COLLECT, JOB_LEDGER, {"-1"}, RF_E_DENIED},
 		{JOB_OF_COLLECT, JOB_COMMAND, {"check"}, RF_E_DENIED},
 		{JOB_OF_PRIV, JOB_COMMAND, {"check", "--output=json"}, 0},
 		{JOB_OF_PRIV, JOB_COMMAND, {"attest", "status"}, 0},
@@ -119,6 +121,19 @@ static void too_much_is_not_asked(void **state)
 	assert_int_equal(job_request_make(JOB_FACTS, id, NULL, &request, NULL), RF_E_LIMIT);
 }
 
+static void who_takes_a_state_folder(void **state)
+{
+	static const char *const check[] = {"check", "--output=json", NULL};
+	static const char *const plan[] = {"isolate", "plan", "--kept", NULL};
+	static const char *const attest[] = {"attest", "status", NULL}, *const none[] = {NULL};
+
+	(void)state;
+	assert_false(job_takes_state(check));
+	assert_false(job_takes_state(attest));
+	assert_false(job_takes_state(none));
+	assert_true(job_takes_state(plan));
+}
+
 static void each_kind_has_its_row(void **state)
 {
 	(void)state;
@@ -135,6 +150,7 @@ int main(void)
 		cmocka_unit_test(who_may_ask_for_what),
 		cmocka_unit_test(hostile_messages_are_refused),
 		cmocka_unit_test(too_much_is_not_asked),
+		cmocka_unit_test(who_takes_a_state_folder),
 		cmocka_unit_test(each_kind_has_its_row),
 	};
 
