@@ -39,6 +39,7 @@ struct agents {
 	struct conn *conns;	     /* all */
 	size_t conns_count, handshakes, joins, sessions_count;
 	int64_t hello_window_ms, hellos; /* admission: hellos since then */
+	int64_t refused_ms, refused;	 /* and who was refused */
 	int64_t (*now_ms)(void);
 };
 

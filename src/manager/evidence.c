@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/agents.h"
+#include "store/ledger.h"
 
 #define ANSWER_MS 120000 /* some TPMs take seconds for a quote, and hosts are busy */
 
@@ -57,7 +58,7 @@ struct outcome {
 	struct store_verdict verdict;
 	struct store_memory memory;
 	struct rf_slice baseline; /* new and approved; none */
-	char approver[256];
+	char approver[256], summary[512];
 	bool remembers;
 };
 
@@ -75,6 +76,11 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 						.approved_by = o->approver,
 						.approval = o->conn->approve,
 						.at_ms = o->verdict.at_ms};
+	const struct ledger_entry entry = {.kind = "verdict",
+					   .actor = "manager",
+					   .about = host,
+					   .text = o->summary,
+					   .time_ms = o->verdict.at_ms};
 	int rc = store_verdict_add(store, &o->verdict, lease, err);
 
 	if (!rc)
@@ -87,6 +93,10 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 		rc = command_end(store, o, o->conn->approve, err);
 	if (!rc && o->conn->attest[0])
 		rc = command_end(store, o, o->conn->attest, err);
+	/* Last, for its writers follow one another; a verdict that changes nothing is none of it.
+	 */
+	if (!rc && !rf_equal(o->verdict.state, o->conn->told))
+		rc = store_ledger_append(store, &entry, NULL, err);
 	return rc;
 }
 
@@ -126,6 +136,9 @@ static void settle(struct outcome *o)
 {
 	struct conn *conn = o->conn;
 	struct rf_err err = {0};
+
+	(void)rf_format(o->summary, sizeof(o->summary), "%s to %s: %s", conn->told,
+			o->verdict.state, o->verdict.reason ? o->verdict.reason : "");
 	int rc = store_transaction(conn->a->store, outcome_write, o, &err);
 
 	if (rc && rc != RF_E_DUPLICATE) {

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "manager/agents.h"
+#include "store/ledger.h"
 
 #define SECRET_BYTES 32
 #define DAY_MS	     INT64_C(86400000)
@@ -64,6 +65,19 @@ struct settled {
 	int64_t now_ms;
 };
 
+static int placed(struct store *store, void *arg, struct rf_err *err)
+{
+	const struct store_enrolment *e = arg;
+	const struct ledger_entry entry = {.kind = "host.joined",
+					   .actor = e->address,
+					   .about = e->host->host,
+					   .text = e->host->name,
+					   .time_ms = e->host->created_ms};
+	int rc = store_enrol(store, e, err);
+
+	return rc ? rc : store_ledger_append(store, &entry, NULL, err);
+}
+
 static int place(struct conn *conn, const struct settled *s, struct rf_err *err)
 {
 	const struct join *j = conn->join;
@@ -89,13 +103,13 @@ static int place(struct conn *conn, const struct settled *s, struct rf_err *err)
 		.sha256 = s->certified.certified.sha256,
 		.not_before_ms = s->now_ms,
 		.not_after_ms = s->now_ms + conn->a->config->certificate_days * DAY_MS};
-	const struct store_enrolment enrolment = {.host = &host,
-						  .address = conn->address,
-						  .invite_sha256 = j->token_sha256,
-						  .tpm = tpm ? &held : NULL,
-						  .certificate = &certificate};
+	struct store_enrolment enrolment = {.host = &host,
+					    .address = conn->address,
+					    .invite_sha256 = j->token_sha256,
+					    .tpm = tpm ? &held : NULL,
+					    .certificate = &certificate};
 
-	return store_enrol(conn->a->store, &enrolment, err);
+	return store_transaction(conn->a->store, placed, &enrolment, err);
 }
 
 static int welcome(struct conn *conn, const struct settled *s, struct rf_err *err)

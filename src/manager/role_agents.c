@@ -24,18 +24,20 @@
 #include "manager/listen.h"
 #include "manager/roles.h"
 #include "manager/server.h"
+#include "store/ledger.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
-#define HANDSHAKE_MS	10000
-#define FRAME_MS	60000
-#define JOIN_IDLE_MS	30000
-#define HANDSHAKES_MAX	256u /* more wait in the kernel's queue */
-#define ACCEPTS_AT_ONCE 64
-#define POLL_MS		200
-#define LEASE_MS	30000
-#define LEASE_RENEW_MS	10000
-#define PAGE		1000
+#define HANDSHAKE_MS	   10000
+#define FRAME_MS	   60000
+#define JOIN_IDLE_MS	   30000
+#define HANDSHAKES_MAX	   256u /* more wait in the kernel's queue */
+#define ACCEPTS_AT_ONCE	   64
+#define POLL_MS		   200
+#define LEASE_MS	   30000
+#define LEASE_RENEW_MS	   10000
+#define REFUSED_PER_MINUTE 120
+#define PAGE		   1000
 
 struct role {
 	struct agents a;
@@ -59,6 +61,37 @@ void conn_refuse(struct conn *conn, const struct refusal *refusal)
 	link_close(conn->link, "refused");
 }
 
+/* What strangers can cause as often as they like is kept so often in a minute; the rest is counted
+ * on standard error. */
+static bool is_too_much(struct agents *a, const char *kind)
+{
+	const int64_t now = a->now_ms();
+
+	if (!rf_equal(kind, "host.refused"))
+		return false;
+	if (now - a->refused_ms >= 60000 || now < a->refused_ms) {
+		if (a->refused > REFUSED_PER_MINUTE)
+			fprintf(stderr, "ringfence-manager agents: %lld more were refused\n",
+				(long long)(a->refused - REFUSED_PER_MINUTE));
+		a->refused_ms = now;
+		a->refused = 0;
+	}
+	return ++a->refused > REFUSED_PER_MINUTE;
+}
+
+struct told {
+	const struct store_event *event;
+	const struct ledger_entry *entry;
+};
+
+static int tell(struct store *store, void *arg, struct rf_err *err)
+{
+	const struct told *told = arg;
+	int rc = store_event_add(store, told->event, err);
+
+	return rc ? rc : store_ledger_append(store, told->entry, NULL, err);
+}
+
 void conn_event(struct conn *conn, const char *kind, const char *text)
 {
 	const struct store_event event = {.kind = kind,
@@ -68,9 +101,15 @@ void conn_event(struct conn *conn, const char *kind, const char *text)
 					  .new_state = "",
 					  .text = text,
 					  .at_ms = conn->a->now_ms()};
+	const struct ledger_entry entry = {.kind = kind,
+					   .actor = conn->address,
+					   .about = conn->peer.host,
+					   .text = text,
+					   .time_ms = event.at_ms};
+	struct told told = {&event, &entry};
 	struct rf_err err = {0};
 
-	if (store_event_add(conn->a->store, &event, &err))
+	if (!is_too_much(conn->a, kind) && store_transaction(conn->a->store, tell, &told, &err))
 		fprintf(stderr, "ringfence-manager agents: an event is lost: %s: %s: %s\n", kind,
 			text, rf_err_text(&err));
 }

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the fleet as a user has it, with real processes: a manager comes up, somebody signs in, a host with a TPM joins by an invitation,
+waits for approval, is judged and reports its facts; the manager's processes are killed one by one and nothing is lost; a retired host is out."""
+import csv
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from agent_lab import AGENT, until
+from conftest import EXE, need
+from test_tpm_host import Host
+
+MANAGER = pathlib.Path(EXE).parent.parent / "manager/ringfence-manager"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+
+
+class Manager:
+    def __init__(self, folder):
+        self.folder, self.state, self.login = folder, folder / "manager", folder / "login.json"
+        self.config, self.log = folder / "manager.yaml", folder / "manager.log"
+        self.config.write_text("listen: 127.0.0.1:0\nmetrics: none\nagents: 127.0.0.1:0\naddress: 127.0.0.1:1\nevidence_s: 2\n"
+                               "unproven_tpm: yes\nwithout_tpm: yes\n")
+        out = self.run("init")
+        assert out.returncode == 0, out.stderr
+        self.code = re.search(r"code (\S+)", out.stdout)[1]
+        self.process = None
+
+    def run(self, *args):
+        return subprocess.run([MANAGER, "--config", self.config, "--state", self.state, *args], capture_output=True, text=True, timeout=60)
+
+    def start(self):
+        self.log.write_bytes(b"")
+        self.process = subprocess.Popen([MANAGER, "--config", self.config, "--state", self.state, "serve"], stdout=open(self.log, "ab"),
+                                        stderr=subprocess.STDOUT)
+        until(lambda: "ready: api" in self.log.read_text(), what="the manager")
+        text = self.log.read_text()
+        self.api, self.agents = re.search(r"ready: api (\S+)", text)[1], re.search(r"ready: agents (\S+)", text)[1]
+
+    def sign_in(self):
+        got = subprocess.run(["openssl", "x509", "-in", self.state / "authority.pem", "-noout", "-fingerprint", "-sha256"],
+                             capture_output=True, text=True, check=True)
+        self.fingerprint = got.stdout.split("=")[1].strip().replace(":", "")
+        out = self.cli("login", f"https://{self.api}", "--fingerprint", self.fingerprint, "--code", self.code)
+        assert out.returncode == 0, out.stderr
+
+    def cli(self, *args):
+        return subprocess.run([EXE, *args, "--login", self.login], capture_output=True, text=True, timeout=60)
+
+    def token(self):
+        out = self.cli("host", "invite")
+        assert out.returncode == 0, out.stderr
+        return re.search(r"^token\s+(\S+)", out.stdout, re.M)[1]
+
+    def host(self, name):
+        out = self.cli("host", "list", "--name", name, "-o", "csv")
+        return next(csv.DictReader(out.stdout.splitlines()), {})
+
+    def roles(self):
+        """pid by role; a worker of verify is no role of the supervisor's."""
+        out = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                words = open(f"/proc/{pid}/cmdline").read().split("\0")
+                parent = int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+            if parent == self.process.pid and words[1:2] == ["--role"]:
+                out[words[2]] = int(pid)
+        return out
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory):
+    need("openssl")
+    it = Manager(tmp_path_factory.mktemp("fleet"))
+    it.start()
+    it.sign_in()
+    yield it
+    it.stop()
+
+
+@pytest.fixture(scope="module")
+def tpm(tmp_path_factory):
+    need("swtpm", "swtpm_setup", "swtpm_localca")
+    it = Host(tmp_path_factory.mktemp("fleet-tpm"))
+    it.make()
+    it.start()
+    yield it
+    it.stop()
+
+
+class Agent:
+    def __init__(self, folder, manager, name, tcti):
+        self.state, self.name, self.manager, self.tcti, self.process = folder / "agent", name, manager, tcti, None
+        self.log = folder / "agent.log"
+
+    def join(self, token):
+        return subprocess.run([AGENT, "join", f"https://{self.manager.agents}", "--token", token, "--fingerprint", self.manager.fingerprint,
+                               "--name", self.name, "--tcti", self.tcti, "--state-dir", self.state], capture_output=True, text=True, timeout=120)
+
+    def start(self):
+        self.process = subprocess.Popen([AGENT, "run", "--ringfence", EXE, "--socket", "", "--state-dir", self.state],
+                                        stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def agent_of(tmp_path, manager):
+    made = []
+
+    def make(name, tcti):
+        made.append(Agent(tmp_path, manager, name, tcti))
+        return made[-1]
+    yield make
+    for it in made:
+        it.stop()
+
+
+def test_a_host_with_a_tpm_joins_waits_and_is_judged(manager, agent_of, tpm):
+    agent, token = agent_of("with-tpm", tpm.tcti), manager.token()
+    got = agent.join(token)
+    assert got.returncode == 0, got.stdout + got.stderr
+    agent.start()
+    until(lambda: manager.host("with-tpm").get("agent_version"), what="the host")
+    host = manager.host("with-tpm")["host"]
+    assert manager.host("with-tpm")["state"] == "NEW"
+    assert manager.cli("host", "approve", host).returncode == 0
+    # This TPM measured no boot: what cannot be judged is said, and never trusted.
+    until(lambda: manager.host("with-tpm")["state"] == "STALE", limit_s=240, what="a verdict")
+    assert "cannot judge" in manager.cli("events", "-o", "json").stdout
+    # A second host with the token, and with the TPM.
+    again = agent_of("again", tpm.tcti)
+    again.state = agent.state.parent / "again"
+    got = again.join(token)
+    assert got.returncode and "invitation" in got.stderr, got.stderr
+    got = again.join(manager.token())
+    assert got.returncode and "bound to another host" in got.stderr, got.stderr
+
+
+def test_roles_are_killed_and_the_fleet_goes_on(manager, agent_of):
+    agent = agent_of("without-tpm", "none")
+    got = agent.join(manager.token())
+    assert got.returncode == 0, got.stdout + got.stderr
+    agent.start()
+    until(lambda: manager.host("without-tpm").get("agent_version"), what="the host")
+    for role in ("keys", "agents", "verify", "keeper", "api"):
+        pid = manager.roles()[role]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: manager.roles().get(role) not in (None, pid), what=f"{role} again")
+    # Listening at port 0, agents and api have other ports now: the manager as a whole is started anew.
+    manager.stop()
+    assert manager.process.returncode == 0
+    assert sorted(os.listdir(manager.state / "store")) == ["manager.db"]
+    manager.start()
+    assert manager.cli("login", f"https://{manager.api}", "--fingerprint", manager.fingerprint, "--code", manager.code).returncode
+
+
+def test_without_init_nothing_is_served(tmp_path):
+    out = subprocess.run([MANAGER, "--state", tmp_path / "none", "serve"], capture_output=True, text=True, timeout=60)
+    assert out.returncode and "init" in out.stderr
+
+
+@pytest.mark.parametrize("text, words", [("listn: 127.0.0.1:1\n", "listn"), ("agents: nowhere\n", "ADDRESS:PORT"), ("workers: 1000\n", "workers")])
+def test_a_wrong_configuration_is_said(tmp_path, text, words):
+    (tmp_path / "m.yaml").write_text(text)
+    out = subprocess.run([MANAGER, "--config", tmp_path / "m.yaml", "--state", tmp_path / "s", "init"], capture_output=True, text=True, timeout=60)
+    if out.returncode == 0:
+        process = subprocess.Popen([MANAGER, "--config", tmp_path / "m.yaml", "--state", tmp_path / "s", "serve"], stderr=subprocess.PIPE, text=True)
+        line = process.stderr.readline()
+        process.terminate()
+        process.wait(timeout=60)
+        assert words in line
+    else:
+        assert words in out.stderr
