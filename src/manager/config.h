@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The manager's configuration: one row for each key (config.c), all with a default, so that on one
- * host there is nothing to configure. docs/howto/fleet.md tells it to people.
+ * host there is nothing to configure. docs/howto/run-a-manager.md tells it to people.
  */
 #ifndef RF_MANAGER_CONFIG_H
 #define RF_MANAGER_CONFIG_H
