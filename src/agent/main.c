@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/hook.h"
@@ -40,9 +41,14 @@ static const struct {
 
 static int role_run(int argc, char **argv)
 {
+	char name[16]; /* as ps shows it */
+
 	for (size_t i = 0; i < RF_COUNT(roles); i++) {
-		if (strcmp(roles[i].name, argv[2]) == 0)
-			return roles[i].run(argc - 3, argv + 3);
+		if (strcmp(roles[i].name, argv[2]) != 0)
+			continue;
+		rf_format(name, sizeof(name), "rf-%s", roles[i].name);
+		(void)prctl(PR_SET_NAME, name);
+		return roles[i].run(argc - 3, argv + 3);
 	}
 	return 64;
 }

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: E402
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
 
-AGENT = os.path.join(os.path.dirname(EXE), "../agent/ringfence-agent")
+AGENT = os.environ.get("RINGFENCE_AGENT", os.path.join(os.path.dirname(EXE), "../agent/ringfence-agent"))
 KINDS = ["none", "enrol", "challenge", "proof", "enrolled", "refused", "hello", "welcome", "ask-evidence", "evidence", "facts", "event",
          "ledger", "result", "confirm", "command", "verdict", "renew", "renewed", "ask-secret", "secret", "ping", "pong"]
 HOST = "h-0001"
