@@ -80,10 +80,10 @@ static void ask(struct collector *c, enum job_kind kind, const char *word)
 	struct rf_err err = {0};
 
 	c->working = kind;
-	if (role_ask(&c->role, kind, c->job, words, &err) == 0)
+	if (agent_ask(&c->role, kind, c->job, words, &err) == 0)
 		return;
-	role_say("collect", "%s", rf_err_text(&err));
-	role_end(&c->role, 1);
+	agent_say("collect", "%s", rf_err_text(&err));
+	agent_end(&c->role, 1);
 }
 
 static void next_job(struct collector *c)
@@ -115,7 +115,7 @@ static void evidence_send(struct collector *c, struct rf_slice bytes, const char
 	struct rf_err err = {0};
 
 	if (link_send(c->role.net, &m, bytes, &err) < 0)
-		role_say("collect", "evidence: %s", rf_err_text(&err));
+		agent_say("collect", "evidence: %s", rf_err_text(&err));
 	c->job[0] = '\0';
 }
 
@@ -152,7 +152,7 @@ static void delivery_done(struct collector *c)
 	struct rf_err err = {0};
 
 	if (state_write(c->role.dir, STATE_NAME, c->delivery.state, &err) < 0)
-		role_say("collect", "%s", rf_err_text(&err));
+		agent_say("collect", "%s", rf_err_text(&err));
 	delivery_end(c);
 	next_job(c);
 }
@@ -172,12 +172,12 @@ static void delivery_step(struct collector *c)
 	d->number = ++c->numbers;
 	const struct message m = {
 		.kind = WIRE_FACTS,
-		.facts = {.number = d->number, .whole = d->whole, .at_ms = role_now_ms()}};
+		.facts = {.number = d->number, .whole = d->whole, .at_ms = agent_now_ms()}};
 
 	d->whole = false;
 	if (d->rest.failed || link_send(c->role.net, &m, piece, &err) < 0) {
-		role_say("collect", "facts: %s",
-			 d->rest.failed ? "the run is cut" : rf_err_text(&err));
+		agent_say("collect", "facts: %s",
+			  d->rest.failed ? "the run is cut" : rf_err_text(&err));
 		delivery_end(c);
 	}
 }
@@ -192,7 +192,7 @@ static void facts_done(struct collector *c, int status, void *memory, size_t siz
 	d.state = rf_read_bytes(&d.rest, rf_read_be32(&d.rest));
 	c->delivery = d;
 	if (status != 0 || d.rest.failed) {
-		role_say("collect", "facts could not be collected (status %d)", status);
+		agent_say("collect", "facts could not be collected (status %d)", status);
 		delivery_end(c);
 		timer_set(c, RETRY_S < c->facts_s ? RETRY_S : c->facts_s);
 		return;
@@ -239,7 +239,7 @@ static void ledger_done(struct collector *c, int status, struct rf_slice lines)
 				  .ledger = {.number = ++c->numbers, .first = c->ledger_next}};
 
 	if (link_send(c->role.net, &m, lines, &err) < 0) {
-		role_say("collect", "ledger: %s", rf_err_text(&err));
+		agent_say("collect", "ledger: %s", rf_err_text(&err));
 		return;
 	}
 	c->ledger_number = m.ledger.number;
@@ -256,7 +256,7 @@ static void ledger_confirmed(struct collector *c)
 	c->ledger_number = 0;
 	rf_format(text, sizeof(text), "%lld", (long long)c->ledger_next);
 	if (state_write(c->role.dir, MARK_NAME, rf_slice_text(text), NULL) < 0)
-		role_say("collect", "how far the ledger was sent cannot be kept");
+		agent_say("collect", "how far the ledger was sent cannot be kept");
 	/* A frame may not have held all. */
 	c->wants_ledger = true;
 	next_job(c);
@@ -365,23 +365,23 @@ static int on_frame(struct role *role, const struct wire_frame *frame, struct rf
 	}
 }
 
-int role_collect_run(int argc, char **argv)
+int agent_collect_run(int argc, char **argv)
 {
 	static struct collector c = {
 		.role = {.name = "collect", .frame = on_frame, .answer = on_answer},
 		.facts_s = FACTS_S};
 	struct rf_err err = {0};
-	int rc = role_start(&c.role, role_option(argc, argv, "--state"), &err);
+	int rc = agent_start(&c.role, agent_option(argc, argv, "--state"), &err);
 
 	c.timer = rc ? NULL : evtimer_new(c.role.base, on_timer, &c);
 	c.ledger_timer = rc ? NULL : evtimer_new(c.role.base, on_ledger_timer, &c);
 	if (rc || !c.timer || !c.ledger_timer) {
-		role_say("collect", "%s", rf_err_text(&err));
+		agent_say("collect", "%s", rf_err_text(&err));
 		return 1;
 	}
 	timer_set(&c, FIRST_S);
-	ledger_open(&c, role_option(argc, argv, "--state"));
+	ledger_open(&c, agent_option(argc, argv, "--state"));
 	on_ledger_timer(-1, 0, &c);
-	rc = role_loop(&c.role);
+	rc = agent_loop(&c.role);
 	return rc;
 }

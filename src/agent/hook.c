@@ -110,7 +110,7 @@ int hook_tagged(const struct hook_site *site, const char *vm, struct rf_slice xm
 
 static int64_t left_ms(int64_t end)
 {
-	int64_t left = end - role_tick_ms();
+	int64_t left = end - agent_tick_ms();
 
 	return left > 0 ? left : 0;
 }
@@ -137,7 +137,7 @@ int hook_ask(const char *path, const char *question, const char *vm, struct rf_e
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	char line[512], answer[ANSWER_BYTES];
-	const int64_t end = role_tick_ms() + HOOK_MS;
+	const int64_t end = agent_tick_ms() + HOOK_MS;
 
 	if (!rf_copy(to.sun_path, sizeof(to.sun_path), path) ||
 	    !rf_format(line, sizeof(line), "%s %s\n", question, vm) || strchr(vm, '\n'))
@@ -210,10 +210,10 @@ static int decide(const char *vm, const char *question, const char *config, cons
 	return rc;
 }
 
-int hook_run(int argc, char **argv)
+int hook_program(int argc, char **argv)
 {
-	const char *config = role_option(argc, argv, "--config");
-	const char *path = role_option(argc, argv, "--socket");
+	const char *config = agent_option(argc, argv, "--config");
+	const char *path = agent_option(argc, argv, "--socket");
 	struct rf_err err = {0};
 
 	if (argc < 3)

@@ -39,6 +39,6 @@ int hook_ask(const char *socket, const char *question, const char *vm,
 	     struct rf_err *err) RF_MUST_CHECK;
 
 /* The whole program: argv are libvirt's four words behind "hook qemu"; an exit status. */
-int hook_run(int argc, char **argv);
+int hook_program(int argc, char **argv);
 
 #endif

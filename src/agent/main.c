@@ -35,8 +35,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } roles[] = {
-	{"net", role_net_run},	   {"collect", role_collect_run},   {"priv", role_priv_run},
-	{"facts", role_facts_run}, {"evidence", role_evidence_run}, {"ledger", role_ledger_run},
+	{"net", agent_net_run},	    {"collect", agent_collect_run},   {"priv", agent_priv_run},
+	{"facts", agent_facts_run}, {"evidence", agent_evidence_run}, {"ledger", agent_ledger_run},
 };
 
 static int role_run(int argc, char **argv)
@@ -64,12 +64,12 @@ static int cmd_join(int argc, char **argv)
 	RF_AUTOBUF struct rf_buf said = {0};
 	struct rf_err err = {0};
 	const struct join_options o = {.url = argc > 0 ? argv[0] : "",
-				       .token = role_option(argc, argv, "--token"),
-				       .name = role_option(argc, argv, "--name"),
-				       .authority = role_option(argc, argv, "--authority"),
-				       .fingerprint = role_option(argc, argv, "--fingerprint"),
-				       .state = role_option(argc, argv, "--state-dir"),
-				       .tcti = role_option(argc, argv, "--tcti")};
+				       .token = agent_option(argc, argv, "--token"),
+				       .name = agent_option(argc, argv, "--name"),
+				       .authority = agent_option(argc, argv, "--authority"),
+				       .fingerprint = agent_option(argc, argv, "--fingerprint"),
+				       .state = agent_option(argc, argv, "--state-dir"),
+				       .tcti = agent_option(argc, argv, "--tcti")};
 
 	if (!o.token)
 		return fail(RF_E_USAGE, &(struct rf_err){RF_E_USAGE, "join needs --token"});
@@ -82,9 +82,9 @@ static int cmd_join(int argc, char **argv)
 static int cmd_run(int argc, char **argv)
 {
 	char beside[RF_MAX_PATH_BYTES];
-	struct supervise_options o = {.state = role_option(argc, argv, "--state-dir"),
-				      .program = role_option(argc, argv, "--ringfence"),
-				      .local = role_option(argc, argv, "--socket")};
+	struct supervise_options o = {.state = agent_option(argc, argv, "--state-dir"),
+				      .program = agent_option(argc, argv, "--ringfence"),
+				      .local = agent_option(argc, argv, "--socket")};
 	ssize_t len = readlink("/proc/self/exe", beside, sizeof(beside) - 16);
 	struct rf_err err = {0};
 
@@ -107,7 +107,7 @@ static int cmd_run(int argc, char **argv)
 /* 0 it runs, 2 it does not, 1 could not tell. */
 static int cmd_status(int argc, char **argv)
 {
-	const char *state = role_option(argc, argv, "--state-dir");
+	const char *state = agent_option(argc, argv, "--state-dir");
 	struct identity identity;
 	struct rf_err err = {0};
 	char dir[RF_MAX_PATH_BYTES], path[RF_MAX_PATH_BYTES + 8];
@@ -132,7 +132,7 @@ static int cmd_status(int argc, char **argv)
 static int cmd_leave(int argc, char **argv)
 {
 	struct rf_err err = {0};
-	int rc = join_leave(role_option(argc, argv, "--state-dir"), &err);
+	int rc = join_leave(agent_option(argc, argv, "--state-dir"), &err);
 
 	if (rc)
 		return fail(rc, &err);
@@ -143,7 +143,7 @@ static int cmd_leave(int argc, char **argv)
 
 static int cmd_hook(int argc, char **argv)
 {
-	return argc > 0 && strcmp(argv[0], "qemu") == 0 ? hook_run(argc - 1, argv + 1) : 64;
+	return argc > 0 && strcmp(argv[0], "qemu") == 0 ? hook_program(argc - 1, argv + 1) : 64;
 }
 
 static const struct {

@@ -97,7 +97,7 @@ static void on_redial(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	net->retry_ms = -1;
 	if (tls_open(net, &err) < 0 || dial_start(net->dial, net->tls, WIRE_SESSION, &err) < 0) {
-		role_say("net", "%s", rf_err_text(&err));
+		agent_say("net", "%s", rf_err_text(&err));
 		dial_later(net);
 	}
 }
@@ -121,7 +121,7 @@ void net_pump(struct net *net)
 		}
 	}
 	if (rc < 0)
-		role_say("net", "%s", rf_err_text(&err));
+		agent_say("net", "%s", rf_err_text(&err));
 }
 
 static void on_opened(void *arg, struct link *link)
@@ -151,7 +151,7 @@ static int welcome_take(struct net *net, const struct message *m, struct rf_err 
 	if (rc)
 		return rc;
 	net->welcome = true;
-	net->welcome_ms = role_tick_ms();
+	net->welcome_ms = agent_tick_ms();
 	net->sent = spool_confirmed(net->spool);
 	net->facts_s = m->welcome.facts_s;
 	net->ping_ms = m->welcome.idle_s * 500;
@@ -159,11 +159,11 @@ static int welcome_take(struct net *net, const struct message *m, struct rf_err 
 	timer_ms(net->ping, net->ping_ms);
 	net_facts_ask(net, lost || confirmed == 0);
 	net_loss_tell(net);
-	if (role_now_ms() / 1000 > net->renew_s)
+	if (agent_now_ms() / 1000 > net->renew_s)
 		net_renew(net);
 	net_pump(net);
-	role_say("net", "connected to %s as %s (%s)", net->identity.manager, m->welcome.host,
-		 m->welcome.state);
+	agent_say("net", "connected to %s as %s (%s)", net->identity.manager, m->welcome.host,
+		  m->welcome.state);
 	return 0;
 }
 
@@ -205,7 +205,7 @@ static void verdict_take(struct net *net, const struct message *m)
 	rf_format(text, sizeof(text), "%s %lld %lld\n", net->verdict.state,
 		  (long long)net->verdict.at_ms, (long long)net->verdict.valid_ms);
 	if (state_write(net->dir, VERDICT, rf_slice_text(text), NULL) < 0)
-		role_say("net", "the verdict could not be kept");
+		agent_say("net", "the verdict could not be kept");
 }
 
 static void verdict_read(struct net *net)
@@ -245,7 +245,7 @@ static int message_take(struct net *net, const struct message *m, struct rf_err 
 	case WIRE_PING:
 		return link_send(
 			net->manager,
-			&(struct message){.kind = WIRE_PONG, .pong = {.now_ms = role_now_ms()}},
+			&(struct message){.kind = WIRE_PONG, .pong = {.now_ms = agent_now_ms()}},
 			(struct rf_slice){0}, err);
 	case WIRE_PONG:
 		return 0;
@@ -286,9 +286,9 @@ static void on_closed(void *arg, struct link *link, const char *why)
 	struct net *net = arg;
 
 	(void)link;
-	role_say("net", "no session with %s: %s", net->identity.manager, why[0] ? why : "closed");
+	agent_say("net", "no session with %s: %s", net->identity.manager, why[0] ? why : "closed");
 	/* One that ends again at once is no success: what comes back comes slower each time. */
-	if (net->welcome && role_tick_ms() - net->welcome_ms > SETTLED_MS)
+	if (net->welcome && agent_tick_ms() - net->welcome_ms > SETTLED_MS)
 		net->failures = 0;
 	net->manager = NULL;
 	net->welcome = net->renewing = false;
@@ -307,7 +307,7 @@ static void on_ping(evutil_socket_t fd, short what, void *arg)
 	if (link_send(net->manager, &(struct message){.kind = WIRE_PING}, (struct rf_slice){0},
 		      NULL) < 0)
 		link_close(net->manager, "it does not read");
-	if (role_now_ms() / 1000 > net->renew_s)
+	if (agent_now_ms() / 1000 > net->renew_s)
 		net_renew(net);
 	timer_ms(net->ping, net->ping_ms);
 }
@@ -352,13 +352,13 @@ static int loop_open(struct net *net, struct rf_err *err)
 	return dial_new(&o, &net->dial, err);
 }
 
-int role_net_run(int argc, char **argv)
+int agent_net_run(int argc, char **argv)
 {
 	static struct net net = {.retry_ms = -1, .result = 1};
 	char missing[SANDBOX_MISSING_BYTES] = "";
 	const char *writable[] = {net.dir};
 	struct rf_err err = {0};
-	int rc = files_open(&net, role_option(argc, argv, "--state"), &err);
+	int rc = files_open(&net, agent_option(argc, argv, "--state"), &err);
 
 	signal(SIGPIPE, SIG_IGN);
 	if (!rc)
@@ -372,7 +372,7 @@ int role_net_run(int argc, char **argv)
 	if (!rc)
 		rc = net_local_open(&net, &err);
 	if (rc) {
-		role_say("net", "%s", rf_err_text(&err));
+		agent_say("net", "%s", rf_err_text(&err));
 		return 1;
 	}
 	verdict_read(&net);

@@ -80,7 +80,7 @@ static void on_question(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (end) {
 		*end = '\0';
-		net_answer(&c->net->verdict, role_now_ms(), c->question, answer,
+		net_answer(&c->net->verdict, agent_now_ms(), c->question, answer,
 			   sizeof(answer) - 1);
 		if (rf_starts(answer, "no this"))
 			net_event(c->net, "hook-refused", c->question, answer);

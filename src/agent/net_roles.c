@@ -57,11 +57,11 @@ void net_event(struct net *net, const char *kind, const char *about, const char 
 {
 	struct message m = {
 		.kind = WIRE_EVENT,
-		.event = {.kind = kind, .about = about, .text = text, .at_ms = role_now_ms()}};
+		.event = {.kind = kind, .about = about, .text = text, .at_ms = agent_now_ms()}};
 	struct rf_err err = {0};
 
 	if (keep(net, &m, (struct rf_slice){0}, &err) < 0)
-		role_say("net", "event %s: %s", kind, rf_err_text(&err));
+		agent_say("net", "event %s: %s", kind, rf_err_text(&err));
 }
 
 /* One event for all that was lost until there is a manager to tell: no flood by our own doing. */
@@ -129,7 +129,7 @@ static int kept_take(struct net *net, struct link *link, struct message *m, stru
 			done_by_net(net, m);
 		return 0;
 	}
-	role_say("net", "%s", rf_err_text(&err));
+	agent_say("net", "%s", rf_err_text(&err));
 	/* Facts can be sent again as a whole, and so can entries; of the rest the loss is told. */
 	if (m->kind != WIRE_FACTS && m->kind != WIRE_LEDGER) {
 		confirm(link, theirs);
@@ -150,7 +150,7 @@ static int evidence_take(struct net *net, const struct wire_frame *frame)
 	}
 	/* The manager asks anew when it is back: this one is kept as a record. */
 	if (spool_evidence_keep(net->spool, frame, &err) < 0)
-		role_say("net", "evidence: %s", rf_err_text(&err));
+		agent_say("net", "evidence: %s", rf_err_text(&err));
 	return 0;
 }
 
@@ -192,7 +192,7 @@ static void on_closed(void *arg, struct link *link, const char *why)
 		if (net->roles[i] != link)
 			continue;
 		net->roles[i] = NULL;
-		role_say("net", "%s is gone%s%s", roles[i].name, why[0] ? ": " : "", why);
+		agent_say("net", "%s is gone%s%s", roles[i].name, why[0] ? ": " : "", why);
 	}
 	net->result = 1;
 	(void)event_base_loopbreak(net->base);
@@ -231,12 +231,12 @@ void net_facts_ask(struct net *net, bool whole)
 				  .welcome = {.host = net->identity.host,
 					      .state = "NEW",
 					      .confirmed = whole ? 0 : 1,
-					      .now_ms = role_now_ms(),
+					      .now_ms = agent_now_ms(),
 					      .evidence_s = 1,
 					      .facts_s = net->facts_s ? net->facts_s : 3600,
 					      .idle_s = 1}};
 
 	if (net->roles[NET_COLLECT] &&
 	    link_send(net->roles[NET_COLLECT], &m, (struct rf_slice){0}, NULL) < 0)
-		role_say("net", "collect does not read");
+		agent_say("net", "collect does not read");
 }

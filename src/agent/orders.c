@@ -116,8 +116,8 @@ static void result_send(struct orders *o, const struct result *r)
 	struct rf_err err = {0};
 
 	if (link_send(o->role.net, &m, r->output, &err) < 0) {
-		role_say("priv", "result of %s: %s", r->id, rf_err_text(&err));
-		role_end(&o->role, 1);
+		agent_say("priv", "result of %s: %s", r->id, rf_err_text(&err));
+		agent_end(&o->role, 1);
 	}
 }
 
@@ -128,10 +128,10 @@ static void event_send(struct orders *o, const char *kind, const char *about, co
 					    .kind = kind,
 					    .about = about,
 					    .text = text,
-					    .at_ms = role_now_ms()}};
+					    .at_ms = agent_now_ms()}};
 
 	if (link_send(o->role.net, &m, (struct rf_slice){0}, NULL) < 0)
-		role_say("priv", "%s: %s", kind, text);
+		agent_say("priv", "%s: %s", kind, text);
 }
 
 static void next_order(struct orders *o);
@@ -158,9 +158,9 @@ static void order_forget(struct orders *o)
 	o->working = false;
 	o->result = 0;
 	if (orders_write(o, &err) < 0)
-		role_say("priv", "%s", rf_err_text(&err));
+		agent_say("priv", "%s", rf_err_text(&err));
 	if (retired)
-		role_end(&o->role, ROLE_EXIT_RETIRED);
+		agent_end(&o->role, ROLE_EXIT_RETIRED);
 	else
 		next_order(o);
 }
@@ -182,7 +182,7 @@ static int line_ask(struct orders *o, struct order *order, struct rf_err *err)
 	for (; !rc && command_line_word(&line, n); n++)
 		words[n] = command_line_word(&line, n);
 	words[n] = NULL;
-	return rc ? rc : role_ask(&o->role, JOB_COMMAND, order->id, words, err);
+	return rc ? rc : agent_ask(&o->role, JOB_COMMAND, order->id, words, err);
 }
 
 static void order_do(struct orders *o, struct order *order)
@@ -213,8 +213,8 @@ static void next_order(struct orders *o)
 		return;
 	}
 	/* Of an earlier life: is it at work still? */
-	if (role_ask(&o->role, JOB_RUNNING, o->queue[0].id, NULL, &err) < 0)
-		role_end(&o->role, 1);
+	if (agent_ask(&o->role, JOB_RUNNING, o->queue[0].id, NULL, &err) < 0)
+		agent_end(&o->role, 1);
 }
 
 static void on_answer(struct role *role, const struct job_answer *answer, int memory)
@@ -264,7 +264,7 @@ static void refuse(struct orders *o, const struct command *command, int rc, bool
 static int command_take(struct orders *o, const struct wire_frame *frame)
 {
 	struct command_context context = {
-		.host = o->role.identity.host, .now_ms = role_now_ms(), .serial = o->serial};
+		.host = o->role.identity.host, .now_ms = agent_now_ms(), .serial = o->serial};
 	struct order *order = &o->queue[o->count];
 	struct command command;
 	struct rf_err err = {0};
@@ -314,18 +314,18 @@ static int on_frame(struct role *role, const struct wire_frame *frame, struct rf
 	return rc;
 }
 
-int role_priv_run(int argc, char **argv)
+int agent_priv_run(int argc, char **argv)
 {
 	static struct orders o = {.role = {.name = "priv", .frame = on_frame, .answer = on_answer}};
 	struct rf_err err = {0};
-	int rc = role_start(&o.role, role_option(argc, argv, "--state"), &err);
+	int rc = agent_start(&o.role, agent_option(argc, argv, "--state"), &err);
 
 	if (!rc)
 		rc = orders_read(&o, &err);
 	if (rc) {
-		role_say("priv", "%s", rf_err_text(&err));
+		agent_say("priv", "%s", rf_err_text(&err));
 		return 1;
 	}
 	next_order(&o);
-	return role_loop(&o.role);
+	return agent_loop(&o.role);
 }

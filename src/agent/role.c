@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "change/priv_wire.h"
 
-int64_t role_now_ms(void)
+int64_t agent_now_ms(void)
 {
 	struct timespec t;
 
@@ -22,7 +22,7 @@ int64_t role_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t role_tick_ms(void)
+int64_t agent_tick_ms(void)
 {
 	struct timespec t;
 
@@ -30,7 +30,7 @@ int64_t role_tick_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void role_say(const char *role, const char *fmt, ...)
+void agent_say(const char *role, const char *fmt, ...)
 {
 	char text[700];
 	va_list ap;
@@ -41,7 +41,7 @@ void role_say(const char *role, const char *fmt, ...)
 	fprintf(stderr, "ringfence-agent %s: %s\n", role, text);
 }
 
-const char *role_option(int argc, char **argv, const char *name)
+const char *agent_option(int argc, char **argv, const char *name)
 {
 	for (int i = 0; i + 1 < argc; i++) {
 		if (strcmp(argv[i], name) == 0)
@@ -50,7 +50,7 @@ const char *role_option(int argc, char **argv, const char *name)
 	return NULL;
 }
 
-void role_end(struct role *role, int result)
+void agent_end(struct role *role, int result)
 {
 	role->result = result;
 	(void)event_base_loopbreak(role->base);
@@ -71,8 +71,8 @@ static void on_closed(void *arg, struct link *link, const char *why)
 
 	(void)link;
 	role->net = NULL;
-	role_say(role->name, "net is gone%s%s", why[0] ? ": " : "", why);
-	role_end(role, 1);
+	agent_say(role->name, "net is gone%s%s", why[0] ? ": " : "", why);
+	agent_end(role, 1);
 }
 
 static void on_answer(evutil_socket_t fd, short what, void *arg)
@@ -84,7 +84,7 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (priv_receive(fd, &answer, sizeof(answer), &memory, NULL) < 0 ||
 	    answer.magic != JOB_MAGIC || !memchr(answer.id, 0, sizeof(answer.id))) {
-		role_end(role, 1);
+		agent_end(role, 1);
 		return;
 	}
 	role->answer(role, &answer, memory);
@@ -92,7 +92,7 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 		close(memory);
 }
 
-int role_start(struct role *role, const char *state, struct rf_err *err)
+int agent_start(struct role *role, const char *state, struct rf_err *err)
 {
 	static const struct link_handlers handlers = {.frame = on_frame, .closed = on_closed};
 	char missing[SANDBOX_MISSING_BYTES];
@@ -110,7 +110,7 @@ int role_start(struct role *role, const char *state, struct rf_err *err)
 	if (rc)
 		return rc;
 	if (missing[0])
-		role_say(role->name, "without: %s", missing);
+		agent_say(role->name, "without: %s", missing);
 	const struct link_options o = {.base = role->base,
 				       .fd = ROLE_TO_NET,
 				       .side = {WIRE_MANAGER, WIRE_SESSION},
@@ -125,7 +125,7 @@ int role_start(struct role *role, const char *state, struct rf_err *err)
 	return rc;
 }
 
-int role_loop(struct role *role)
+int agent_loop(struct role *role)
 {
 	(void)event_base_dispatch(role->base);
 	link_free(role->net);
@@ -134,8 +134,8 @@ int role_loop(struct role *role)
 	return role->result;
 }
 
-int role_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
-	     struct rf_err *err)
+int agent_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
+	      struct rf_err *err)
 {
 	static struct job_request request; /* large: not on the stack */
 	int rc = job_request_make(kind, id, words, &request, err);

@@ -40,31 +40,31 @@ struct role {
 };
 
 /* Reads the identity, locks in, opens loop and link. state NULL: the usual place. */
-int role_start(struct role *role, const char *state, struct rf_err *err) RF_MUST_CHECK;
+int agent_start(struct role *role, const char *state, struct rf_err *err) RF_MUST_CHECK;
 /* Until net or the supervisor goes away; an exit status. */
-int role_loop(struct role *role);
-void role_end(struct role *role, int result);
+int agent_loop(struct role *role);
+void agent_end(struct role *role, int result);
 /* A line for the log: standard error. */
-void role_say(const char *role, const char *fmt, ...) RF_PRINTF(2, 3);
+void agent_say(const char *role, const char *fmt, ...) RF_PRINTF(2, 3);
 
 /* Asks the supervisor. */
-int role_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
-	     struct rf_err *err) RF_MUST_CHECK;
+int agent_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
+	      struct rf_err *err) RF_MUST_CHECK;
 
 /* ms since 1970, and ms of a clock that never jumps. */
-int64_t role_now_ms(void);
-int64_t role_tick_ms(void);
+int64_t agent_now_ms(void);
+int64_t agent_tick_ms(void);
 
 /* The roles: argv as the supervisor gives it (--state DIR and so on); an exit status. */
-int role_net_run(int argc, char **argv);
-int role_collect_run(int argc, char **argv);
-int role_priv_run(int argc, char **argv);
+int agent_net_run(int argc, char **argv);
+int agent_collect_run(int argc, char **argv);
+int agent_priv_run(int argc, char **argv);
 /* Jobs: work.c. */
-int role_facts_run(int argc, char **argv);
-int role_evidence_run(int argc, char **argv);
-int role_ledger_run(int argc, char **argv);
+int agent_facts_run(int argc, char **argv);
+int agent_evidence_run(int argc, char **argv);
+int agent_ledger_run(int argc, char **argv);
 
 /* The value of an option in argv, or NULL. */
-const char *role_option(int argc, char **argv, const char *name);
+const char *agent_option(int argc, char **argv, const char *name);
 
 #endif

@@ -61,7 +61,7 @@ struct supervisor {
 
 static void say(const char *text)
 {
-	role_say("supervisor", "%s", text);
+	agent_say("supervisor", "%s", text);
 }
 
 /* ---- processes ---- */
@@ -135,7 +135,7 @@ static void roles_start(struct supervisor *s)
 		p[4] = p[6] = -1;
 	}
 	close_all(p, RF_COUNT(p));
-	s->started_ms = role_tick_ms();
+	s->started_ms = agent_tick_ms();
 	s->start_ms = 0;
 }
 
@@ -162,7 +162,7 @@ static void role_ended(struct supervisor *s, int role, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_RETIRED) {
 		say("this host is retired");
 		s->retired = s->stopping = true;
-		s->stop_ms = role_tick_ms() + FAREWELL_MS;
+		s->stop_ms = agent_tick_ms() + FAREWELL_MS;
 		return;
 	}
 	if (s->stopping)
@@ -172,11 +172,11 @@ static void role_ended(struct supervisor *s, int role, int status)
 		  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	say(text);
 	roles_end(s);
-	bool quiet = role_tick_ms() - s->started_ms > QUIET_MS;
+	bool quiet = agent_tick_ms() - s->started_ms > QUIET_MS;
 
 	s->backoff_ms = quiet || !s->backoff_ms ? BACKOFF_MS : 2 * s->backoff_ms;
 	s->backoff_ms = s->backoff_ms < BACKOFF_MOST ? s->backoff_ms : BACKOFF_MOST;
-	s->start_ms = role_tick_ms() + s->backoff_ms;
+	s->start_ms = agent_tick_ms() + s->backoff_ms;
 }
 
 /* ---- jobs ---- */
@@ -262,7 +262,7 @@ static int job_start(struct supervisor *s, int role, const char *const *words, s
 	*job = (struct job){.pid = pid,
 			    .kind = kind,
 			    .memory = memory,
-			    .ends_ms = role_tick_ms() + 1000 * (int64_t)job_seconds(kind)};
+			    .ends_ms = agent_tick_ms() + 1000 * (int64_t)job_seconds(kind)};
 	rf_copy(job->id, sizeof(job->id), s->request.id);
 	return 0;
 }
@@ -307,7 +307,7 @@ static void job_take(struct supervisor *s, int role)
 static void jobs_limit(struct supervisor *s)
 {
 	for (int i = 0; i < ROLES; i++) {
-		if (s->jobs[i].pid > 0 && role_tick_ms() > s->jobs[i].ends_ms)
+		if (s->jobs[i].pid > 0 && agent_tick_ms() > s->jobs[i].ends_ms)
 			kill(s->jobs[i].pid, SIGKILL);
 	}
 }
@@ -343,7 +343,7 @@ static void signals_take(struct supervisor *s)
 /* Until something is due; -1: nothing is. */
 static int wait_ms(const struct supervisor *s)
 {
-	int64_t now = role_tick_ms(), next = INT64_MAX;
+	int64_t now = agent_tick_ms(), next = INT64_MAX;
 
 	for (int i = 0; i < ROLES; i++) {
 		if (s->jobs[i].pid > 0 && s->jobs[i].ends_ms < next)
@@ -370,7 +370,7 @@ static void step(struct supervisor *s)
 		job_take(s, PRIV);
 	signals_take(s);
 	jobs_limit(s);
-	if (s->start_ms && role_tick_ms() >= s->start_ms && !s->stopping)
+	if (s->start_ms && agent_tick_ms() >= s->start_ms && !s->stopping)
 		roles_start(s);
 }
 
@@ -468,7 +468,7 @@ int supervise(const struct supervise_options *options, struct rf_err *err)
 		rc = local_open(&s, err);
 	if (!rc)
 		roles_start(&s);
-	while (!rc && (!s.stopping || (s.stop_ms && role_tick_ms() < s.stop_ms)))
+	while (!rc && (!s.stopping || (s.stop_ms && agent_tick_ms() < s.stop_ms)))
 		step(&s);
 	finish(&s);
 	return rc;

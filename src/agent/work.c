@@ -28,7 +28,7 @@
 
 static int failed(const char *role, const struct rf_err *err)
 {
-	role_say(role, "%s", rf_err_text(err));
+	agent_say(role, "%s", rf_err_text(err));
 	return 1;
 }
 
@@ -153,9 +153,9 @@ static int facts_collect(struct fact_store **store, struct rf_err *err)
 	return rc;
 }
 
-int role_facts_run(int argc, char **argv)
+int agent_facts_run(int argc, char **argv)
 {
-	const char *state = role_option(argc, argv, "--state");
+	const char *state = agent_option(argc, argv, "--state");
 	bool whole = argc > 0 && strcmp(argv[argc - 1], "whole") == 0;
 	RF_AUTOBUF struct rf_buf last = {0};
 	FACT_AUTOSTORE struct fact_store *store = NULL;
@@ -183,10 +183,10 @@ int role_facts_run(int argc, char **argv)
 
 /* ---- evidence ---- */
 
-int role_evidence_run(int argc, char **argv)
+int agent_evidence_run(int argc, char **argv)
 {
-	const char *state = role_option(argc, argv, "--state");
-	const char *tcti = role_option(argc, argv, "--tcti");
+	const char *state = agent_option(argc, argv, "--state");
+	const char *tcti = agent_option(argc, argv, "--tcti");
 	const char *hex = argc > 0 ? argv[argc - 1] : "";
 	RF_AUTOBUF struct rf_buf out = {0};
 	uint8_t nonce[TPM_MAX_NONCE];
@@ -243,13 +243,14 @@ static int entry_take(void *arg, struct rf_slice line)
 	return e->lines.failed ? -ENOMEM : 0;
 }
 
-int role_ledger_run(int argc, char **argv)
+int agent_ledger_run(int argc, char **argv)
 {
 	struct entries e = {.most = wire_row(WIRE_LEDGER)->bytes_max};
 	RF_AUTOBUF struct rf_buf file = {0};
 	char dir[RF_MAX_PATH_BYTES], missing[SANDBOX_MISSING_BYTES];
 	struct rf_err err = {0};
-	int rc = state_folder(role_option(argc, argv, "--state"), "ledger", dir, sizeof(dir), &err);
+	int rc =
+		state_folder(agent_option(argc, argv, "--state"), "ledger", dir, sizeof(dir), &err);
 
 	if (!rc)
 		rc = rf_num(argc > 0 ? argv[argc - 1] : "", 10, 0, INT64_MAX, &e.first);
