@@ -194,8 +194,11 @@ static void on_closed(void *arg, struct link *link, const char *why)
 		net->roles[i] = NULL;
 		agent_say("net", "%s is gone%s%s", roles[i].name, why[0] ? ": " : "", why);
 	}
+	/* What it said last is on its way to the manager still. */
+	const struct timeval farewell = {.tv_usec = 200000};
+
 	net->result = 1;
-	(void)event_base_loopbreak(net->base);
+	(void)event_base_loopexit(net->base, &farewell);
 }
 
 int net_roles_open(struct net *net, struct rf_err *err)

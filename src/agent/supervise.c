@@ -139,13 +139,30 @@ static void roles_start(struct supervisor *s)
 	s->start_ms = 0;
 }
 
+/* Did priv end because this host was retired? */
+static bool retired_by(struct supervisor *s, int status)
+{
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != ROLE_EXIT_RETIRED)
+		return false;
+	if (!s->retired)
+		say("this host is retired");
+	s->retired = s->stopping = true;
+	s->stop_ms = agent_tick_ms() + FAREWELL_MS;
+	return true;
+}
+
 static void roles_end(struct supervisor *s)
 {
 	for (int i = 0; i < ROLES; i++) {
+		int status = 0;
+
 		if (s->roles[i] > 0)
 			kill(s->roles[i], SIGKILL);
-		while (s->roles[i] > 0 && waitpid(s->roles[i], NULL, 0) < 0 && errno == EINTR)
+		while (s->roles[i] > 0 && waitpid(s->roles[i], &status, 0) < 0 && errno == EINTR)
 			;
+		/* The others see its end, too, and may be waited for before it. */
+		if (s->roles[i] > 0)
+			(void)retired_by(s, status);
 		s->roles[i] = 0;
 	}
 	close_all(s->sockets, ROLES);
@@ -159,13 +176,7 @@ static void role_ended(struct supervisor *s, int role, int status)
 	char text[160];
 
 	s->roles[role] = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_RETIRED) {
-		say("this host is retired");
-		s->retired = s->stopping = true;
-		s->stop_ms = agent_tick_ms() + FAREWELL_MS;
-		return;
-	}
-	if (s->stopping)
+	if (retired_by(s, status) || s->stopping)
 		return;
 	rf_format(text, sizeof(text), "the role %s ended (%s %d); all are started anew",
 		  names[role], WIFSIGNALED(status) ? "signal" : "status",
