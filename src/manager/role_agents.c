@@ -525,7 +525,8 @@ static void stop(struct role *role)
 	for (size_t i = 0; i < RF_COUNT(events); i++)
 		if (events[i])
 			event_free(events[i]);
-	if (a->base)
+	/* libevent lets go of connections at the loop's next turn. */
+	if (a->base && event_base_loop(a->base, EVLOOP_NONBLOCK) >= 0)
 		event_base_free(a->base);
 	store_close(a->store);
 	tls_free(a->tls);

@@ -117,6 +117,9 @@ static void world_close(struct world *w)
 	link_free(w->agent.link);
 	if (w->raw >= 0)
 		close(w->raw);
+	/* libevent lets go of a bufferevent at the loop's next turns. */
+	for (int i = 0; i < 4; i++)
+		event_base_loop(w->base, EVLOOP_NONBLOCK);
 	event_base_free(w->base);
 }
 
