@@ -209,20 +209,32 @@ static void on_closed(void *arg, struct link *link, const char *why)
 
 /* ---- the way ---- */
 
+/* With colons between the bytes, as `openssl x509 -fingerprint` and people write it, or without. */
+static int fingerprint_read(const char *text, uint8_t pin[TLS_SHA256_BYTES], struct rf_err *err)
+{
+	char digits[2 * TLS_SHA256_BYTES + 1] = "";
+	size_t count = 0, len = 0;
+
+	for (; *text && count < sizeof(digits); text++) {
+		if (*text != ':')
+			digits[count++] = *text;
+	}
+	if (*text || count != sizeof(digits) - 1 ||
+	    rf_hex_decode(digits, pin, TLS_SHA256_BYTES, &len) || len != TLS_SHA256_BYTES)
+		return rf_fail(err, RF_E_USAGE, "--fingerprint: 64 hexadecimal digits");
+	return 0;
+}
+
 static int authority_read(struct join *j, uint8_t pin[TLS_SHA256_BYTES], struct rf_err *err)
 {
 	const struct join_options *o = j->options;
-	size_t len = 0;
 
 	if (!o->authority == !o->fingerprint)
 		return rf_fail(err, RF_E_USAGE,
 			       "one of --authority FILE and --fingerprint HEX: `ringfence host "
 			       "invite` prints it with the token");
 	if (o->fingerprint)
-		return rf_hex_decode(o->fingerprint, pin, TLS_SHA256_BYTES, &len) == 0 &&
-				       len == TLS_SHA256_BYTES
-			       ? 0
-			       : rf_fail(err, RF_E_USAGE, "--fingerprint: 64 hexadecimal digits");
+		return fingerprint_read(o->fingerprint, pin, err);
 	int fd = open(o->authority, O_RDONLY | O_CLOEXEC);
 	uint8_t *at = fd < 0 ? NULL : rf_buf_reserve(&j->authority, IDENTITY_PEM_BYTES);
 	ssize_t n = at ? read(fd, at, IDENTITY_PEM_BYTES) : -1;

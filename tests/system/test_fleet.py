@@ -44,7 +44,7 @@ class Manager:
     def sign_in(self):
         got = subprocess.run(["openssl", "x509", "-in", self.state / "authority.pem", "-noout", "-fingerprint", "-sha256"],
                              capture_output=True, text=True, check=True)
-        self.fingerprint = got.stdout.split("=")[1].strip().replace(":", "")
+        self.fingerprint = got.stdout.split("=")[1].strip()
         out = self.cli("login", f"https://{self.api}", "--fingerprint", self.fingerprint, "--code", self.code)
         assert out.returncode == 0, out.stderr
 
