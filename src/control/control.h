@@ -143,6 +143,9 @@ struct finding {
 	const char *note;     /* the profile's remark; "" */
 };
 
+/* Walks evidence: name and value, or false at the end. Start with *at = f->evidence. */
+bool evidence_next(const char **at, const char **name, const char **value);
+
 struct finding_set {
 	struct finding *items;
 	size_t count, capacity;

@@ -100,3 +100,13 @@ void finding_sort(struct finding_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		set->by_state[set->items[i].state]++;
 }
+
+bool evidence_next(const char **at, const char **name, const char **value)
+{
+	if (!**at)
+		return false;
+	*name = *at;
+	*value = *name + strlen(*name) + 1;
+	*at = *value + strlen(*value) + 1;
+	return true;
+}

@@ -27,6 +27,8 @@ struct config {
 	const char *ek_roots; /* folder of certificates of TPM makers; STATE/ek-roots */
 	const char *sinks;    /* file of who is told events; STATE/sinks.yaml */
 	const char *secrets;  /* folder of secrets of VMs; STATE/secrets */
+	const char *profile;  /* whose controls judge the facts of hosts: kvm-base */
+	const char *site;     /* folder of the site's own controls, profiles, waivers; none */
 	int64_t workers;      /* of verify; 0: as many as processors */
 	int64_t evidence_s, facts_s, idle_s;
 	int64_t certificate_days; /* of a host */

@@ -94,7 +94,7 @@ static const struct {
 } roles[] = {
 	{"keys", role_keys},	 {"verify", role_verify}, {"agents", role_agents},
 	{"keeper", role_keeper}, {"api", role_api},	  {"sign-in", role_sign_in},
-	{"outbox", role_outbox},
+	{"outbox", role_outbox}, {"judge", role_judge},
 };
 
 static int role_run(int argc, char **argv)

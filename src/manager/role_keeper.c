@@ -6,15 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "base/limits.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include "fleet/call.h"
 #include "manager/keeper.h"
 #include "manager/roles.h"
-#include "manager/server.h"
 #include "store/ledger.h"
-#include "sys/sandbox.h"
 
 #define ROUND_MS  1000
 #define LEASE_MS  10000
@@ -23,21 +18,9 @@
 struct keeping {
 	const struct config *config;
 	struct store *store;
-	struct store_lease lease;
-	bool leased;
+	struct role_lease lease;
 	int64_t retained_ms;
 };
-
-static int lease(struct keeping *k, struct rf_err *err)
-{
-	int rc = k->leased ? store_lease_renew(k->store, &k->lease, LEASE_MS, err) : RF_E_CHANGED;
-
-	if (rc == RF_E_CHANGED)
-		rc = store_lease_take(k->store, "keeper", k->config->name, LEASE_MS, &k->lease,
-				      err);
-	k->leased = rc == 0;
-	return rc;
-}
 
 /* Checkpoints of the fleet's ledger are signed by keys. */
 static int note_ask(void *arg, uint64_t size, const uint8_t root[LEDGER_HASH_BYTES],
@@ -60,9 +43,9 @@ static int round_once(struct keeping *k, struct rf_err *err)
 {
 	/* Twice the interval and what a slow TPM takes: the reference's "two intervals". */
 	const struct keeper_rules rules = {.stale_ms = k->config->evidence_s * 2000 + 5000,
-					   .lease = &k->lease};
+					   .lease = &k->lease.lease};
 	const int64_t now = role_now_ms();
-	int rc = lease(k, err);
+	int rc = role_lease_hold(k->store, &k->lease, err);
 
 	if (rc == RF_E_DENIED)
 		return 0; /* another manager keeps */
@@ -76,29 +59,19 @@ static int round_once(struct keeping *k, struct rf_err *err)
 	return store_retain(k->store, now, NULL, NULL, err);
 }
 
-static int sandbox(const struct config *config, char *missing, struct rf_err *err)
-{
-	char folder[RF_MAX_PATH_BYTES];
-	const char *writable = folder;
-	int rc = server_store_folder(config, folder, sizeof(folder), err);
-
-	if (rc)
-		return rc;
-	return folder[0] ? sandbox_enter(SANDBOX_SERVE, &writable, 1, missing, err)
-			 : sandbox_enter(SANDBOX_SERVE_NET, NULL, 0, missing, err);
-}
-
 int role_keeper(const struct config *config, struct rf_err *err)
 {
-	struct keeping k = {.config = config};
+	struct keeping k = {
+		.config = config,
+		.lease = {.name = "keeper", .holder = config->name, .ttl_ms = LEASE_MS}};
 	struct pollfd stop = {.fd = ROLE_FD_STOP};
-	char missing[SANDBOX_MISSING_BYTES];
+	char missing[ROLE_MISSING_BYTES];
 	int rc = call_limit(ROLE_FD_KEYS, CALL_TIMEOUT_MS, err);
 
 	if (!rc)
 		rc = store_open(config->store, &k.store, err);
 	if (!rc)
-		rc = sandbox(config, missing, err);
+		rc = role_store_only(config, missing, err);
 	if (!rc)
 		role_ready("keeper", "", missing);
 	while (!rc) {
@@ -112,8 +85,7 @@ int role_keeper(const struct config *config, struct rf_err *err)
 		if (poll(&stop, 1, ROUND_MS) > 0)
 			break;
 	}
-	if (k.leased && store_lease_drop(k.store, &k.lease, NULL))
-		fprintf(stderr, "ringfence-manager keeper: its lease stays until it is over\n");
+	role_lease_drop(k.store, &k.lease);
 	store_close(k.store);
 	return rc;
 }

@@ -8,6 +8,10 @@
 #define RF_MANAGER_ROLES_H
 
 #include "manager/config.h"
+#include "store/fleet.h"
+#include "sys/sandbox.h"
+
+#define ROLE_MISSING_BYTES SANDBOX_MISSING_BYTES
 
 /* Descriptors that every role finds at the same number; those that it has not are closed. */
 enum role_fd {
@@ -24,6 +28,7 @@ int role_keys(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_verify(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_agents(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_keeper(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+int role_judge(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 
 /* Other folders' roles with what this program's configuration says (role_others.c). */
 int role_api(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
@@ -33,6 +38,24 @@ int role_outbox(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 /* Tells who waits that the role is up, with a line for people (where it listens), and on standard
  * error what its sandbox lacks. */
 void role_ready(const char *name, const char *text, const char *missing);
+
+/* What one manager of several does, under a lease of that name. */
+struct role_lease {
+	const char *name, *holder;
+	int64_t ttl_ms;
+	struct store_lease lease;
+	bool held;
+};
+
+/* Takes it or holds it on. RF_E_DENIED while another manager has it. */
+int role_lease_hold(struct store *store, struct role_lease *lease,
+		    struct rf_err *err) RF_MUST_CHECK;
+/* Gives it back where it is held; store may be NULL. */
+void role_lease_drop(struct store *store, struct role_lease *lease);
+
+/* Locks a role in that has the store, opened before, and nothing else. */
+int role_store_only(const struct config *config, char missing[ROLE_MISSING_BYTES],
+		    struct rf_err *err) RF_MUST_CHECK;
 
 /* The clock, ms since 1970-01-01 UTC. */
 int64_t role_now_ms(void);

@@ -29,7 +29,15 @@
 #define BACKOFF_MAX_MS 30000
 #define LINE_BYTES     256
 
-enum group_id { GROUP_KEYS, GROUP_AGENTS, GROUP_KEEPER, GROUP_API, GROUP_OUTBOX, GROUP_COUNT };
+enum group_id {
+	GROUP_KEYS,
+	GROUP_AGENTS,
+	GROUP_KEEPER,
+	GROUP_API,
+	GROUP_OUTBOX,
+	GROUP_JUDGE,
+	GROUP_COUNT
+};
 
 static bool has_sinks(const struct config *config)
 {
@@ -46,7 +54,7 @@ static const struct {
 	{"keys", GROUP_KEYS, false, NULL},	    {"verify", GROUP_AGENTS, false, NULL},
 	{"agents", GROUP_AGENTS, true, NULL},	    {"keeper", GROUP_KEEPER, true, NULL},
 	{"sign-in", GROUP_API, false, NULL},	    {"api", GROUP_API, false, NULL},
-	{"outbox", GROUP_OUTBOX, false, has_sinks},
+	{"outbox", GROUP_OUTBOX, false, has_sinks}, {"judge", GROUP_JUDGE, false, NULL},
 };
 #define ROLES RF_COUNT(rows)
 

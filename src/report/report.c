@@ -106,16 +106,6 @@ bool report_has_findings(const struct report *report)
 	return n[FINDING_FAIL] + n[FINDING_UNKNOWN] + n[FINDING_ERROR] > 0;
 }
 
-bool evidence_next(const char **at, const char **name, const char **value)
-{
-	if (!**at)
-		return false;
-	*name = *at;
-	*value = *name + strlen(*name) + 1;
-	*at = *value + strlen(*value) + 1;
-	return true;
-}
-
 bool group_next(const struct finding_set *set, size_t *at, struct finding_group *out)
 {
 	if (*at >= set->count)

@@ -53,9 +53,6 @@ bool report_has_findings(const struct report *report);
 
 /* ---- shared by the writers ---- */
 
-/* Walks evidence: name and value, or false at the end. Start with *at = f->evidence. */
-bool evidence_next(const char **at, const char **name, const char **value);
-
 /* Findings of one control in one state, neighbours in the sorted set. */
 struct finding_group {
 	const struct finding *first;

@@ -20,8 +20,20 @@ static const struct store_statement schema_set = {
 	"INSERT INTO facts_fleet_schema (sha256) VALUES ($1)",
 	"INSERT INTO facts.fleet_schema (sha256) VALUES ($1)", "t", ""};
 static const struct store_statement state_get = {
-	"SELECT at_ms FROM facts_fleet_state WHERE host = $1",
-	"SELECT at_ms FROM facts.fleet_state WHERE host = $1", "t", "i"};
+	"SELECT at_ms, revision, judged, judged_by FROM facts_fleet_state WHERE host = $1",
+	"SELECT at_ms, revision, judged, judged_by FROM facts.fleet_state WHERE host = $1", "t",
+	"iiit"};
+#define UNJUDGED(p)                                                                                \
+	"SELECT s.host, s.revision FROM " p "fleet_state s JOIN host h ON h.host = s.host "        \
+	"WHERE h.state <> 'RETIRED' AND (s.revision <> s.judged OR s.judged_by <> $1) AND "        \
+	"s.host > $2 ORDER BY s.host LIMIT $3"
+static const struct store_statement unjudged = {UNJUDGED("facts_"), UNJUDGED("facts."), "tti",
+						"ti"};
+/* The number may have grown since: then these were not judged. */
+#define JUDGED(p)                                                                                  \
+	"UPDATE " p "fleet_state SET judged = $2, judged_by = $3 WHERE host = $1 AND "             \
+	"revision = $2 RETURNING 1"
+static const struct store_statement judged = {JUDGED("facts_"), JUDGED("facts."), "tit", "i"};
 static const struct store_statement old_each = {
 	"SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'facts\\_%' ESCAPE '\\'",
 	NULL, "", "t"};
@@ -117,14 +129,39 @@ int store_facts_upgrade(const char *url, struct rf_err *err)
 	return rc ? rf_wrap(err, rc, "facts") : 0;
 }
 
+/* What is kept of a host beside its facts; zeroed: they are not here. */
+struct facts_state {
+	int64_t at_ms, revision, judged;
+	char judged_by[STORE_ID_BYTES];
+};
+
+static int take_facts_state(void *arg, const struct store_value *row)
+{
+	struct facts_state *state = arg;
+
+	state->at_ms = row[0].number;
+	state->revision = row[1].number;
+	state->judged = row[2].number;
+	return rf_copy(state->judged_by, sizeof(state->judged_by), store_value_text(&row[3]))
+		       ? 0
+		       : RF_E_LIMIT;
+}
+
+static int facts_state_get(struct store *store, const char *host, struct facts_state *out,
+			   struct rf_err *err)
+{
+	*out = (struct facts_state){0};
+	return store_run_text(store, &state_get, STORE_PARAMS(store_text(host)),
+			      (struct store_rows){take_facts_state, out}, err);
+}
+
 int store_facts_at(struct store *store, const char *host, int64_t *out_ms, struct rf_err *err)
 {
-	int64_t at_ms = 0;
-	int rc = store_run_text(store, &state_get, STORE_PARAMS(store_text(host)),
-				(struct store_rows){take_int, &at_ms}, err);
+	struct facts_state state;
+	int rc = facts_state_get(store, host, &state, err);
 
 	if (!rc)
-		*out_ms = at_ms;
+		*out_ms = state.at_ms;
 	return rc;
 }
 
@@ -132,15 +169,21 @@ int store_facts_at(struct store *store, const char *host, int64_t *out_ms, struc
 
 /* What a table's statements are to the back end: prepared, with numbers behind the rows of
  * statements.c. */
-enum deed { PUT, DROP, CLEAR, DEEDS };
+enum deed { PUT, DROP, CLEAR, EACH, DEEDS };
+
+static int table_ask(struct store *store, size_t table, enum deed deed, struct store_params params,
+		     struct store_rows rows, struct rf_err *err)
+{
+	const struct store_fact_table *t = &store_fact_tables[table];
+	const struct store_statement *statements[DEEDS] = {&t->put, &t->drop, &t->clear, &t->each};
+
+	return store_run_more(store, statements[deed], table * DEEDS + deed, params, rows, err);
+}
 
 static int table_run(struct store *store, size_t table, enum deed deed, struct store_params params,
 		     struct rf_err *err)
 {
-	const struct store_fact_table *t = &store_fact_tables[table];
-	const struct store_statement *statements[DEEDS] = {&t->put, &t->drop, &t->clear};
-
-	return store_run_more(store, statements[deed], table * DEEDS + deed, params, err);
+	return table_ask(store, table, deed, params, STORE_NO_ROWS, err);
 }
 
 static int table_find(const char *name, size_t *out, struct rf_err *err)
@@ -183,17 +226,20 @@ static int fact_put(struct store *store, const struct store_facts *facts,
 /* A host's facts are here from now on; of a difference they have to be here already. */
 static int state_set(struct store *store, const struct store_facts *facts, struct rf_err *err)
 {
-	int64_t at_ms = 0;
-	int rc = facts->whole ? 0 : store_facts_at(store, facts->host, &at_ms, err);
+	struct facts_state was;
+	int rc = facts_state_get(store, facts->host, &was, err);
 
-	if (!rc && !facts->whole && !at_ms)
+	if (!rc && !facts->whole && !was.at_ms)
 		rc = rf_fail(err, RF_E_CHANGED, "the facts of %s are not here: the whole is wanted",
 			     facts->host);
 	for (size_t i = 0; !rc && facts->whole && i < store_fact_tables_count; i++)
 		rc = table_run(store, i, CLEAR, STORE_PARAMS(store_text(facts->host)), err);
 	return rc ? rc
 		  : table_run(store, 0, PUT,
-			      STORE_PARAMS(store_text(facts->host), store_int(facts->at_ms)), err);
+			      STORE_PARAMS(store_text(facts->host), store_int(facts->at_ms),
+					   store_int(was.revision + 1), store_int(was.judged),
+					   store_text(was.judged_by)),
+			      err);
 }
 
 struct facts_act {
@@ -220,4 +266,76 @@ int store_facts_put(struct store *store, const struct store_facts *facts,
 	struct facts_act act = {facts, lease};
 
 	return store_transaction(store, facts_put, &act, err);
+}
+
+/* Reading, for who judges a host -------------------------------------------------------------- */
+
+struct fact_rows {
+	const struct store_fact_table *table;
+	int (*take)(void *arg, const struct store_fact *fact);
+	void *arg;
+};
+
+static int take_fact(void *arg, const struct store_value *row)
+{
+	const struct fact_rows *rows = arg;
+	const struct store_fact fact = {rows->table->name, row, strlen(rows->table->each.columns),
+					false};
+
+	return rows->take(rows->arg, &fact);
+}
+
+int store_facts_each(struct store *store, const char *host,
+		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
+		     struct rf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 1; !rc && i < store_fact_tables_count; i++) {
+		struct fact_rows rows = {&store_fact_tables[i], take, arg};
+
+		rc = table_ask(store, i, EACH, STORE_PARAMS(store_text(host)),
+			       (struct store_rows){take_fact, &rows}, err);
+	}
+	return rc;
+}
+
+struct unjudged_rows {
+	int (*take)(void *arg, const char *host, int64_t revision);
+	void *arg;
+};
+
+static int take_unjudged(void *arg, const struct store_value *row)
+{
+	const struct unjudged_rows *rows = arg;
+
+	return rows->take(rows->arg, store_value_text(&row[0]), row[1].number);
+}
+
+int store_facts_unjudged(struct store *store, const struct store_unjudged *page,
+			 int (*take)(void *arg, const char *host, int64_t revision), void *arg,
+			 struct rf_err *err)
+{
+	struct unjudged_rows rows = {take, arg};
+
+	return store_run_text(store, &unjudged,
+			      STORE_PARAMS(store_text(page->judge), store_text(page->after),
+					   store_int(page->limit)),
+			      (struct store_rows){take_unjudged, &rows}, err);
+}
+
+int store_facts_judged(struct store *store, const char *host, int64_t revision, const char *judge,
+		       struct rf_err *err)
+{
+	int64_t hit = 0;
+	int rc = strlen(judge) < STORE_ID_BYTES
+			 ? store_run_text(store, &judged,
+					  STORE_PARAMS(store_text(host), store_int(revision),
+						       store_text(judge)),
+					  (struct store_rows){take_int, &hit}, err)
+			 : rf_fail(err, RF_E_LIMIT, "the name of a judge is too long");
+
+	if (!rc && !hit)
+		rc = rf_fail(err, RF_E_CHANGED, "the facts of %s are others now", host);
+	return rc;
 }

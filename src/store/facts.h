@@ -42,6 +42,29 @@ int store_facts_put(struct store *store, const struct store_facts *facts,
 int store_facts_at(struct store *store, const char *host, int64_t *out_ms,
 		   struct rf_err *err) RF_MUST_CHECK;
 
+/* Gives take every row of the host, table by table. They may change between two tables: what was
+ * made of them counts once store_facts_judged says that they did not. */
+int store_facts_each(struct store *store, const char *host,
+		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
+		     struct rf_err *err) RF_MUST_CHECK;
+
+/* Which hosts: not retired, whose facts are others than those that were judged last, or were judged
+ * by another judge (its controls, by any name below STORE_ID_BYTES). */
+struct store_unjudged {
+	const char *judge, *after; /* "" for the first; in order of id */
+	int64_t limit;
+};
+
+/* Gives take the hosts, each with the number that its facts have now; a change makes it greater. */
+int store_facts_unjudged(struct store *store, const struct store_unjudged *page,
+			 int (*take)(void *arg, const char *host, int64_t revision), void *arg,
+			 struct rf_err *err) RF_MUST_CHECK;
+
+/* The facts of that number are judged: in the transaction of the findings, behind
+ * store_findings_put. RF_E_CHANGED when the host's are others now. */
+int store_facts_judged(struct store *store, const char *host, int64_t revision, const char *judge,
+		       struct rf_err *err) RF_MUST_CHECK;
+
 struct store_judge;
 
 /*

@@ -11,7 +11,7 @@
 #define STORE_MAX_COLUMNS 104 /* and parameters */
 /* Numbers of statements that are prepared once: those of statements.c, and behind them the facts'.
  */
-#define STORE_MAX_PREPARED (STORE_S_COUNT + 400)
+#define STORE_MAX_PREPARED (STORE_S_COUNT + 600)
 #define STORE_ONCE	   SIZE_MAX /* as a number: prepared for one use */
 
 /*
@@ -86,7 +86,8 @@ int store_run_text(struct store *store, const struct store_statement *statement,
 
 /* The same for a statement of another table, prepared once: number is its own there. */
 int store_run_more(struct store *store, const struct store_statement *statement, size_t number,
-		   struct store_params params, struct rf_err *err) RF_MUST_CHECK;
+		   struct store_params params, struct store_rows rows,
+		   struct rf_err *err) RF_MUST_CHECK;
 
 /* Runs a statement that gives one row of one integer, or none: then *out stays. */
 int store_run_int(struct store *store, enum store_statement_id id, struct store_params params,

@@ -169,10 +169,9 @@ int store_run_text(struct store *store, const struct store_statement *statement,
 }
 
 int store_run_more(struct store *store, const struct store_statement *statement, size_t number,
-		   struct store_params params, struct rf_err *err)
+		   struct store_params params, struct store_rows rows, struct rf_err *err)
 {
-	return run_any(store, statement, STORE_S_COUNT + number, params,
-		       (struct store_rows){NULL, NULL}, err);
+	return run_any(store, statement, STORE_S_COUNT + number, params, rows, err);
 }
 
 static int take_int(void *arg, const struct store_value *row)

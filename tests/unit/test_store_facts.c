@@ -178,6 +178,99 @@ static void tables_are_the_models(struct place *p)
 	assert_answer(p, "SELECT (SELECT count(*) FROM vm) + (SELECT count(*) FROM vm_nic)", "0;");
 }
 
+static int take_fact(void *arg, const struct store_fact *fact)
+{
+	struct rf_buf *out = arg;
+
+	assert_false(fact->gone);
+	rf_buf_printf(out, "%s", fact->table);
+	for (size_t i = 0; i < fact->count; i++) {
+		const struct store_value *v = &fact->values[i];
+
+		if (v->kind == STORE_INT)
+			rf_buf_printf(out, ",%lld", (long long)v->number);
+		else
+			rf_buf_printf(out, ",%s",
+				      v->kind == STORE_NULL ? "-" : store_value_text(v));
+	}
+	return rf_buf_add_text(out, ";");
+}
+
+static int take_stop(void *arg, const struct store_fact *fact)
+{
+	(void)fact;
+	++*(int *)arg;
+	return -EINTR;
+}
+
+static void a_hosts_facts_are_read(struct place *p)
+{
+	struct store_value v[4];
+	struct store_fact fact = sysctl("h1", "a", NULL, v);
+	RF_AUTOBUF struct rf_buf got = {0};
+	struct rf_err err = {0};
+	int calls = 0;
+
+	facts_ready(p);
+	add_host(p->store, "h1");
+	add_host(p->store, "h2");
+	must(store_facts_each(p->store, "h1", take_fact, &got, &err), &err);
+	assert_int_equal(got.len, 0);
+	must(put_one(p, "h1", true, &fact, &err), &err);
+	must(put_one(p, "h2", true, &fact, &err), &err);
+	fact = sysctl("h1", "b", "2", v);
+	must(put_one(p, "h1", false, &fact, &err), &err);
+	must(store_facts_each(p->store, "h1", take_fact, &got, &err), &err);
+	assert_string_equal(rf_buf_text(&got), "sysctl,h1,a,-,/proc/sys;sysctl,h1,b,2,/proc/sys;");
+	assert_int_equal(store_facts_each(p->store, "h1", take_stop, &calls, &err), -EINTR);
+	assert_int_equal(calls, 1);
+}
+
+static int take_due(void *arg, const char *host, int64_t revision)
+{
+	return rf_buf_printf(arg, "%s:%lld;", host, (long long)revision);
+}
+
+static void assert_due(struct place *p, const char *judge, const char *after, const char *want)
+{
+	const struct store_unjudged page = {judge, after, 2};
+	RF_AUTOBUF struct rf_buf got = {0};
+	struct rf_err err = {0};
+
+	must(store_facts_unjudged(p->store, &page, take_due, &got, &err), &err);
+	assert_string_equal(rf_buf_text(&got), want);
+}
+
+/* Each change makes due, also in one ms; what is judged is what was read. */
+static void changed_facts_are_due(struct place *p)
+{
+	struct store_value v[4];
+	struct store_fact fact = sysctl("h1", "a", "1", v);
+	const struct store_state retired = {"h3", "RETIRED", "", 9};
+	struct rf_err err = {0};
+
+	facts_ready(p);
+	assert_due(p, "j", "", "");
+	for (const char *const *h = (const char *const[]){"h1", "h2", "h3", NULL}; *h; h++) {
+		add_host(p->store, *h);
+		must(put_one(p, *h, true, &fact, &err), &err);
+	}
+	assert_due(p, "j", "", "h1:1;h2:1;");
+	assert_due(p, "j", "h2", "h3:1;");
+	must(store_host_state(p->store, &retired, NULL, &err), &err);
+	assert_due(p, "j", "h2", "");
+	must(put_one(p, "h1", false, &fact, &err), &err);
+	assert_int_equal(store_facts_judged(p->store, "h1", 1, "j", &err), RF_E_CHANGED);
+	must(store_facts_judged(p->store, "h1", 2, "j", &err), &err);
+	assert_due(p, "j", "", "h2:1;");
+	assert_due(p, "another", "", "h1:2;h2:1;");
+	/* The whole anew does not begin to count anew. */
+	must(put_one(p, "h1", true, &fact, &err), &err);
+	assert_due(p, "j", "", "h1:3;h2:1;");
+	assert_int_equal(store_facts_judged(p->store, "h1", 2, "j", &err), RF_E_CHANGED);
+	assert_int_equal(store_facts_judged(p->store, "none", 0, "j", &err), RF_E_CHANGED);
+}
+
 static void questions_read_facts_alone(struct place *p)
 {
 	static const char *const forbidden[] = {
@@ -298,6 +391,8 @@ static const struct shared_case cases[] = {
 	{"facts are the host's own", facts_are_the_hosts_own},
 	{"bad facts change nothing", bad_facts_change_nothing},
 	{"tables are the model's", tables_are_the_models},
+	{"a host's facts are read", a_hosts_facts_are_read},
+	{"changed facts are due", changed_facts_are_due},
 	{"questions read facts alone", questions_read_facts_alone},
 	{"questions end", questions_end},
 	{"other tables are made anew", other_tables_are_made_anew},
