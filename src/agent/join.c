@@ -136,17 +136,32 @@ static int challenge_take(struct join *j, struct link *link, const struct messag
 	return rc;
 }
 
+/* With colons between the bytes, as `openssl x509 -fingerprint` and people write it, or without. */
+static int fingerprint_read(const char *text, uint8_t pin[TLS_SHA256_BYTES], struct rf_err *err)
+{
+	char digits[2 * TLS_SHA256_BYTES + 1] = "";
+	size_t count = 0, len = 0;
+
+	for (; *text && count < sizeof(digits); text++) {
+		if (*text != ':')
+			digits[count++] = *text;
+	}
+	if (*text || count != sizeof(digits) - 1 ||
+	    rf_hex_decode(digits, pin, TLS_SHA256_BYTES, &len) || len != TLS_SHA256_BYTES)
+		return rf_fail(err, RF_E_USAGE, "--fingerprint: 64 hexadecimal digits");
+	return 0;
+}
+
 static int enrolled_take(struct join *j, const struct message *m, struct rf_err *err)
 {
 	uint8_t digest[TLS_SHA256_BYTES], wanted[TLS_SHA256_BYTES];
 	struct rf_slice authority = rf_slice_text(m->enrolled.authority);
-	size_t len = 0;
 
 	/* The authority that we trusted for this connection, and no other. */
 	int rc = tls_authority_digest(authority, digest, err);
 
 	if (!rc && j->options->fingerprint)
-		rc = rf_hex_decode(j->options->fingerprint, wanted, sizeof(wanted), &len);
+		rc = fingerprint_read(j->options->fingerprint, wanted, err);
 	else if (!rc)
 		rc = tls_authority_digest(rf_buf_slice(&j->authority), wanted, err);
 	if (!rc && memcmp(digest, wanted, sizeof(digest)) != 0)
@@ -208,22 +223,6 @@ static void on_closed(void *arg, struct link *link, const char *why)
 }
 
 /* ---- the way ---- */
-
-/* With colons between the bytes, as `openssl x509 -fingerprint` and people write it, or without. */
-static int fingerprint_read(const char *text, uint8_t pin[TLS_SHA256_BYTES], struct rf_err *err)
-{
-	char digits[2 * TLS_SHA256_BYTES + 1] = "";
-	size_t count = 0, len = 0;
-
-	for (; *text && count < sizeof(digits); text++) {
-		if (*text != ':')
-			digits[count++] = *text;
-	}
-	if (*text || count != sizeof(digits) - 1 ||
-	    rf_hex_decode(digits, pin, TLS_SHA256_BYTES, &len) || len != TLS_SHA256_BYTES)
-		return rf_fail(err, RF_E_USAGE, "--fingerprint: 64 hexadecimal digits");
-	return 0;
-}
 
 static int authority_read(struct join *j, uint8_t pin[TLS_SHA256_BYTES], struct rf_err *err)
 {

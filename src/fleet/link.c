@@ -126,8 +126,11 @@ static int frame_take(struct link *link, struct rf_err *err)
 		marks_set(link, len);
 		return 0;
 	}
-	if (!rc)
+	if (!rc) {
+		/* That it was not whole at first is no fault. */
+		rf_err_clear(err);
 		rc = link->handlers.frame(link->arg, link, &frame, err);
+	}
 	(void)evbuffer_drain(input, len);
 	marks_set(link, 0);
 	return rc ? (rc < 0 ? rc : -EINVAL) : 1;
