@@ -296,9 +296,11 @@ int schema_decode(struct rf_slice text, bool plus, struct rf_buf *out, struct rf
 	}
 	if (out->failed)
 		return -ENOMEM;
+	if (out->len == begin)
+		return 0;
 	struct rf_slice made = {out->data + begin, out->len - begin};
 
-	if (made.len && (!rf_utf8_valid(made.data, made.len) || has_control(made, false)))
+	if (!rf_utf8_valid(made.data, made.len) || has_control(made, false))
 		return rf_fail(err, RF_E_SYNTAX, "a name has broken UTF-8 or control characters");
 	return 0;
 }
