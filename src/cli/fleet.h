@@ -101,8 +101,8 @@ int fleet_hosts(struct client *client, const char *selector, json_t **out,
 /* All pages of a list: its items (owned). */
 int fleet_list(struct client *client, const char *path, json_t **out,
 	       struct rf_err *err) RF_MUST_CHECK;
-/* Has hosts do it: one call for each thousand of them, and waits for their results. 0, 1 when one
- * of them failed (as the exit status), or an error. */
+/* Has hosts do it: one call for each thousand of them, and waits for their results. The exit
+ * status (1 when one of them failed, else 2 when one has findings, else 0), or an error. */
 int fleet_order(struct client *client, const struct fleet_row *row, const struct cli_args *args,
 		struct fleet_request *request, struct rf_err *err) RF_MUST_CHECK;
 

@@ -129,8 +129,19 @@ static int look(struct client *client, const char *id, json_t **out, bool *out_e
 	return 0;
 }
 
-/* Waits for one command; true in *out_good when it succeeded. */
-static int wait_one(struct client *client, const json_t *made, json_t *results, bool *out_good,
+/* A command's end as an exit status: of one that ended, its own (2: findings); else 1. */
+static int status_of(const json_t *command)
+{
+	const json_t *result = json_object_get(command, "result");
+	bool done = rf_equal(json_string_value(json_object_get(command, "state")), "done");
+
+	if (done && json_integer_value(result) == 0)
+		return 0;
+	return done && json_integer_value(result) == CLI_FINDINGS ? CLI_FINDINGS : 1;
+}
+
+/* Waits for one command; *out_status as status_of. */
+static int wait_one(struct client *client, const json_t *made, json_t *results, int *out_status,
 		    struct rf_err *err)
 {
 	const char *id = json_string_value(json_object_get(made, "command"));
@@ -145,28 +156,28 @@ static int wait_one(struct client *client, const json_t *made, json_t *results, 
 		if (!rc && !ended)
 			sleep(POLL_S);
 	}
-	*out_good = !rc && rf_equal(json_string_value(json_object_get(command, "state")), "done") &&
-		    json_integer_value(json_object_get(command, "result")) == 0;
+	*out_status = rc ? 1 : status_of(command);
 	if (!rc && json_array_append_new(results, command) < 0)
 		rc = rf_fail(err, -ENOMEM, "no memory");
 	return rc;
 }
 
-static int wait_all(struct client *client, const json_t *made, json_t *results, bool *out_good,
+/* *out_status: 1 when one failed, else 2 when one has findings, else 0. */
+static int wait_all(struct client *client, const json_t *made, json_t *results, int *out_status,
 		    struct rf_err *err)
 {
 	const json_t *one;
 	size_t at;
 	int rc = 0;
 
-	*out_good = true;
 	json_array_foreach(made, at, one)
 	{
-		bool good = false;
+		int status = 0;
 
 		if (!rc)
-			rc = wait_one(client, one, results, &good, err);
-		*out_good &= good;
+			rc = wait_one(client, one, results, &status, err);
+		if (status && *out_status != 1)
+			*out_status = status;
 	}
 	return rc;
 }
@@ -181,7 +192,8 @@ int fleet_order(struct client *client, const struct fleet_row *row, const struct
 	struct order o = {client, &call, NULL, json_array()};
 	enum fleet_format format = FLEET_TABLE;
 	json_t *results = json_array();
-	bool good = true, waits = !cli_has(args, OPT_NO_WAIT);
+	bool waits = !cli_has(args, OPT_NO_WAIT);
+	int status = 0;
 	int rc = o.made && results ? fleet_hosts(client, cli_value(args, OPT_WHERE), &o.hosts, err)
 				   : rf_fail(err, -ENOMEM, "no memory");
 
@@ -190,7 +202,7 @@ int fleet_order(struct client *client, const struct fleet_row *row, const struct
 	for (size_t from = 0; !rc && from < json_array_size(o.hosts); from += BATCH)
 		rc = send_batch(&o, from, err);
 	if (!rc && waits)
-		rc = wait_all(client, o.made, results, &good, err);
+		rc = wait_all(client, o.made, results, &status, err);
 	if (!rc)
 		rc = fleet_show_items(stdout, waits ? results : o.made,
 				      waits ? row->columns : "HOST=host COMMAND=command", format,
@@ -198,5 +210,5 @@ int fleet_order(struct client *client, const struct fleet_row *row, const struct
 	json_decref(o.hosts);
 	json_decref(o.made);
 	json_decref(results);
-	return rc ? rc : !good;
+	return rc ? rc : status;
 }

@@ -157,6 +157,12 @@ static int table_line(struct libscols_table *table, const json_t *item,
 
 		value_add(&text, columns[i].member, json_object_get(item, columns[i].member),
 			  TABLE);
+		/* A report of many lines is for -o json, or for the command that shows one thing.
+		 */
+		char *end = text.data ? strchr((char *)text.data, '\n') : NULL;
+
+		if (end)
+			*end = '\0';
 		rc = text.failed ? -ENOMEM : scols_line_set_data(line, i, rf_buf_text(&text));
 	}
 	return rc;

@@ -174,6 +174,8 @@ def test_order_is_waited_for(signed_in, run):
     assert r.code == 0 and "3 fail" in r.out, r.err
     posted = [b for m, p, b, _ in signed_in.got if p == "/api/v1/commands/check"]
     assert posted == [{"hosts": ["h-1"], "controls": ["host.*"]}]
+    signed_in.table[("GET", "/api/v1/commands/c-1")] = (200, {**done, "result": 2})
+    assert run("check", "--fleet", "--where", "state=TRUSTED").code == 2
     signed_in.table[("GET", "/api/v1/commands/c-1")] = (200, {**done, "state": "expired"})
     assert run("check", "--fleet", "--where", "state=TRUSTED").code == 1
     r = run("check", "--fleet", "--where", "state=TRUSTED", "--no-wait")

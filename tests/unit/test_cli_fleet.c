@@ -313,7 +313,7 @@ static void test_show(void **state)
 		{"[{\"a\":\"x\",\"b\":true}]", "A=a B=b", NULL, "A B\nx yes\n"},
 		{"[{\"a\":\"x\"}]", NULL, NULL, "A\nx\n"},
 		{"[{\"a\":\"x\\u001b[2J\"}]", "A=a", NULL, "\\x1b[2J"},
-		{"[{\"a\":\"line\\nbreak\"}]", "A=a", NULL, "line\\x0abreak"},
+		{"[{\"a\":\"line\\nbreak\"}]", "A=a", NULL, "A\nline\n"},
 		{"[{\"a_ms\":0}]", "A=a_ms", NULL, "never"},
 		{"[{\"a\":\"x,\\\"y\\\"\"},{\"a\":5}]", "A=a", "csv",
 		 "a\r\n\"x,\"\"y\"\"\"\r\n\"5\"\r\n"},
