@@ -41,14 +41,20 @@ static void try_syslog(const struct outbox_event *e)
 	RF_AUTOBUF struct rf_buf out = {0};
 
 	require(outbox_event_syslog(e, &how, &out, NULL) == 0);
-	const char *text = rf_buf_text(&out), *data = strchr(text, '[');
+	const char *text = rf_buf_text(&out), *data = text;
 
 	require(strlen(text) == out.len && rf_utf8_valid(out.data, out.len));
 	require((size_t)strtoul(text, NULL, 10) ==
 		out.len - (size_t)(strchr(text, ' ') + 1 - text));
 	for (size_t i = 0; i < out.len; i++)
 		require(out.data[i] >= 0x20 && out.data[i] != 0x7f);
-	data = data ? structured_end(data) : NULL;
+	/* Length, priority, time, host, program, process and MSGID come first; none has a blank. */
+	for (int i = 0; i < 7 && data; i++) {
+		data = strchr(data, ' ');
+		data = data ? data + 1 : NULL;
+	}
+	require(data && *data == '[');
+	data = structured_end(data);
 	require(data && strncmp(data, " \xef\xbb\xbf", 4) == 0);
 }
 
