@@ -142,6 +142,9 @@ def test_a_host_with_a_tpm_joins_waits_and_is_judged(manager, agent_of, tpm):
     # This TPM measured no boot: what cannot be judged is said, and never trusted.
     until(lambda: manager.host("with-tpm")["state"] == "STALE", limit_s=240, what="a verdict")
     assert "cannot judge" in manager.cli("events", "-o", "json").stdout
+    # Its facts came, and the role judge made findings of them.
+    until(lambda: '"control"' in manager.cli("host", "show", host, "--findings", "--limit", "5", "-o", "json").stdout, limit_s=120, what="findings")
+    assert '"control"' in manager.cli("check", "--fleet", "--last", "-o", "json").stdout
     # A second host with the token, and with the TPM.
     again = agent_of("again", tpm.tcti)
     again.state = agent.state.parent / "again"
@@ -157,7 +160,7 @@ def test_roles_are_killed_and_the_fleet_goes_on(manager, agent_of):
     assert got.returncode == 0, got.stdout + got.stderr
     agent.start()
     until(lambda: manager.host("without-tpm").get("agent_version"), what="the host")
-    for role in ("keys", "agents", "verify", "keeper", "api"):
+    for role in ("keys", "agents", "verify", "keeper", "judge", "api"):
         pid = manager.roles()[role]
         os.kill(pid, signal.SIGKILL)
         until(lambda: manager.roles().get(role) not in (None, pid), what=f"{role} again")
