@@ -203,6 +203,8 @@ static inline struct engine must_open(const struct folder_host *h)
 
 	if (engine_open(&engine, &h->options, &test_verbs, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
+	/* What is kept stands in the engine, and the caller's is another. */
+	engine.env.keep = NULL;
 	return engine;
 }
 

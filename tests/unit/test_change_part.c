@@ -222,16 +222,13 @@ static const struct verb_table memory_verbs = {memory_rows, 1};
 static const struct verb_table *const all_tables[] = {&change_verbs, &memory_verbs, NULL};
 static const struct verb_set all_verbs = {all_tables};
 
-static struct engine memory_open(const struct folder_host *h)
+static void memory_open(struct engine *engine, const struct folder_host *h)
 {
-	struct engine engine;
-
 	memset(&memory, 0, sizeof(memory));
 	rf_copy(memory.values[0], sizeof(memory.values[0]), "free");
 	rf_copy(memory.values[1], sizeof(memory.values[1]), "free");
-	assert_int_equal(engine_open(&engine, &h->options, &all_verbs, NULL), 0);
-	memory.state_dir = engine.state_dir;
-	return engine;
+	assert_int_equal(engine_open(engine, &h->options, &all_verbs, NULL), 0);
+	memory.state_dir = engine->state_dir;
 }
 
 static struct plan memory_plan(struct engine *engine)
@@ -260,11 +257,13 @@ static void at_once_comes_before_the_ledger(void **state)
 
 	(void)state;
 	host_of_parts(&h);
-	struct engine engine = memory_open(&h);
+	struct engine engine;
+
+	memory_open(&engine, &h);
 	PLAN_AUTO struct plan plan = memory_plan(&engine);
 	int before = ledger_bytes();
 
-	assert_int_equal(memory.handles, 0);
+	assert_int_equal(memory.handles, 1); /* the plan's reads share one */
 	if (plan_apply(&engine, &plan, 0, &result, &err) < 0)
 		fail_msg("%s", rf_err_text(&err));
 	assert_int_equal(result.applied_count, 3);
@@ -292,7 +291,9 @@ static void at_once_is_undone(void **state)
 
 		(void)state;
 		host_of_parts(&h);
-		struct engine engine = memory_open(&h);
+		struct engine engine;
+
+		memory_open(&engine, &h);
 		PLAN_AUTO struct plan plan = memory_plan(&engine);
 		char path[160];
 
@@ -322,8 +323,8 @@ static void at_once_is_undone(void **state)
 		assert_string_equal(memory.values[0], "free");
 		assert_string_equal(memory.values[1], "free");
 		assert_string_equal(host_text(&h, names[0]), OLD);
-		assert_int_equal(memory.handles, 0);
 		engine_close(&engine);
+		assert_int_equal(memory.handles, 0);
 		host_done(&h);
 	}
 }
@@ -338,7 +339,9 @@ static void nobody_answers(void **state)
 
 	(void)state;
 	host_of_parts(&h);
-	struct engine engine = memory_open(&h);
+	struct engine engine;
+
+	memory_open(&engine, &h);
 	PLAN_AUTO struct plan plan = memory_plan(&engine);
 
 	assert_int_equal(plan_apply(&engine, &plan, 0, &result, &err), 0);
@@ -350,7 +353,7 @@ static void nobody_answers(void **state)
 	host_done(&h);
 
 	host_of_parts(&h);
-	engine = memory_open(&h);
+	memory_open(&engine, &h);
 	assert_int_equal(plan_apply(&engine, &plan, 0, &result, &err), 0);
 	engine.peer_tries = 1;
 	memory.silent = INT32_MAX;
