@@ -52,11 +52,14 @@ int api_sign_in_run(int fd, const char *service, struct rf_err *err) RF_MUST_CHE
 #define API_CODE_BYTES 32 /* with its NUL */
 
 /*
- * A code with which the first person signs in once, within a day, as the user "setup" with all
- * privileges above the inventory. Each call makes the code before invalid. out gets ""
+ * A code with which the first person signs in once, within a day, as the user "setup" with the role
+ * administrator above the inventory. Each call makes the code before invalid. out gets ""
  * when somebody else administers already.
  */
 int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES],
 		   struct rf_err *err) RF_MUST_CHECK;
+
+/* Roles of the first start that nobody has changed become those of this program. */
+int api_first_roles(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
 
 #endif

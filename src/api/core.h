@@ -17,6 +17,7 @@ static inline void json_free_p(json_t **json)
 #define API_SECRET_TEXT_BYTES 80
 int secret_make(const char *prefix, char out[API_SECRET_TEXT_BYTES],
 		uint8_t sha256[STORE_SHA256_BYTES], struct rf_err *err) RF_MUST_CHECK;
+#define API_SETUP "setup" /* the first user, and who made the first roles */
 /* SHA-256 of bytes. */
 int secret_digest(struct rf_slice bytes, uint8_t out[STORE_SHA256_BYTES],
 		  struct rf_err *err) RF_MUST_CHECK;
@@ -59,10 +60,13 @@ struct rights_vote {
 	size_t count;
 };
 void rights_vote(struct api *api, const struct api_who *who, struct rights_vote *out);
-/* Does the caller hold that role anywhere, by themselves or by a group? */
+/* Is that principal the caller: by this account, another of the same person, or a group? */
+bool rights_is_self(struct api *api, const struct api_who *who, const char *principal,
+		    bool is_group);
+/* Does the caller hold that role anywhere, in one of these ways? */
 bool rights_holds_role(struct api *api, const struct api_who *who, const char *role);
-/* Would these be rights under which somebody can still administer? Called within a transaction
- * behind a change. */
+/* Would these be rights under which somebody can still administer, and nobody holds duties that
+ * exclude each other and did not before? Called within a transaction behind a change. */
 int rights_try(struct api *api, struct rf_err *err) RF_MUST_CHECK;
 
 /* Makes the problem of a code the reply (RFC 9457); what is our own failure is told to the log. */

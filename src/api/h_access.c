@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/condition.h"
+#include "govern/duty_role.h"
 #include "govern/text.h"
 #include "store/access.h"
 
@@ -131,6 +132,7 @@ int h_role_put(struct api_call *call, struct rf_err *err)
 	const char *names[PRIVILEGE_COUNT], *title = call_text(call, "title");
 	struct store_role role = {call_var(call, "role"), title ? title : "",	names, 0,
 				  call->who.subject,	  call->request->now_ms};
+	struct privilege_set set = {0};
 	int rc = govern_name_check(role.role, GOVERN_MAX_NAME_BYTES, "role", err);
 
 	for (size_t i = 0; i < json_array_size(list) && !rc; i++) {
@@ -140,7 +142,10 @@ int h_role_put(struct api_call *call, struct rf_err *err)
 		if (i == PRIVILEGE_COUNT || !privilege_find(name, &privilege))
 			return rf_fail(err, RF_E_UNKNOWN, "privileges: there is no %.64s", name);
 		names[role.privileges_count++] = name;
+		privilege_add(&set, privilege);
 	}
+	if (!rc)
+		rc = duty_role_check(role.role, &set, err);
 	if (!rc)
 		rc = not_own(call, role.role, err);
 	if (!rc)
@@ -159,13 +164,15 @@ int h_role_drop(struct api_call *call, struct rf_err *err)
 	return rc ? rc : rights_try(call->api, err);
 }
 
-/* A group that the caller is in is the caller, too. */
+/* A group that the caller is in is the caller, too, and so is their other account. */
 static int not_self(struct api_call *call, struct rf_err *err)
 {
-	if (call->ran_alone || call_truth(call, "group") ||
-	    !rf_equal(call_text(call, "principal"), call->who.account))
+	const char *principal = call_text(call, "principal");
+
+	if (call->ran_alone ||
+	    !rights_is_self(call->api, &call->who, principal, call_truth(call, "group")))
 		return 0;
-	return rf_fail(err, RF_E_DENIED, "nobody edits their own rights");
+	return rf_fail(err, RF_E_DENIED, "nobody edits their own rights: %.64s is you", principal);
 }
 
 int h_permission_put(struct api_call *call, struct rf_err *err)

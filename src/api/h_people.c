@@ -83,6 +83,10 @@ int h_user_put(struct api_call *call, struct rf_err *err)
 
 	if (!rc && account.disabled && rf_equal(user, call->who.account))
 		rc = rf_fail(err, RF_E_DENIED, "nobody shuts themselves out");
+	/* Two accounts of one person are one person to approvals and duties. */
+	if (!rc && !rf_equal(account.subject, call->who.subject) &&
+	    rights_is_self(call->api, &call->who, user, false))
+		rc = rf_fail(err, RF_E_DENIED, "nobody says of themselves that they are another");
 	if (!rc)
 		rc = store_account_put(call->api->store, &account, err);
 	if (!rc)
@@ -102,7 +106,7 @@ static int member_change(struct api_call *call, bool in, struct rf_err *err)
 					    call->request->now_ms};
 	int rc = govern_name_check(group, GOVERN_MAX_NAME_BYTES, "group", err);
 
-	if (!rc && rf_equal(user, call->who.account) && !call->ran_alone)
+	if (!rc && !call->ran_alone && rights_is_self(call->api, &call->who, user, false))
 		rc = rf_fail(err, RF_E_DENIED, "nobody edits their own rights");
 	if (!rc && in)
 		rc = store_principal_put(call->api->store, &principal, err);

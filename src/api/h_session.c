@@ -4,21 +4,16 @@
  * is locked out for that account and address alone: others sign in meanwhile.
  */
 #include <errno.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "store/access.h"
 #include "store/ledger.h"
 
 #define FAILURES_MAX	  5
 #define FAILURE_WINDOW_MS ((int64_t)15 * 60000)
-#define CODE_MS		  ((int64_t)24 * 3600000)
-#define SETUP		  "setup"
-#define ADMINISTRATOR	  "administrator"
 
 static struct store_failure failure_of(const struct api_request *request, const char *account,
 				       char network[64])
@@ -113,7 +108,7 @@ static int by_code(struct api_call *call, const char *code, struct rf_err *err)
 {
 	uint8_t sha256[STORE_SHA256_BYTES];
 	struct api_who who = {0};
-	int rc = locked_out(call, SETUP, err);
+	int rc = locked_out(call, API_SETUP, err);
 
 	if (!rc)
 		rc = secret_digest(rf_slice_text(code), sha256, err);
@@ -126,7 +121,7 @@ static int by_code(struct api_call *call, const char *code, struct rf_err *err)
 		     ? RF_E_DENIED
 		     : store_token_use(call->api->store, &use, took_code, &who, err);
 	if (rc == RF_E_DENIED)
-		return failed(call, SETUP, err);
+		return failed(call, API_SETUP, err);
 	if (!rc)
 		rc = session_begin(call, who.account, call_truth(call, "bearer"), err);
 	if (!rc) {
@@ -263,175 +258,4 @@ int h_sessions_end(struct api_call *call, struct rf_err *err)
 
 	(void)rf_format(call->note, sizeof(call->note), "all sessions of %s ended", user);
 	return store_session_end_all(call->api->store, user, err);
-}
-
-/* The roles that there are from the first start on; a site changes them as it likes. */
-static const struct {
-	const char *role, *title;
-	enum privilege privileges[16];
-	size_t count;
-} first_roles[] = {
-#define P(x) PRIVILEGE_##x
-	{"no-access", "sees nothing", {0}, 0},
-	{"viewer", "reads", {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(REPORT_MAKE)}, 4},
-	{"auditor",
-	 "reads all, and the ledger",
-	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(LEDGER_READ), P(REPORT_MAKE),
-	  P(FACT_QUERY), P(EVIDENCE_READ)},
-	 7},
-	{"operator",
-	 "checks, attests, plans and shuts VMs in",
-	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(HOST_CHECK), P(HOST_ATTEST),
-	  P(ISOLATE_PLAN), P(ISOLATE_APPLY), P(QUARANTINE_SET), P(QUARANTINE_RELEASE), P(HOST_FIX),
-	  P(APPROVAL_REQUEST), P(WAIVER_REQUEST)},
-	 12},
-	{"approver",
-	 "is the second person",
-	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(APPROVAL_GIVE), P(WAIVER_APPROVE)},
-	 5},
-	{"enroller",
-	 "invites and approves hosts",
-	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(OBJECT_EDIT), P(HOST_INVITE),
-	  P(HOST_APPROVE), P(HOST_RETIRE), P(APPROVAL_REQUEST)},
-	 8},
-#undef P
-};
-
-struct first {
-	int64_t now_ms;
-	uint8_t sha256[STORE_SHA256_BYTES];
-	char token[STORE_ID_BYTES];
-};
-
-static int roles_put(struct store *store, const struct first *first, struct rf_err *err)
-{
-	const char *names[PRIVILEGE_COUNT];
-	int rc = 0;
-
-	for (unsigned i = 0; i < PRIVILEGE_COUNT; i++)
-		names[i] = privilege_name(i);
-	struct store_role role = {ADMINISTRATOR, "may everything", names, PRIVILEGE_COUNT,
-				  SETUP,	 first->now_ms};
-
-	rc = store_role_put(store, &role, err);
-	for (size_t r = 0; r < RF_COUNT(first_roles) && !rc; r++) {
-		for (size_t i = 0; i < first_roles[r].count; i++)
-			names[i] = privilege_name(first_roles[r].privileges[i]);
-		role.role = first_roles[r].role;
-		role.title = first_roles[r].title;
-		role.privileges_count = first_roles[r].count;
-		rc = store_role_put(store, &role, err);
-	}
-	return rc;
-}
-
-static int first_begin(struct store *store, void *arg, struct rf_err *err)
-{
-	const struct first *first = arg;
-	const struct store_account account = {.account = SETUP,
-					      .subject = SETUP,
-					      .source = "local",
-					      .name = "first sign-in",
-					      .created_ms = first->now_ms};
-	const struct store_principal principal = {SETUP, false, false};
-	const struct store_permission permission = {.object = "",
-						    .principal = SETUP,
-						    .role = ADMINISTRATOR,
-						    .propagate = true,
-						    .granted_by = SETUP,
-						    .granted_ms = first->now_ms};
-	const struct store_token token = {.token = first->token,
-					  .sha256 = {first->sha256, sizeof(first->sha256)},
-					  .account = SETUP,
-					  .name = "first code",
-					  .scope = "{}",
-					  .one_use = true,
-					  .created_ms = first->now_ms,
-					  .expires_ms = first->now_ms + CODE_MS};
-	int64_t generation = 0;
-	int rc = store_access_generation(store, &generation, err);
-
-	if (!rc && !generation)
-		rc = roles_put(store, first, err);
-	if (!rc)
-		rc = store_account_put(store, &account, err);
-	if (!rc)
-		rc = store_principal_put(store, &principal, err);
-	if (!rc && !generation)
-		rc = store_permission_put(store, &permission, err);
-	return rc ? rc : store_token_add(store, &token, err);
-}
-
-/* Whoever administers is somebody else than setup. */
-static int take_administrator(void *arg, const struct store_permission *permission)
-{
-	bool *other = arg;
-
-	if (!permission->object[0] && rf_equal(permission->role, ADMINISTRATOR) &&
-	    !rf_equal(permission->principal, SETUP))
-		*other = true;
-	return 0;
-}
-
-static int take_old_code(void *arg, const struct store_token *token)
-{
-	return token->one_use && !token->used_ms && !token->revoked_ms
-		       ? rf_buf_printf(arg, "%s\n", token->token)
-		       : 0;
-}
-
-static int old_codes_end(struct store *store, int64_t now_ms, struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf ids = {0};
-	int rc = store_token_each(store, SETUP, take_old_code, &ids, err);
-	char *cursor = ids.len ? (char *)ids.data : NULL;
-
-	for (const char *id; !rc && cursor && (id = rf_line_next(&cursor));)
-		if (*id)
-			rc = store_token_revoke(store, id, now_ms, err);
-	return rc == RF_E_UNKNOWN ? 0 : rc;
-}
-
-/* 20 letters in groups of five: 100 bits, and none that looks like another. */
-static int code_make(char out[API_CODE_BYTES], struct rf_err *err)
-{
-	static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-	uint8_t random[20];
-	size_t at = 0;
-
-	if (RAND_bytes(random, sizeof(random)) != 1)
-		return rf_fail(err, RF_E_CRYPTO, "no random numbers");
-	for (size_t i = 0; i < sizeof(random); i++) {
-		if (i && i % 5 == 0)
-			out[at++] = '-';
-		out[at++] = letters[random[i] % 32];
-	}
-	out[at] = '\0';
-	return 0;
-}
-
-int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES],
-		   struct rf_err *err)
-{
-	static const struct store_access_reader reader = {.permission = take_administrator};
-	struct first first = {.now_ms = now_ms};
-	bool other = false;
-
-	out[0] = '\0';
-	int rc = store_access_read(store, &reader, &other, err);
-
-	if (rc || other)
-		return rc;
-	rc = code_make(out, err);
-	if (!rc)
-		rc = secret_digest(rf_slice_text(out), first.sha256, err);
-	if (!rc)
-		rc = id_make("code-", first.token, err);
-	if (!rc)
-		rc = old_codes_end(store, now_ms, err);
-	if (!rc)
-		rc = store_transaction(store, first_begin, &first, err);
-	if (rc)
-		out[0] = '\0';
-	return rc;
 }

@@ -6,44 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/core.h"
-#include "base/arena.h"
-#include "base/map.h"
+#include "api/rights_parts.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/condition.h"
 #include "store/access.h"
-
-/* A parent may come behind its child: by name until all are there. */
-struct loose_object {
-	const char *parents[STORE_PARENTS];
-};
-
-struct rights_grant {
-	const char *by_subject;
-	int64_t time_ms;
-};
-
-struct rights_rows {
-	struct rf_arena arena;
-	struct rf_map object_numbers, user_numbers, group_numbers, role_numbers;
-	struct rbac_object *objects;
-	struct loose_object *loose;
-	const char **labels; /* of each object; NULL: none */
-	struct rbac_role *roles;
-	struct rbac_principal *principals;
-	uint32_t **groups; /* of each principal, growing */
-	size_t *groups_capacity;
-	struct rbac_permission *permissions;
-	const char **conditions;      /* of each permission; NULL: none */
-	struct rights_grant *grants;  /* by whom and when each permission came */
-	struct rights_grant *changes; /* by whom and when each role was changed */
-	size_t objects_capacity, loose_capacity, labels_capacity, roles_capacity;
-	size_t principals_capacity, groups_slots, groups_capacity_slots, permissions_capacity;
-	size_t conditions_capacity, grants_capacity, changes_capacity;
-	struct rbac_rows rows;
-	int64_t generation;
-};
 
 static void rows_clear(struct rights_rows *r)
 {
@@ -60,8 +27,10 @@ static void rows_clear(struct rights_rows *r)
 	rf_free(r->conditions);
 	rf_free(r->grants);
 	rf_free(r->changes);
+	rf_free(r->barred);
 	rf_map_done(&r->object_numbers);
 	rf_map_done(&r->user_numbers);
+	rf_map_done(&r->subjects);
 	rf_map_done(&r->group_numbers);
 	rf_map_done(&r->role_numbers);
 	rf_arena_done(&r->arena);
@@ -247,6 +216,36 @@ static void parents_resolve(struct rights_rows *r)
 	}
 }
 
+/* Accounts, of which two may be one person's. */
+struct accounts {
+	struct rights_rows *rows;
+	int64_t count;
+	char last[API_NAME_BYTES];
+};
+
+static int take_subject(void *arg, const struct store_account *account)
+{
+	struct accounts *a = arg;
+	char *subject = rf_arena_copy(&a->rows->arena, account->subject);
+
+	a->count++;
+	if (!subject || !rf_copy(a->last, sizeof(a->last), account->account))
+		return -ENOMEM;
+	return rf_map_set(&a->rows->subjects, account->account, subject);
+}
+
+static int subjects_read(struct store *store, struct rights_rows *r, struct rf_err *err)
+{
+	struct accounts a = {.rows = r, .count = API_PAGE_MAX};
+	int rc = 0;
+
+	while (!rc && a.count == API_PAGE_MAX) {
+		a.count = 0;
+		rc = store_account_each(store, a.last, API_PAGE_MAX, take_subject, &a, err);
+	}
+	return rc;
+}
+
 static int rows_read(struct store *store, struct rights_rows *r, struct rf_err *err)
 {
 	static const struct store_access_reader reader = {
@@ -254,6 +253,8 @@ static int rows_read(struct store *store, struct rights_rows *r, struct rf_err *
 		take_principal, take_member, take_permission};
 	int rc = store_access_read(store, &reader, r, err);
 
+	if (!rc)
+		rc = subjects_read(store, r, err);
 	if (!rc && r->arena.failed)
 		rc = rf_fail(err, -ENOMEM, "no memory for the permissions");
 	if (rc)
@@ -290,6 +291,11 @@ int rights_fresh(struct api *api, struct rf_err *err)
 	/* Rows that are no snapshot give nobody anything: safe, and told by each refusal. */
 	if (rbac_load(&rows->rows, &rbac, &why))
 		rbac = NULL;
+	rc = rbac ? duties_find(rows, rbac, err) : 0;
+	if (rc) {
+		rbac_free(rbac);
+		return rc;
+	}
 	rights_done(&api->rights);
 	api->rights = (struct api_rights){rbac, rows->generation, rows};
 	rows = NULL;
@@ -304,6 +310,10 @@ int rights_try(struct api *api, struct rf_err *err)
 
 	if (!rc)
 		rc = rbac_load(&rows->rows, &rbac, err);
+	if (!rc)
+		rc = duties_find(rows, rbac, err);
+	if (!rc)
+		rc = duties_try(api->rights.rows, rows, err);
 	rbac_free(rbac);
 	return rc;
 }
@@ -321,7 +331,8 @@ struct asking {
 	const struct rights_rows *rows;
 	struct condition_facts facts;
 	char state[32];
-	struct rf_err why; /* why the last condition did not hold */
+	struct rf_err why;  /* why the last condition did not hold */
+	const char *barred; /* which duties exclude each other; NULL: none */
 };
 
 static int take_host_state(void *arg, const struct store_host *host)
@@ -371,6 +382,7 @@ static struct privilege_set resolve(struct api *api, const struct rights_questio
 	set = rbac_resolve_where(api->rights.rbac, q->who->user, object, &filter);
 	for (unsigned i = 0; q->who->scoped && i < PRIVILEGE_WORDS; i++)
 		set.bits[i] &= q->who->scope.bits[i];
+	duties_bar(api, q->who, object, &set, &asking->barred);
 	return set;
 }
 
@@ -398,6 +410,8 @@ int rights_may(struct api *api, const struct rights_question *q, struct rf_err *
 
 	if (privilege_in(&set, q->privilege))
 		return 0;
+	if (asking.barred)
+		return rf_fail(err, RF_E_DENIED, "%s", asking.barred);
 	const struct rbac_need need = {q->privilege, object};
 	int rc = rbac_check(api->rights.rbac, q->who->user, &need, 1, err);
 
@@ -414,18 +428,6 @@ int rights_may(struct api *api, const struct rights_question *q, struct rf_err *
 		       privilege_name(q->privilege), rf_err_text(&asking.why));
 }
 
-static bool reaches(const struct rights_rows *rows, const struct rbac_permission *p, uint32_t user)
-{
-	const struct rbac_principal *person = &rows->principals[user];
-
-	if (p->principal == user)
-		return true;
-	for (uint32_t i = 0; i < person->groups_count; i++)
-		if (person->groups[i] == p->principal)
-			return true;
-	return false;
-}
-
 void rights_vote(struct api *api, const struct api_who *who, struct rights_vote *out)
 {
 	const struct rights_rows *rows = api->rights.rows;
@@ -438,7 +440,7 @@ void rights_vote(struct api *api, const struct api_who *who, struct rights_vote 
 		const struct rbac_permission *p = &rows->permissions[i];
 		const struct rbac_role *role = &rows->roles[p->role];
 
-		if (p->object != RBAC_GLOBAL || !reaches(rows, p, user) ||
+		if (p->object != RBAC_GLOBAL || !rights_reaches(rows, p->principal, user) ||
 		    !privilege_in(&role->privileges, PRIVILEGE_APPROVAL_GIVE) ||
 		    out->count + 2 > RIGHTS_MAX_GRANTS)
 			continue;
@@ -451,23 +453,54 @@ void rights_vote(struct api *api, const struct api_who *who, struct rights_vote 
 	}
 }
 
-bool rights_holds_role(struct api *api, const struct api_who *who, const char *role)
+static bool same_person(const struct rights_rows *rows, const struct api_who *who, const char *name)
+{
+	const char *subject = rf_map_get(&rows->subjects, name);
+
+	return rf_equal(name, who->account) || (subject && rf_equal(subject, who->subject));
+}
+
+bool rights_is_self(struct api *api, const struct api_who *who, const char *principal,
+		    bool is_group)
 {
 	const struct rights_rows *rows = api->rights.rows;
-	uint32_t user, number;
+	uint32_t group;
 
-	if (!rows || number_of(&rows->user_numbers, who->account, &user) ||
-	    number_of(&rows->role_numbers, role, &number))
+	if (!rows)
+		return !is_group && rf_equal(principal, who->account);
+	if (!is_group)
+		return same_person(rows, who, principal);
+	if (number_of(&rows->group_numbers, principal, &group))
 		return false;
-	for (uint32_t i = 0; i < rows->rows.permissions_count; i++)
-		if (rows->permissions[i].role == number &&
-		    reaches(rows, &rows->permissions[i], user))
+	for (uint32_t i = 0; i < rows->rows.principals_count; i++)
+		if (!rows->principals[i].is_group &&
+		    same_person(rows, who, rows->principals[i].name) &&
+		    rights_reaches(rows, group, i))
 			return true;
 	return false;
 }
 
+bool rights_holds_role(struct api *api, const struct api_who *who, const char *role)
+{
+	const struct rights_rows *rows = api->rights.rows;
+	uint32_t number;
+
+	if (!rows || number_of(&rows->role_numbers, role, &number))
+		return false;
+	for (uint32_t i = 0; i < rows->rows.permissions_count; i++) {
+		const struct rbac_permission *p = &rows->permissions[i];
+		const struct rbac_principal *principal = &rows->principals[p->principal];
+
+		if (p->role == number &&
+		    rights_is_self(api, who, principal->name, principal->is_group))
+			return true;
+	}
+	return false;
+}
+
 struct person_seen {
-	const char *subject;
+	const char *not_subject;
+	char subject[API_NAME_BYTES];
 	bool other;
 };
 
@@ -475,27 +508,34 @@ static int take_account(void *arg, const struct store_account *account)
 {
 	struct person_seen *seen = arg;
 
-	seen->other = !account->disabled && !rf_equal(account->subject, seen->subject);
+	seen->other = !account->disabled && !rf_equal(account->subject, seen->not_subject) &&
+		      rf_copy(seen->subject, sizeof(seen->subject), account->subject);
 	return 0;
 }
 
 bool rights_other_approver(struct api *api, const char *subject)
 {
 	const struct rights_rows *rows = api->rights.rows;
+	const char *why = NULL;
 
 	for (uint32_t i = 0; rows && i < rows->rows.principals_count; i++) {
-		struct person_seen seen = {subject, false};
+		const char *name = rows->principals[i].name;
+		struct person_seen seen = {.not_subject = subject};
+		struct api_who who = {0};
 		uint32_t user;
 
 		if (rows->principals[i].is_group || rows->principals[i].gone ||
-		    !rbac_user_find(api->rights.rbac, rows->principals[i].name, &user))
+		    !rbac_user_find(api->rights.rbac, name, &user))
 			continue;
 		struct privilege_set set = rbac_resolve(api->rights.rbac, user, RBAC_GLOBAL);
 
-		if (privilege_in(&set, PRIVILEGE_APPROVAL_GIVE) &&
-		    !store_account_get(api->store, rows->principals[i].name, take_account, &seen,
-				       NULL) &&
-		    seen.other)
+		if (!privilege_in(&set, PRIVILEGE_APPROVAL_GIVE) ||
+		    store_account_get(api->store, name, take_account, &seen, NULL) || !seen.other)
+			continue;
+		/* Who may not for their other duties is nobody whom one could ask. */
+		(void)rf_copy(who.subject, sizeof(who.subject), seen.subject);
+		duties_bar(api, &who, RBAC_GLOBAL, &set, &why);
+		if (privilege_in(&set, PRIVILEGE_APPROVAL_GIVE))
 			return true;
 	}
 	return false;

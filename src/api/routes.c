@@ -105,7 +105,7 @@ const struct route routes[] = {
 	COMMAND("isolate-rollback", ISOLATE_APPLY, schema_rollback_make, NULL),
 	COMMAND("quarantine", QUARANTINE_SET, schema_quarantine_make, "quarantine.begin"),
 	COMMAND("quarantine-release", QUARANTINE_RELEASE, schema_release_make, "quarantine.release"),
-	COMMAND("fix-plan", HOST_CHECK, schema_fix_plan_make, NULL),
+	COMMAND("fix-plan", HOST_FIX, schema_fix_plan_make, NULL),
 	COMMAND("fix-apply", HOST_FIX, schema_fix_make, "host.fix"),
 	COMMAND("confirm", HOST_FIX, schema_confirm_make, NULL),
 	{"command-list", ROUTE_GET, V1 "/commands", "List commands and their results, the newest first", SIGNED_IN, ROUTE_EACH,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "api/api.h"
 #include "base/limits.h"
 #include "manager/authority.h"
 #include "manager/server.h"
@@ -12,11 +13,16 @@
 
 int init_upgrade(const struct config *config, int64_t now_ms, struct rf_err *err)
 {
+	STORE_AUTOCLOSE struct store *store = NULL;
 	int rc = server_prepare(config, now_ms / 1000, err);
 
 	if (!rc)
 		rc = store_upgrade(config->store, err);
-	return rc ? rc : store_facts_upgrade(config->store, err);
+	if (!rc)
+		rc = store_facts_upgrade(config->store, err);
+	if (!rc)
+		rc = store_open(config->store, &store, err);
+	return rc ? rc : api_first_roles(store, now_ms, err);
 }
 
 int init_state(const struct config *config, int64_t now_ms, struct rf_err *err)

@@ -11,7 +11,7 @@
 #define GENERATION "access"
 
 /* Snapshots are old from this commit on. */
-static int access_changed(struct store *store, struct rf_err *err)
+int store_access_changed(struct store *store, struct rf_err *err)
 {
 	int64_t generation = 0;
 
@@ -52,7 +52,7 @@ static int object_put(struct store *store, void *arg, struct rf_err *err)
 		rc = parent_put(store, o, i, &hit, err);
 		changed |= hit;
 	}
-	return rc || !changed ? rc : access_changed(store, err);
+	return rc || !changed ? rc : store_access_changed(store, err);
 }
 
 int store_object_put(struct store *store, const struct store_object *object, struct rf_err *err)
@@ -76,7 +76,7 @@ static int object_drop(struct store *store, void *arg, struct rf_err *err)
 				   &hit, err);
 	if (!rc && !hit)
 		rc = rf_fail(err, RF_E_UNKNOWN, "there is no object %s", o.object);
-	return rc ? rc : access_changed(store, err);
+	return rc ? rc : store_access_changed(store, err);
 }
 
 int store_object_drop(struct store *store, const char *object, struct rf_err *err)
@@ -131,7 +131,7 @@ static int role_put(struct store *store, void *arg, struct rf_err *err)
 		rc = store_run(store, STORE_S_PRIVILEGE_ADD,
 			       STORE_PARAMS(store_text(r->role), store_text(r->privileges[i])),
 			       STORE_NO_ROWS, err);
-	return rc ? rc : access_changed(store, err);
+	return rc ? rc : store_access_changed(store, err);
 }
 
 int store_role_put(struct store *store, const struct store_role *role, struct rf_err *err)
@@ -153,7 +153,7 @@ static int role_drop(struct store *store, void *arg, struct rf_err *err)
 				   err);
 	if (!rc && !hit)
 		rc = rf_fail(err, RF_E_UNKNOWN, "there is no role %s", role);
-	return rc ? rc : access_changed(store, err);
+	return rc ? rc : store_access_changed(store, err);
 }
 
 int store_role_drop(struct store *store, const char *role, struct rf_err *err)
@@ -172,7 +172,7 @@ static int principal_put(struct store *store, void *arg, struct rf_err *err)
 		STORE_PARAMS(store_int(p->is_group), store_text(p->principal), store_int(p->gone)),
 		&hit, err);
 
-	return rc || !hit ? rc : access_changed(store, err);
+	return rc || !hit ? rc : store_access_changed(store, err);
 }
 
 int store_principal_put(struct store *store, const struct store_principal *principal,
@@ -193,7 +193,7 @@ static int member_put(struct store *store, void *arg, struct rf_err *err)
 					    store_int(m->added_ms)),
 			       &hit, err);
 
-	return rc || !hit ? rc : access_changed(store, err);
+	return rc || !hit ? rc : store_access_changed(store, err);
 }
 
 int store_member_put(struct store *store, const struct store_member *member, struct rf_err *err)
@@ -212,7 +212,7 @@ static int member_drop(struct store *store, void *arg, struct rf_err *err)
 					    store_text(m->in_group)),
 			       &hit, err);
 
-	return rc || !hit ? rc : access_changed(store, err);
+	return rc || !hit ? rc : store_access_changed(store, err);
 }
 
 int store_member_drop(struct store *store, const struct store_member *member, struct rf_err *err)
@@ -248,7 +248,7 @@ static int permission_put(struct store *store, void *arg, struct rf_err *err)
 					    store_text(p->constraints ? p->constraints : "{}"),
 					    store_text(p->granted_by), store_int(p->granted_ms)),
 			       STORE_NO_ROWS, err);
-	return rc ? rc : access_changed(store, err);
+	return rc ? rc : store_access_changed(store, err);
 }
 
 int store_permission_put(struct store *store, const struct store_permission *permission,
@@ -271,7 +271,7 @@ static int permission_drop(struct store *store, void *arg, struct rf_err *err)
 	if (!rc && !hit)
 		rc = rf_fail(err, RF_E_UNKNOWN, "%s has no permission of its own on %s",
 			     p->principal, p->object[0] ? p->object : "everything");
-	return rc ? rc : access_changed(store, err);
+	return rc ? rc : store_access_changed(store, err);
 }
 
 int store_permission_drop(struct store *store, const struct store_permission *permission,

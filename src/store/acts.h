@@ -37,4 +37,7 @@ static inline struct store_value store_sha256(const uint8_t sha256[STORE_SHA256_
 int store_host_lock(struct store *store, const char *host, const struct store_lease *lease,
 		    char out_state[STORE_STATE_BYTES], struct rf_err *err) RF_MUST_CHECK;
 
+/* Snapshots of who may do what (access.h) are old from this commit on. */
+int store_access_changed(struct store *store, struct rf_err *err) RF_MUST_CHECK;
+
 #endif

@@ -43,6 +43,9 @@ static int account_put(struct store *store, void *arg, struct rf_err *err)
 					store_int(a->disabled), store_int(a->created_ms)),
 			   STORE_NO_ROWS, err);
 
+	/* Which accounts are one person's is a part of who may do what. */
+	if (!rc)
+		rc = store_access_changed(store, err);
 	return rc || !a->disabled ? rc : store_session_end_all(store, a->account, err);
 }
 
