@@ -18,6 +18,7 @@ static const struct {
 	[JOB_EVIDENCE] = {JOB_OF_COLLECT, "evidence", 1, 60, "0123456789abcdef"},
 	[JOB_LEDGER] = {JOB_OF_COLLECT, "ledger", 1, 60, "0123456789"},
 	[JOB_COMMAND] = {JOB_OF_PRIV, NULL, JOB_WORDS, 1800, NULL},
+	[JOB_SECRET] = {JOB_OF_PRIV, "secret", 2, 20, "abcdefghijklmnopqrstuvwxyz0123456789-"},
 	[JOB_RUNNING] = {JOB_OF_PRIV, NULL, 0, 0, ""},
 };
 

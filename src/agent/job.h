@@ -27,6 +27,7 @@ enum job_kind {
 	JOB_EVIDENCE, /* words: nonce in hexadecimal */
 	JOB_LEDGER,   /* words: number of the first entry that is wanted */
 	JOB_COMMAND,  /* words: a command line of `ringfence` */
+	JOB_SECRET,   /* words: "set" UUID and the value as memory, "forget" UUID, or "sweep" */
 	JOB_RUNNING,  /* none is started: is the command of that id at work? No answer then; else
 			 one with JOB_UNKNOWN */
 	JOB_KINDS

@@ -35,8 +35,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } roles[] = {
-	{"net", agent_net_run},	    {"collect", agent_collect_run},   {"priv", agent_priv_run},
-	{"facts", agent_facts_run}, {"evidence", agent_evidence_run}, {"ledger", agent_ledger_run},
+	{"net", agent_net_run},		  {"collect", agent_collect_run},
+	{"priv", agent_priv_run},	  {"facts", agent_facts_run},
+	{"evidence", agent_evidence_run}, {"ledger", agent_ledger_run},
+	{"secret", agent_secret_run},
 };
 
 static int role_run(int argc, char **argv)

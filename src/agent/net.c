@@ -272,6 +272,8 @@ static int on_frame(void *arg, struct link *link, const struct wire_frame *frame
 		return rc;
 	if (frame->kind == WIRE_ASK_EVIDENCE)
 		return net_roles_pass(net, NET_COLLECT, frame, err);
+	if (frame->kind == WIRE_SECRET)
+		return net_local_secret(net, &m, frame, err);
 	return message_take(net, &m, err);
 }
 
@@ -293,6 +295,7 @@ static void on_closed(void *arg, struct link *link, const char *why)
 	net->manager = NULL;
 	net->welcome = net->renewing = false;
 	(void)evtimer_del(net->ping);
+	net_local_lost(net);
 	dial_later(net);
 }
 

@@ -43,6 +43,7 @@ struct net {
 	struct net_verdict verdict;
 	struct spool_loss loss; /* not told of yet */
 	struct event *local;
+	struct caller *callers; /* hooks that wait for a secret */
 	int result;
 };
 
@@ -72,9 +73,21 @@ void net_renew(struct net *net);
 /* Answers hooks on the socket that listens at ROLE_NET_TO_LOCAL, if there is one. */
 int net_local_open(struct net *net, struct rf_err *err) RF_MUST_CHECK;
 
+/* SECRET of the manager: to priv, if a hook waits for it; else it is dropped. */
+int net_local_secret(struct net *net, const struct message *message, const struct wire_frame *frame,
+		     struct rf_err *err) RF_MUST_CHECK;
+/* SECRET of priv: it is done (or .fault says why not). */
+void net_local_done(struct net *net, const struct message *message);
+/* The manager is gone: who waits for a secret of it is told so. */
+void net_local_lost(struct net *net);
+
 #define NET_QUESTION_BYTES 512
 
-/* Pure: what a hook is answered. question: "start VM", "migrate VM" or "state" (one line, no end);
+/* "secret VM SECRET" or "forget VM SECRET", taken apart in place; false: not that. */
+bool net_secret_question(char *question, const char **vm, const char **secret);
+
+/* Pure: what a hook is answered. question: "start VM", "migrate VM", "secret VM SECRET" (may it be
+ * asked for at all) or "state" (one line, no end);
  * out gets "yes STATE" or "no REASON". */
 void net_answer(const struct net_verdict *verdict, int64_t now_ms, const char *question, char *out,
 		size_t size);

@@ -17,7 +17,7 @@ static const struct {
 	[NET_COLLECT] = {"collect",
 			 ROLE_NET_TO_COLLECT,
 			 {WIRE_EVIDENCE, WIRE_FACTS, WIRE_LEDGER, WIRE_EVENT, WIRE_NONE}},
-	[NET_PRIV] = {"priv", ROLE_NET_TO_PRIV, {WIRE_RESULT, WIRE_EVENT, WIRE_NONE}},
+	[NET_PRIV] = {"priv", ROLE_NET_TO_PRIV, {WIRE_RESULT, WIRE_EVENT, WIRE_SECRET, WIRE_NONE}},
 };
 
 /* The number in a message that is kept; NULL for other kinds. */
@@ -168,6 +168,10 @@ static int take(struct net *net, enum net_role role, const struct wire_frame *fr
 		return evidence_take(net, frame);
 	int rc = message_read(frame->kind, frame->text, &m, err);
 
+	if (!rc && frame->kind == WIRE_SECRET) {
+		net_local_done(net, &m);
+		return 0;
+	}
 	return rc ? rc : kept_take(net, net->roles[role], &m, frame->bytes);
 }
 

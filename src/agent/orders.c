@@ -15,6 +15,7 @@
 
 #include "agent/command.h"
 #include "agent/role.h"
+#include "agent/secrets.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/priv_wire.h"
@@ -45,6 +46,7 @@ struct orders {
 	bool working; /* on queue[0] */
 	int64_t numbers;
 	int64_t result; /* number of the result of queue[0]; 0: none yet */
+	struct secrets secrets;
 };
 
 /* ---- on disk ---- */
@@ -224,6 +226,10 @@ static void on_answer(struct role *role, const struct job_answer *answer, int me
 	const size_t most = wire_row(WIRE_RESULT)->bytes_max;
 	char text[TEXT_BYTES];
 
+	if (answer->kind == JOB_SECRET) {
+		secrets_answer(&o->secrets, role, answer, memory);
+		return;
+	}
 	if (!o->working || strcmp(answer->id, o->queue[0].id) != 0)
 		return;
 	if (answer->exit == JOB_UNKNOWN) {
@@ -303,6 +309,8 @@ static int on_frame(struct role *role, const struct wire_frame *frame, struct rf
 
 	if (frame->kind == WIRE_COMMAND)
 		return command_take(o, frame);
+	if (frame->kind == WIRE_SECRET)
+		return secrets_take(&o->secrets, role, frame, err);
 	if (frame->kind != WIRE_CONFIRM)
 		return rf_fail(err, RF_E_DENIED, "not for priv");
 	MESSAGE_AUTO struct message m = {.kind = WIRE_NONE};
@@ -322,6 +330,8 @@ int agent_priv_run(int argc, char **argv)
 
 	if (!rc)
 		rc = orders_read(&o, &err);
+	if (!rc)
+		rc = secrets_sweep(&o.secrets, &err);
 	if (rc) {
 		agent_say("priv", "%s", rf_err_text(&err));
 		return 1;

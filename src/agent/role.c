@@ -134,12 +134,18 @@ int agent_loop(struct role *role)
 	return role->result;
 }
 
-int agent_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
-	      struct rf_err *err)
+int agent_ask_with(enum job_kind kind, const char *id, const char *const *words, int memory,
+		   struct rf_err *err)
 {
 	static struct job_request request; /* large: not on the stack */
 	int rc = job_request_make(kind, id, words, &request, err);
 
+	return rc ? rc : priv_send(ROLE_TO_SUPERVISOR, &request, sizeof(request), memory, err);
+}
+
+int agent_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
+	      struct rf_err *err)
+{
 	(void)role;
-	return rc ? rc : priv_send(ROLE_TO_SUPERVISOR, &request, sizeof(request), -1, err);
+	return agent_ask_with(kind, id, words, -1, err);
 }

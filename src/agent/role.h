@@ -47,9 +47,11 @@ void agent_end(struct role *role, int result);
 /* A line for the log: standard error. */
 void agent_say(const char *role, const char *fmt, ...) RF_PRINTF(2, 3);
 
-/* Asks the supervisor. */
+/* Asks the supervisor; _with: memory goes to the job as its standard input (-1: none). */
 int agent_ask(struct role *role, enum job_kind kind, const char *id, const char *const *words,
 	      struct rf_err *err) RF_MUST_CHECK;
+int agent_ask_with(enum job_kind kind, const char *id, const char *const *words, int memory,
+		   struct rf_err *err) RF_MUST_CHECK;
 
 /* ms since 1970, and ms of a clock that never jumps. */
 int64_t agent_now_ms(void);
@@ -63,6 +65,8 @@ int agent_priv_run(int argc, char **argv);
 int agent_facts_run(int argc, char **argv);
 int agent_evidence_run(int argc, char **argv);
 int agent_ledger_run(int argc, char **argv);
+/* secrets.c. */
+int agent_secret_run(int argc, char **argv);
 
 /* The value of an option in argv, or NULL. */
 const char *agent_option(int argc, char **argv, const char *name);

@@ -36,7 +36,11 @@
 enum { NET, COLLECT, PRIV, ROLES };
 static const char *const names[ROLES] = {"net", "collect", "priv"};
 
-/* A process that works for a role; one for each of the two that ask. */
+/* Places of jobs: one for each role that asks, and one for priv's secrets, for which the start of a
+ * VM waits: no command that takes its time is before them. */
+enum { SECRETS = ROLES, PLACES };
+
+/* A process that works for a role. */
 struct job {
 	pid_t pid;
 	enum job_kind kind;
@@ -50,7 +54,7 @@ struct supervisor {
 	struct identity identity;
 	pid_t roles[ROLES];
 	int sockets[ROLES]; /* ours to collect and priv */
-	struct job jobs[ROLES];
+	struct job jobs[PLACES];
 	int signals, local, lock;
 	int64_t started_ms, start_ms; /* the roles: last, next */
 	int64_t backoff_ms;
@@ -166,9 +170,12 @@ static void roles_end(struct supervisor *s)
 		s->roles[i] = 0;
 	}
 	close_all(s->sockets, ROLES);
-	/* What collect asked for nobody waits for any more; a command goes on. */
+	/* What collect asked for nobody waits for any more, nor for a secret, of which priv has
+	 * what is left taken away at its start; a command goes on. */
 	if (s->jobs[COLLECT].pid > 0)
 		kill(s->jobs[COLLECT].pid, SIGKILL);
+	if (s->jobs[SECRETS].pid > 0)
+		kill(s->jobs[SECRETS].pid, SIGKILL);
 }
 
 static void role_ended(struct supervisor *s, int role, int status)
@@ -192,9 +199,15 @@ static void role_ended(struct supervisor *s, int role, int status)
 
 /* ---- jobs ---- */
 
-static void job_answer(struct supervisor *s, int role, int status, int memory)
+static int place_of(int role, enum job_kind kind)
 {
-	struct job *job = &s->jobs[role];
+	return kind == JOB_SECRET ? SECRETS : role;
+}
+
+static void job_answer(struct supervisor *s, int place, int status, int memory)
+{
+	const int role = place == SECRETS ? PRIV : place;
+	struct job *job = &s->jobs[place];
 	struct job_answer answer = {.magic = JOB_MAGIC, .kind = job->kind, .exit = status};
 
 	rf_copy(answer.id, sizeof(answer.id), job->id);
@@ -203,22 +216,26 @@ static void job_answer(struct supervisor *s, int role, int status, int memory)
 		say("an answer could not be given");
 }
 
-static void job_ended(struct supervisor *s, int role, int status)
+static void job_ended(struct supervisor *s, int place, int status)
 {
-	struct job *job = &s->jobs[role];
+	struct job *job = &s->jobs[place];
 
 	/* Only sealed memory is read: nobody who worked for the job can change it now. */
 	if (job->memory >= 0 && fcntl(job->memory, F_ADD_SEALS, SEALS) < 0)
 		close_all(&job->memory, 1);
-	job_answer(s, role, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
+	job_answer(s, place, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
 		   job->memory);
 	if (job->memory >= 0)
 		close(job->memory);
 	*job = (struct job){.memory = -1};
 }
 
+struct job_files {
+	int in, out; /* in: -1: none */
+};
+
 /* In the new process. */
-static void job_become(struct supervisor *s, enum job_kind kind, int memory,
+static void job_become(struct supervisor *s, enum job_kind kind, const struct job_files *files,
 		       const char *const *words)
 {
 	const char *argv[LAST_WORDS + 1] = {"ringfence-agent"};
@@ -248,16 +265,19 @@ static void job_become(struct supervisor *s, enum job_kind kind, int memory,
 	}
 	argv[n] = NULL;
 	/* A command's complaints are part of its result. */
-	if (dup2(memory, STDOUT_FILENO) < 0 ||
-	    (kind == JOB_COMMAND && dup2(memory, STDERR_FILENO) < 0))
+	if (dup2(files->out, STDOUT_FILENO) < 0 ||
+	    (kind == JOB_COMMAND && dup2(files->out, STDERR_FILENO) < 0) ||
+	    (files->in >= 0 && dup2(files->in, STDIN_FILENO) < 0))
 		_exit(127);
 	become((const int[]){-1, -1, -1}, program, argv);
 }
 
-static int job_start(struct supervisor *s, int role, const char *const *words, struct rf_err *err)
+/* in: memory that came with the request, or -1. */
+static int job_start(struct supervisor *s, int role, int in, const char *const *words,
+		     struct rf_err *err)
 {
-	struct job *job = &s->jobs[role];
 	const enum job_kind kind = (enum job_kind)s->request.kind;
+	struct job *job = &s->jobs[place_of(role, kind)];
 
 	if (job->pid > 0)
 		return rf_fail(err, RF_E_DUPLICATE, "a job of this role is at work");
@@ -265,7 +285,7 @@ static int job_start(struct supervisor *s, int role, const char *const *words, s
 	pid_t pid = memory < 0 ? -1 : fork();
 
 	if (pid == 0)
-		job_become(s, kind, memory, words);
+		job_become(s, kind, &(struct job_files){in, memory}, words);
 	if (pid < 0) {
 		close_all(&memory, 1);
 		return rf_fail(err, -EAGAIN, "no process");
@@ -296,16 +316,14 @@ static void job_take(struct supervisor *s, int role)
 	int fd = -1;
 	int rc = priv_receive(s->sockets[role], &s->request, sizeof(s->request), &fd, &err);
 
-	close_all(&fd, 1);
 	if (!rc)
 		rc = job_request_check(&s->request, role == PRIV ? JOB_OF_PRIV : JOB_OF_COLLECT,
 				       words, &err);
-	if (!rc && s->request.kind == JOB_RUNNING) {
+	if (!rc && s->request.kind == JOB_RUNNING)
 		job_running(s, role);
-		return;
-	}
-	if (!rc)
-		rc = job_start(s, role, words, &err);
+	else if (!rc)
+		rc = job_start(s, role, fd, words, &err);
+	close_all(&fd, 1);
 	if (rc == 0)
 		return;
 	/* A role that asks for what it may not is not ours any more. */
@@ -317,7 +335,7 @@ static void job_take(struct supervisor *s, int role)
 
 static void jobs_limit(struct supervisor *s)
 {
-	for (int i = 0; i < ROLES; i++) {
+	for (int i = 0; i < PLACES; i++) {
 		if (s->jobs[i].pid > 0 && agent_tick_ms() > s->jobs[i].ends_ms)
 			kill(s->jobs[i].pid, SIGKILL);
 	}
@@ -331,10 +349,10 @@ static void reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (int i = 0; i < ROLES; i++) {
+		for (int i = 0; i < PLACES; i++) {
 			if (s->jobs[i].pid == pid)
 				job_ended(s, i, status);
-			else if (s->roles[i] == pid)
+			else if (i < ROLES && s->roles[i] == pid)
 				role_ended(s, i, status);
 		}
 	}
@@ -356,7 +374,7 @@ static int wait_ms(const struct supervisor *s)
 {
 	int64_t now = agent_tick_ms(), next = INT64_MAX;
 
-	for (int i = 0; i < ROLES; i++) {
+	for (int i = 0; i < PLACES; i++) {
 		if (s->jobs[i].pid > 0 && s->jobs[i].ends_ms < next)
 			next = s->jobs[i].ends_ms;
 	}
@@ -448,7 +466,7 @@ static void finish(struct supervisor *s)
 
 	roles_end(s);
 	/* A command that changes this host comes to its end: half of it is nobody's wish. */
-	for (int i = 0; i < ROLES; i++) {
+	for (int i = 0; i < PLACES; i++) {
 		while (s->jobs[i].pid > 0 && waitpid(s->jobs[i].pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
@@ -461,11 +479,12 @@ static void finish(struct supervisor *s)
 
 int supervise(const struct supervise_options *options, struct rf_err *err)
 {
-	static struct supervisor s = {.sockets = {-1, -1, -1},
-				      .jobs = {{.memory = -1}, {.memory = -1}, {.memory = -1}},
-				      .signals = -1,
-				      .local = -1,
-				      .lock = -1};
+	static struct supervisor s = {
+		.sockets = {-1, -1, -1},
+		.jobs = {{.memory = -1}, {.memory = -1}, {.memory = -1}, {.memory = -1}},
+		.signals = -1,
+		.local = -1,
+		.lock = -1};
 
 	s.options = options;
 	signal(SIGPIPE, SIG_IGN);

@@ -107,6 +107,12 @@ static void marks_set(struct link *link, size_t len)
 	bufferevent_setwatermark(link->bev, EV_READ, len, high);
 }
 
+/* Kinds whose frames are wiped where they stood; libssl's own buffers are not ours to wipe. */
+static bool is_secret(enum wire_kind kind)
+{
+	return kind == WIRE_PROOF || kind == WIRE_SECRET;
+}
+
 /* One frame, if it is whole: 1, else 0; negative ends the link. */
 static int frame_take(struct link *link, struct rf_err *err)
 {
@@ -130,6 +136,8 @@ static int frame_take(struct link *link, struct rf_err *err)
 		/* That it was not whole at first is no fault. */
 		rf_err_clear(err);
 		rc = link->handlers.frame(link->arg, link, &frame, err);
+		if (is_secret(frame.kind))
+			rf_wipe((void *)(uintptr_t)in.data, len);
 	}
 	(void)evbuffer_drain(input, len);
 	marks_set(link, 0);
@@ -195,13 +203,34 @@ size_t link_waiting(const struct link *link)
 	return evbuffer_get_length(bufferevent_get_output(link->bev));
 }
 
-static int put(struct link *link, const struct rf_buf *frame, struct rf_err *err)
+static void wiped(const void *data, size_t len, void *arg)
+{
+	(void)arg;
+	rf_wipe((void *)(uintptr_t)data, len);
+	rf_free((void *)(uintptr_t)data);
+}
+
+/* A frame that is wiped and freed when it is sent: no copy stays in the output's memory. */
+static int put_wiped(struct link *link, struct rf_buf *frame)
+{
+	struct evbuffer *output = bufferevent_get_output(link->bev);
+
+	if (evbuffer_add_reference(output, frame->data, frame->len, wiped, NULL) < 0) {
+		rf_wipe(frame->data, frame->len);
+		return -ENOMEM;
+	}
+	*frame = (struct rf_buf){0};
+	return 0;
+}
+
+static int put(struct link *link, enum wire_kind kind, struct rf_buf *frame, struct rf_err *err)
 {
 	if (link->closing)
 		return rf_fail(err, RF_E_PEER, "the connection has ended");
 	if (link_waiting(link) + frame->len > link->output_max)
 		return rf_fail(err, RF_E_LIMIT, "the other side does not take what it is sent");
-	if (bufferevent_write(link->bev, frame->data, frame->len) < 0)
+	if (is_secret(kind) ? put_wiped(link, frame) < 0
+			    : bufferevent_write(link->bev, frame->data, frame->len) < 0)
 		return rf_fail(err, -ENOMEM, "no memory for a frame");
 	return 0;
 }
@@ -213,9 +242,7 @@ int link_send(struct link *link, const struct message *message, struct rf_slice 
 	int rc = message_frame(message, bytes, &frame, err);
 
 	if (!rc)
-		rc = put(link, &frame, err);
-	if (message->kind == WIRE_PROOF && frame.data)
-		rf_wipe(frame.data, frame.len);
+		rc = put(link, message->kind, &frame, err);
 	return rc;
 }
 
@@ -224,7 +251,7 @@ int link_send_frame(struct link *link, const struct wire_frame *frame, struct rf
 	RF_AUTOBUF struct rf_buf out = {0};
 	int rc = wire_write(&out, frame, err);
 
-	return rc ? rc : put(link, &out, err);
+	return rc ? rc : put(link, frame->kind, &out, err);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)

@@ -47,7 +47,8 @@ enum wire_phase {
  * {number, command, exit, text} + output: each CONFIRM {number}. COMMAND {command, host, verb,
  * arguments: {}, issued_ms, expires_ms, serial} + Ed25519 signature over the text as sent. VERDICT
  * {state, reason, at_ms, valid_ms}. RENEW {request} -> RENEWED {certificate}. ASK_SECRET {vm,
- * secret} -> SECRET {vm, secret, fault} + key. PING {} -> PONG {now_ms}.
+ * secret} -> SECRET {vm, secret, fault} + key; within the agent SECRET goes on to priv (without
+ * bytes: forget it) and comes back when that is done. PING {} -> PONG {now_ms}.
  *
  * Among the manager's roles, answered in order. To keys: CERTIFY {host, request, from_ms, to_ms} ->
  * CERTIFIED {certificate, serial, sha256, fault}; SIGN {} + text of a COMMAND -> SIGNED {fault} +
@@ -76,7 +77,7 @@ enum wire_phase {
 	X(RENEW, "renew", WIRE_AGENT, WIRE_SESSION, 16 * WIRE_KIB, 0)                              \
 	X(RENEWED, "renewed", WIRE_MANAGER, WIRE_SESSION, 32 * WIRE_KIB, 0)                        \
 	X(ASK_SECRET, "ask-secret", WIRE_AGENT, WIRE_SESSION, 4 * WIRE_KIB, 0)                     \
-	X(SECRET, "secret", WIRE_MANAGER, WIRE_SESSION, 4 * WIRE_KIB, 4 * WIRE_KIB)                \
+	X(SECRET, "secret", WIRE_EITHER, WIRE_SESSION, 4 * WIRE_KIB, 4 * WIRE_KIB)                 \
 	X(PING, "ping", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
 	X(PONG, "pong", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
 	X(CERTIFY, "certify", WIRE_EITHER, WIRE_ROLES, 16 * WIRE_KIB, 0)                           \

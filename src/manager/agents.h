@@ -84,6 +84,9 @@ void conn_refuse(struct conn *conn, const struct refusal *refusal);
 
 /* An event about this connection's host (or, joining, about its address). Best effort. */
 void conn_event(struct conn *conn, const char *kind, const char *text);
+/* The same for what may not happen without: it stands in the ledger when this returns 0. */
+int conn_note(struct conn *conn, const char *kind, const char *text,
+	      struct rf_err *err) RF_MUST_CHECK;
 
 /* 16 random bytes as text. RF_E_CRYPTO. */
 int agents_random_id(char out[AGENTS_ID_BYTES], struct rf_err *err) RF_MUST_CHECK;
@@ -122,6 +125,10 @@ int evidence_take(struct conn *conn, const struct message *message, struct rf_sl
 		  struct rf_err *err) RF_MUST_CHECK;
 /* The time of the next evidence has come, or that asked for did not. */
 void evidence_clock(struct conn *conn);
+
+/* secrets.c: ASK_SECRET. */
+int secret_asked(struct conn *conn, const struct message *message, struct rf_slice bytes,
+		 struct rf_err *err) RF_MUST_CHECK;
 
 /* spooled.c: FACTS, EVENT, LEDGER, RESULT: stored with its number, then confirmed. */
 int spooled_take(struct conn *conn, const struct message *message, struct rf_slice bytes,

@@ -92,7 +92,7 @@ static int tell(struct store *store, void *arg, struct rf_err *err)
 	return rc ? rc : store_ledger_append(store, told->entry, NULL, err);
 }
 
-void conn_event(struct conn *conn, const char *kind, const char *text)
+int conn_note(struct conn *conn, const char *kind, const char *text, struct rf_err *err)
 {
 	const struct store_event event = {.kind = kind,
 					  .host = conn->peer.host,
@@ -107,9 +107,15 @@ void conn_event(struct conn *conn, const char *kind, const char *text)
 					   .text = text,
 					   .time_ms = event.at_ms};
 	struct told told = {&event, &entry};
+
+	return store_transaction(conn->a->store, tell, &told, err);
+}
+
+void conn_event(struct conn *conn, const char *kind, const char *text)
+{
 	struct rf_err err = {0};
 
-	if (!is_too_much(conn->a, kind) && store_transaction(conn->a->store, tell, &told, &err))
+	if (!is_too_much(conn->a, kind) && conn_note(conn, kind, text, &err))
 		fprintf(stderr, "ringfence-manager agents: an event is lost: %s: %s: %s\n", kind,
 			text, rf_err_text(&err));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The session of a host: who it is by its certificate, the lease under which it is written, its
- * commands, its renewals and its secrets. A frame never says which host it is of.
+ * commands and its renewals. A frame never says which host it is of.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -13,14 +13,12 @@
 #include "base/str.h"
 #include "fleet/call.h"
 #include "manager/agents.h"
-#include "sys/state.h"
 
 #define LEASE_MS	60000
 #define HELLOS_PER_S	500 /* admission: more than these come again later */
 #define RETRY_SPREAD_MS 8000
 #define RENEW_LEAST_MS	60000
 #define DAY_MS		INT64_C(86400000)
-#define SECRET_MAX	4096u
 
 const struct store_lease *conn_lease(const struct conn *conn)
 {
@@ -403,56 +401,7 @@ static int on_renew(struct conn *conn, const struct message *m, struct rf_slice 
 		(struct rf_slice){0}, err);
 }
 
-/* ---- secrets ---- */
-
-/* A name that is a path's part, and not a way out. */
-static bool is_part(const char *name)
-{
-	return name[0] != '.' && !strchr(name, '/');
-}
-
-static int secret_find(struct conn *conn, const struct message *m, struct rf_buf *out,
-		       struct rf_err *err)
-{
-	char folder[4096];
-	struct opening o = {0};
-	int rc = store_host_get(conn->a->store, conn->peer.host, host_take, &o, err);
-
-	if (rc)
-		return rc;
-	/* As the store has it now, not as this session remembers it. */
-	if (!rf_equal(o.state, "TRUSTED"))
-		return rf_fail(err, RF_E_DENIED, "the host is %s, not TRUSTED", o.state);
-	if (!is_part(m->ask_secret.vm) || !is_part(m->ask_secret.secret) ||
-	    !rf_format(folder, sizeof(folder), "%s/%s", conn->a->config->secrets, m->ask_secret.vm))
-		return rf_fail(err, RF_E_DENIED, "there is no such secret");
-	rc = state_read(folder, m->ask_secret.secret, SECRET_MAX, out, err);
-	return rc == -ENOENT ? rf_fail(err, RF_E_DENIED, "there is no such secret") : rc;
-}
-
-static int on_ask_secret(struct conn *conn, const struct message *m, struct rf_slice bytes,
-			 struct rf_err *err)
-{
-	RF_AUTOBUF struct rf_buf key = {0}, text = {0};
-	struct message answer = {
-		.kind = WIRE_SECRET,
-		.secret = {.vm = m->ask_secret.vm, .secret = m->ask_secret.secret}};
-	struct rf_err why = {0};
-	int rc = secret_find(conn, m, &key, &why);
-
-	(void)bytes;
-	rf_buf_printf(&text, "%s of VM %s%s%s", m->ask_secret.secret, m->ask_secret.vm,
-		      rc ? ": " : "", rc ? rf_err_text(&why) : "");
-	conn_event(conn, rc ? "secret.refused" : "secret.released", rf_buf_text(&text));
-	if (rc) {
-		answer.secret.fault = rf_err_text(&why);
-		rf_buf_reset(&key);
-	}
-	rc = link_send(conn->link, &answer, rf_buf_slice(&key), err);
-	if (key.data)
-		rf_wipe(key.data, key.capacity);
-	return rc;
-}
+/* ---- others ---- */
 
 static int on_ping(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		   struct rf_err *err)
@@ -486,7 +435,7 @@ static const struct {
 	{WIRE_HELLO, true, on_hello},	    {WIRE_EVIDENCE, false, evidence_take},
 	{WIRE_FACTS, false, spooled_take},  {WIRE_EVENT, false, spooled_take},
 	{WIRE_LEDGER, false, spooled_take}, {WIRE_RESULT, false, spooled_take},
-	{WIRE_RENEW, false, on_renew},	    {WIRE_ASK_SECRET, false, on_ask_secret},
+	{WIRE_RENEW, false, on_renew},	    {WIRE_ASK_SECRET, false, secret_asked},
 	{WIRE_PING, true, on_ping},	    {WIRE_PONG, true, on_pong},
 };
 

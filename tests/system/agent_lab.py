@@ -130,6 +130,7 @@ class Manager:
         self.command_key = ed25519.Ed25519PrivateKey.generate()
         self.stored, self.twice, self.confirmed, self.session, self.serial = [], 0, 0, None, 0
         self.confirming, self.accepting, self.evidence = True, True, queue.Queue()
+        self.secrets, self.asked = {}, []
         self.lock = threading.Lock()
         key = ec.generate_private_key(ec.SECP256R1())
         cert = self.authority.sign(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "manager")]), key.public_key(), server=True)
@@ -198,6 +199,10 @@ class Manager:
             elif kind == "renew":
                 request = x509.load_der_x509_csr(base64.b64decode(text["request"]))
                 session.send("renewed", {"certificate": pem(self.certify(request)).decode()})
+            elif kind == "ask-secret":
+                self.asked.append(text)
+                got = self.secrets.get((text["vm"], text["secret"]))
+                session.send("secret", text if got else {**text, "fault": "there is no such secret"}, got or b"")
             elif "number" in text:
                 self.store(session, kind, text, data)
 
@@ -280,8 +285,9 @@ class Agent:
         got = self.call("join", self.manager.url, "--token", "0123456789abcdef", "--name", "host.example", "--tcti", tcti, *args)
         return got, done.get("enrol")
 
-    def start(self):
-        self.process = subprocess.Popen([AGENT, "run", "--ringfence", EXE, "--socket", str(self.socket), "--state-dir", str(self.state)],
+    def start(self, within=()):
+        """within: words before it, as nsenter's."""
+        self.process = subprocess.Popen([*within, AGENT, "run", "--ringfence", EXE, "--socket", str(self.socket), "--state-dir", str(self.state)],
                                         stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
         return self
 

@@ -191,7 +191,9 @@ static void operations(void **state)
 	assert_string_equal(hook_question("prepare", "begin"), "start");
 	assert_string_equal(hook_question("restore", "begin"), "start");
 	assert_string_equal(hook_question("migrate", "begin"), "migrate");
-	assert_null(hook_question("release", "end"));
+	assert_string_equal(hook_question("started", "begin"), "forget");
+	assert_string_equal(hook_question("release", "end"), "forget");
+	assert_null(hook_question("stopped", "end"));
 	assert_null(hook_question("prepare", "end"));
 	assert_null(hook_question("", ""));
 }
@@ -252,8 +254,121 @@ static void nobody_there_is_silence(void **state)
 	struct rf_err err = {0};
 
 	(void)state;
-	assert_int_equal(hook_ask("/nonexistent/agent.sock", "start", "vm", &err), RF_E_TIMEOUT);
-	assert_int_equal(hook_ask("/nonexistent/agent.sock", "start", "v\nm", &err), RF_E_SYNTAX);
+	assert_int_equal(
+		hook_ask(&(struct hook_question){"/nonexistent/agent.sock", "start", "vm", 50},
+			 &err),
+		RF_E_TIMEOUT);
+	assert_int_equal(
+		hook_ask(&(struct hook_question){"/nonexistent/agent.sock", "start", "v\nm", 50},
+			 &err),
+		RF_E_SYNTAX);
+}
+
+#define U1 "7e577e57-0000-4000-8000-000000000001"
+#define U2 "7e577e57-0000-4000-8000-000000000002"
+#define U3 "7e577e57-0000-4000-8000-000000000003"
+#define KEPT                                                                                       \
+	"<metadata><trusted xmlns='https://ringfence.example/vm/1' secrets='manager'/></metadata>"
+#define DISK(u)                                                                                    \
+	"<disk><source><encryption format='luks'><secret type='passphrase' uuid='" u               \
+	"'/></encryption></source></disk>"
+
+static void secrets_of_a_vm_are_found(void **state)
+{
+	static const struct {
+		const char *xml;
+		int rc;
+		size_t count;
+	} rows[] = {
+		{"<domain><uuid>" U1 "</uuid>" KEPT "<devices>" DISK(U2)
+			 DISK(U3) "</devices></domain>",
+		 0, 2},
+		{"<domstatus><domain><uuid>" U1 "</uuid>" KEPT
+		 "<devices>" DISK(U2) "</devices></domain></domstatus>",
+		 0, 1},
+		/* the same twice; a TPM's */
+		{"<domain><uuid>" U1 "</uuid>" KEPT "<devices>" DISK(U2)
+			 DISK(U2) "<tpm><backend><encryption secret='" U3
+				  "'/></backend></tpm></devices></domain>",
+		 0, 2},
+		/* not the manager's: no tag, the tag alone, another's name space */
+		{"<domain><uuid>" U1 "</uuid><devices>" DISK(U2) "</devices></domain>", 0, 0},
+		{"<domain><uuid>" U1
+		 "</uuid><metadata><trusted xmlns='https://ringfence.example/vm/1'/>"
+		 "</metadata><devices>" DISK(U2) "</devices></domain>",
+		 0, 0},
+		{"<domain><uuid>" U1
+		 "</uuid><metadata><trusted secrets='manager'/></metadata><devices>" DISK(
+			 U2) "</devices></domain>",
+		 0, 0},
+		/* nothing to find */
+		{"<domain><uuid>" U1 "</uuid>" KEPT "</domain>", 0, 0},
+		{"<domain><uuid>" U1 "</uuid>" KEPT "<devices/></domain>", 0, 0},
+		/* no name that could be asked for */
+		{"<domain>" KEPT "<devices>" DISK(U2) "</devices></domain>", RF_E_SYNTAX, 0},
+		{"<domain><uuid>" U1 "</uuid>" KEPT
+		 "<devices>" DISK("../../etc/passwd") "</devices></domain>",
+		 RF_E_SYNTAX, 0},
+		{"<domain><uuid>" U1 "</uuid>" KEPT "<devices>" DISK("") "</devices></domain>",
+		 RF_E_SYNTAX, 0},
+		{"<domain>", RF_E_SYNTAX, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		struct hook_secrets got;
+
+		assert_int_equal(hook_secrets_of(rf_slice_text(rows[i].xml), &got, NULL),
+				 rows[i].rc);
+		assert_int_equal(got.count, rows[i].count);
+	}
+}
+
+static void more_secrets_than_a_vm_may_have_are_refused(void **state)
+{
+	RF_AUTOBUF struct rf_buf xml = {0};
+	struct hook_secrets got;
+
+	(void)state;
+	rf_buf_add_text(&xml, "<domain><uuid>" U1 "</uuid>" KEPT "<devices>");
+	for (int i = 0; i <= HOOK_SECRETS; i++)
+		rf_buf_printf(&xml,
+			      "<disk><encryption><secret uuid='7e577e57-0000-4000-8000-%012d'/>"
+			      "</encryption></disk>",
+			      i);
+	rf_buf_add_text(&xml, "</devices></domain>");
+	assert_int_equal(hook_secrets_of(rf_buf_slice(&xml), &got, NULL), RF_E_LIMIT);
+}
+
+static void questions_for_secrets_are_taken_apart(void **state)
+{
+	static const struct {
+		const char *question;
+		bool good;
+	} rows[] = {
+		{"secret vm key", true},
+		{"forget vm key", true},
+		{"secret vm", false},
+		{"secret", false},
+		{"", false},
+		{"start vm key", false},
+		{"secret vm key x", false},
+		{"secret vm 01234567890123456789012345678901234567890123456789012345678901234",
+		 false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		char line[NET_QUESTION_BYTES];
+		const char *vm = NULL, *secret = NULL;
+
+		rf_copy(line, sizeof(line), rows[i].question);
+		assert_int_equal(net_secret_question(line, &vm, &secret), rows[i].good);
+		if (rows[i].good) {
+			assert_string_equal(vm, "vm");
+			assert_string_equal(secret, "key");
+		}
+	}
 }
 
 int main(void)
@@ -268,6 +383,9 @@ int main(void)
 		cmocka_unit_test(sites_and_tags),
 		cmocka_unit_test(broken_sites_are_refused),
 		cmocka_unit_test(nobody_there_is_silence),
+		cmocka_unit_test(secrets_of_a_vm_are_found),
+		cmocka_unit_test(more_secrets_than_a_vm_may_have_are_refused),
+		cmocka_unit_test(questions_for_secrets_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

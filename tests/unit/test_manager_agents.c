@@ -590,6 +590,20 @@ static void ask_secret(struct test_agent *a, const char *vm, const char *name, b
 	assert_int_equal(answer.secret.fault == NULL, given);
 }
 
+/* The host on a line of its own, behind another's and words. */
+static void assign(const char *vm, const char *host, const char *behind)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+	char path[128];
+
+	rf_format(path, sizeof(path), "%s/secrets/%s/hosts", manager.folder, vm);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	rf_buf_printf(&text, "# who may have it\nfirst-host\n\t%s%s\n", host, behind);
+	assert_int_equal(write(fd, text.data, text.len), text.len);
+	close(fd);
+}
+
 static void a_secret_goes_to_a_trusted_host_alone(void **state)
 {
 	struct test_agent a;
@@ -605,7 +619,15 @@ static void a_secret_goes_to_a_trusted_host_alone(void **state)
 	close(fd);
 	agent_new(&a);
 	agent_approved(&a, "TRUSTED");
+	/* Assigned to no host, to another's, to a host whose id begins as this one's, to this. */
+	ask_secret(&a, "vm-1", "disk", false);
+	assign("vm-1", "another-host", "");
+	ask_secret(&a, "vm-1", "disk", false);
+	assign("vm-1", a.host, "0");
+	ask_secret(&a, "vm-1", "disk", false);
+	assign("vm-1", a.host, " # rack 7");
 	ask_secret(&a, "vm-1", "disk", true);
+	ask_secret(&a, "vm-1", "hosts", false);
 	ask_secret(&a, "vm-1", "other", false);
 	ask_secret(&a, "..", "manager.key", false);
 	ask_secret(&a, "vm-1", "../vm-1/disk", false);
