@@ -166,7 +166,9 @@ struct judge_request {
 
 /*
  * Judges a finished store. Findings come sorted: worst state and severity first, then control,
- * then resource. A control that fails or runs too long becomes one finding in state ERROR.
+ * then resource. A control that fails or runs too long becomes one finding in state ERROR, of no
+ * host (""). With several hosts in the store each has the findings that it would have alone, as
+ * long as the controls compare rows of one host only: ours do, by a test.
  */
 int judge_run(struct fact_store *store, const struct control_set *set,
 	      const struct judge_request *req, struct finding_set *out,

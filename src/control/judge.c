@@ -17,6 +17,7 @@
  * SQLite. */
 struct gap_index {
 	struct rf_map reasons;
+	struct rf_map tables; /* the first reason of "host\x1ftable", owned above */
 };
 
 struct row_context {
@@ -36,14 +37,21 @@ static void gap_key(char out[GAP_KEY_BYTES], const char *host, const char *tbl, 
 	(void)!rf_format(out, GAP_KEY_BYTES, "%s\x1f%s\x1f%s\x1f%s", host, tbl, key, col);
 }
 
+static void table_key(char out[GAP_KEY_BYTES], const char *host, const char *tbl)
+{
+	(void)!rf_format(out, GAP_KEY_BYTES, "%s\x1f%s", host, tbl);
+}
+
 static int gap_index_load(sqlite3 *db, struct gap_index *out, struct rf_err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	char key[GAP_KEY_BYTES];
 	int rc = 0;
 
-	if (sqlite3_prepare_v2(db, "SELECT host, tbl, key, col, reason FROM fact_gap", -1, &stmt,
-			       NULL))
+	if (sqlite3_prepare_v2(db,
+			       "SELECT host, tbl, key, col, reason FROM fact_gap "
+			       "ORDER BY host, tbl, key, col",
+			       -1, &stmt, NULL))
 		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
 	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
 		gap_key(key, (const char *)sqlite3_column_text(stmt, 0),
@@ -56,6 +64,10 @@ static int gap_index_load(sqlite3 *db, struct gap_index *out, struct rf_err *err
 		rc = reason ? rf_map_set(&out->reasons, key, reason) : -ENOMEM;
 		if (rc < 0)
 			rf_free(reason);
+		table_key(key, (const char *)sqlite3_column_text(stmt, 0),
+			  (const char *)sqlite3_column_text(stmt, 1));
+		if (!rc && !rf_map_has(&out->tables, key))
+			rc = rf_map_set(&out->tables, key, reason);
 	}
 	sqlite3_finalize(stmt);
 	return rc ? rf_fail(err, rc, "no memory") : 0;
@@ -66,6 +78,7 @@ static void gap_index_done(struct gap_index *gaps)
 	for (size_t i = 0; i < gaps->reasons.capacity; i++)
 		rf_free(gaps->reasons.slots[i].value);
 	rf_map_done(&gaps->reasons);
+	rf_map_done(&gaps->tables);
 }
 
 /*
@@ -256,7 +269,7 @@ static const char *query_text(struct finding_set *set, sqlite3_stmt *stmt, const
 /* Any gap in the tables that the query reads, remembered for its next row; NULL when none. */
 static const char *any_gap(struct row_context *x, const char *host)
 {
-	char start[GAP_KEY_BYTES];
+	char key[GAP_KEY_BYTES];
 
 	if (x->any_host && strcmp(x->any_host, host) == 0)
 		return x->any_reason;
@@ -266,13 +279,8 @@ static const char *any_gap(struct row_context *x, const char *host)
 		/* Nearly every query begins with the host, whose gaps are of another kind. */
 		if (t == FACT_T_HOST || !(x->guard.tables[t / 64] >> t % 64 & 1))
 			continue;
-		(void)!rf_format(start, sizeof(start), "%s\x1f%s\x1f", host, fact_tables[t].name);
-		for (size_t i = 0; i < x->gaps->reasons.capacity && !x->any_reason; i++) {
-			const struct rf_map_slot *slot = &x->gaps->reasons.slots[i];
-
-			if (slot->key && rf_starts(slot->key, start))
-				x->any_reason = slot->value;
-		}
+		table_key(key, host, fact_tables[t].name);
+		x->any_reason = rf_map_get(&x->gaps->tables, key);
 	}
 	return x->any_reason;
 }
@@ -361,15 +369,22 @@ static bool asks_of(const struct control *c, const char *table)
 	return strstr(c->pass, table) || (c->when && strstr(c->when, table));
 }
 
-/* Which host a control said nothing about, and which tables it could not see whole. */
-static int judge_tables(struct row_context *x, const char *host, size_t first)
+/* A control's findings of one host: where the first is, and from each the one behind it. */
+#define NO_FINDING SIZE_MAX
+struct of_host {
+	const char *name;
+	size_t head, tail;
+	const size_t *next;
+};
+
+/* What a control said nothing about on a host, and which tables it could not see whole. */
+static int judge_tables(struct row_context *x, const struct of_host *of)
 {
 	const struct control *c = x->control;
 	const struct fact_table *base = c->table ? fact_table_find(c->table->base) : NULL;
-	size_t rows = 0;
+	const char *host = of->name;
+	const bool rows = of->head != NO_FINDING;
 
-	for (size_t i = first; i < x->out->count; i++)
-		rows += strcmp(x->out->items[i].host, host) == 0;
 	for (size_t t = 0; t < FACT_T_COUNT; t++) {
 		if (!(x->guard.tables[t / 64] >> t % 64 & 1) || fact_tables[t].is_view)
 			continue;
@@ -385,10 +400,10 @@ static int judge_tables(struct row_context *x, const char *host, size_t first)
 		if (!gap)
 			continue;
 		/* What passed for lack of rows has not passed. */
-		for (size_t i = first; c->query && i < x->out->count; i++) {
+		for (size_t i = of->head; c->query && i != NO_FINDING; i = of->next[i]) {
 			struct finding *f = &x->out->items[i];
 
-			if (f->state == FINDING_PASS && strcmp(f->host, host) == 0) {
+			if (f->state == FINDING_PASS) {
 				f->state = FINDING_UNKNOWN;
 				f->reason = gap;
 			}
@@ -410,25 +425,47 @@ int judge_rows(struct fact_store *store, const struct control *control, sqlite3_
 
 /* ---- a whole run ---- */
 
+/* A host, and the fact tables that some collector looked at there. */
+struct run_host {
+	char *name;
+	uint64_t tables[TABLE_WORDS];
+	struct of_host of; /* of the control in hand */
+};
+
 struct host_list {
-	char **names;
+	struct run_host *items;
 	size_t count, capacity;
-	uint64_t tables[TABLE_WORDS]; /* fact tables that some collector looked at */
+	uint64_t tables[TABLE_WORDS]; /* on any of them */
+	struct rf_map numbers;	      /* of a name: its place, plus one */
 };
 
 static int host_list_add(struct host_list *hosts, const char *name)
 {
-	if (hosts->count && strcmp(hosts->names[hosts->count - 1], name) == 0)
+	if (hosts->count && strcmp(hosts->items[hosts->count - 1].name, name) == 0)
 		return 0;
-	if (rf_grow((void **)&hosts->names, &hosts->capacity, hosts->count + 1,
-		    sizeof(*hosts->names)) < 0)
+	if (rf_grow((void **)&hosts->items, &hosts->capacity, hosts->count + 1,
+		    sizeof(*hosts->items)) < 0)
 		return -ENOMEM;
-	hosts->names[hosts->count] = rf_strdup(name);
-	return hosts->names[hosts->count] ? (int)(hosts->count++, 0) : -ENOMEM;
+	struct run_host *host = &hosts->items[hosts->count];
+
+	*host = (struct run_host){.name = rf_strdup(name)};
+	if (!host->name)
+		return -ENOMEM;
+	hosts->count++;
+	return rf_map_set(&hosts->numbers, name, (void *)(uintptr_t)hosts->count);
 }
 
+static struct run_host *host_find(const struct host_list *hosts, const char *name)
+{
+	size_t number = (size_t)(uintptr_t)rf_map_get(&hosts->numbers, name);
+
+	return number ? &hosts->items[number - 1] : NULL;
+}
+
+/* Of the last host of the list. */
 static void tables_mark(struct host_list *hosts, const char *names)
 {
+	struct run_host *host = &hosts->items[hosts->count - 1];
 	char name[64];
 
 	for (const char *p = names; *p;) {
@@ -437,9 +474,10 @@ static void tables_mark(struct host_list *hosts, const char *names)
 		if (rf_format(name, sizeof(name), "%.*s", (int)len, p)) {
 			const struct fact_table *table = fact_table_find(name);
 			size_t id = table ? (size_t)fact_table_id(table) : 0;
+			uint64_t bit = table ? (uint64_t)1 << id % 64 : 0;
 
-			if (table)
-				hosts->tables[id / 64] |= (uint64_t)1 << id % 64;
+			host->tables[id / 64] |= bit;
+			hosts->tables[id / 64] |= bit;
 		}
 		p += len + (p[len] == ',');
 	}
@@ -456,20 +494,21 @@ static int hosts_find(sqlite3 *db, struct host_list *hosts, struct rf_err *err)
 		return rf_fail(err, RF_E_DATABASE, "%s", sqlite3_errmsg(db));
 	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
 		rc = host_list_add(hosts, column_text(stmt, 0));
-		tables_mark(hosts, column_text(stmt, 1));
+		if (!rc)
+			tables_mark(hosts, column_text(stmt, 1));
 	}
 	sqlite3_finalize(stmt);
 	return rc;
 }
 
-static bool looked_at(const struct sql_guard *guard, const struct host_list *hosts)
+static bool looked_at(const struct sql_guard *guard, const uint64_t tables[TABLE_WORDS])
 {
 	for (size_t t = 0; t < FACT_T_COUNT; t++) {
 		bool read = guard->tables[t / 64] >> t % 64 & 1;
 		bool data = fact_tables[t].is_view || t == FACT_T_VMX_DEFAULT ||
 			    t == FACT_T_FACT_GAP || t == FACT_T_COLLECTOR_RUN;
 
-		if (read && !data && !(hosts->tables[t / 64] >> t % 64 & 1))
+		if (read && !data && !(tables[t / 64] >> t % 64 & 1))
 			return false;
 	}
 	return true;
@@ -500,7 +539,7 @@ static bool surely_not_looked_at(const struct control *c, const struct host_list
 	size_t id = (size_t)fact_table_id(fact_table_find(c->table->base));
 
 	base.tables[id / 64] |= (uint64_t)1 << id % 64;
-	return !looked_at(&base, hosts);
+	return !looked_at(&base, hosts->tables);
 }
 
 /* What a run shares between controls. */
@@ -511,7 +550,63 @@ struct run {
 	struct host_list hosts;
 	struct gap_index gaps;
 	struct finding_set *out;
+	size_t *next; /* see of_host; as long as there were findings */
+	size_t next_capacity;
 };
+
+/* Of a host where nobody looked at what a control asks about nothing is said, though others' rows
+ * had to be asked for. */
+static void unseen_drop(struct run *run, const struct sql_guard *guard, size_t first)
+{
+	struct finding_set *out = run->out;
+	size_t kept = first;
+
+	for (size_t i = first; i < out->count; i++) {
+		const struct run_host *host = host_find(&run->hosts, out->items[i].host);
+
+		if (!host || looked_at(guard, host->tables))
+			out->items[kept++] = out->items[i];
+	}
+	out->count = kept;
+}
+
+static int of_hosts_make(struct run *run, size_t first)
+{
+	const struct finding_set *out = run->out;
+
+	if (rf_grow((void **)&run->next, &run->next_capacity, out->count, sizeof(*run->next)) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->hosts.count; i++)
+		run->hosts.items[i].of = (struct of_host){run->hosts.items[i].name, NO_FINDING,
+							  NO_FINDING, run->next};
+	for (size_t i = first; i < out->count; i++) {
+		struct run_host *host = host_find(&run->hosts, out->items[i].host);
+
+		run->next[i] = NO_FINDING;
+		if (host && host->of.head == NO_FINDING)
+			host->of.head = i;
+		else if (host)
+			run->next[host->of.tail] = i;
+		if (host)
+			host->of.tail = i;
+	}
+	return 0;
+}
+
+/* What a control's rows leave open, host by host. */
+static int hosts_judge(struct run *run, struct row_context *x, size_t first)
+{
+	unseen_drop(run, &x->guard, first);
+	int rc = of_hosts_make(run, first);
+
+	for (size_t i = 0; rc == 0 && i < run->hosts.count; i++) {
+		const struct run_host *host = &run->hosts.items[i];
+
+		if (looked_at(&x->guard, host->tables))
+			rc = judge_tables(x, &host->of);
+	}
+	return rc;
+}
 
 /* Runs one control; its own failure is a finding, only lack of memory is an error. 1: judged,
  * 0: skipped, since nobody looked at what it asks about. */
@@ -527,7 +622,7 @@ static int control_run(struct run *run, const struct control *c)
 		return 0;
 	int rc = control_prepare(c, db, &x.guard, &stmt, &why);
 
-	if (!rc && !looked_at(&x.guard, &run->hosts)) {
+	if (!rc && !looked_at(&x.guard, run->hosts.tables)) {
 		sqlite3_finalize(stmt);
 		return 0;
 	}
@@ -541,8 +636,8 @@ static int control_run(struct run *run, const struct control *c)
 		rc = control_error(c, run->out, &why, &why);
 		return rc ? rc : 1;
 	}
-	for (size_t i = 0; rc == 0 && i < run->hosts.count; i++)
-		rc = judge_tables(&x, run->hosts.names[i], first);
+	if (!rc)
+		rc = hosts_judge(run, &x, first);
 	return rc ? rc : 1;
 }
 
@@ -592,12 +687,13 @@ static void waivers_apply(const struct control_set *set, int64_t now_ms, struct 
 static int hosts_keep(struct host_list *hosts, struct finding_set *out)
 {
 	for (size_t i = 0; i < hosts->count; i++) {
-		char *kept = finding_text(out, hosts->names[i], strlen(hosts->names[i]));
+		struct run_host *host = &hosts->items[i];
+		char *kept = finding_text(out, host->name, strlen(host->name));
 
 		if (!kept)
 			return -ENOMEM;
-		rf_free(hosts->names[i]);
-		hosts->names[i] = kept;
+		rf_free(host->name);
+		host->name = kept;
 	}
 	return 0;
 }
@@ -650,7 +746,9 @@ int judge_run(struct fact_store *store, const struct control_set *set,
 	if (rc && err && !err->code)
 		rf_fail(err, rc, "judge: %s", rf_code_text(rc));
 	gap_index_done(&run.gaps);
-	rf_free(run.hosts.names);
+	rf_map_done(&run.hosts.numbers);
+	rf_free(run.hosts.items);
+	rf_free(run.next);
 	if (!rc)
 		finding_sort(out);
 	return rc;

@@ -12,10 +12,14 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "control/sql_token.h"
 #include "manager/check_apart.h"
 
 #define ID_BYTES 40
 #define DAY_MS	 86400000
+/* Of facts as the store has them: what one pass takes at a time, so that it stays far from the
+ * limit of its process's memory. */
+#define PASS_BYTES ((size_t)48 << 20)
 
 const struct check_limits check_limits_usual = {.time_ms = 30000, .fact_bytes = 256u << 20};
 
@@ -23,6 +27,7 @@ struct check {
 	struct control_set set;
 	const struct profile *profile;
 	struct check_limits limits;
+	bool alone; /* each host by itself */
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	char after[STORE_ID_BYTES]; /* who was due last */
 };
@@ -69,6 +74,34 @@ static void id_make(const struct check *check, int64_t now_ms, char out[ID_BYTES
 	rf_copy(out, ID_BYTES, rf_buf_text(&id));
 }
 
+/* Ours say of each host the same as they say of it alone (a test holds them to it). A site's own
+ * could look at rows of others where it forgets to ask for its host's. */
+static bool asks_within(const struct control *c)
+{
+	const char *const texts[] = {c->when, c->pass, c->query};
+	struct sql_token tokens[SQL_MAX_TOKENS];
+
+	for (size_t i = 0; i < RF_COUNT(texts); i++) {
+		size_t count = texts[i] ? sql_tokens(texts[i], tokens, SQL_MAX_TOKENS) : 0;
+
+		for (size_t t = 0; t < count; t++)
+			if (sql_token_is(texts[i], &tokens[t], "select"))
+				return true;
+	}
+	return false;
+}
+
+static bool site_asks_within(const struct check *check)
+{
+	for (size_t i = 0; i < check->set.controls_count; i++) {
+		const struct control *c = &check->set.controls[i];
+
+		if (c->from_site && profile_selects(check->profile, c) && asks_within(c))
+			return true;
+	}
+	return false;
+}
+
 static int controls_load(struct check *check, const struct check_options *o, int64_t now_ms,
 			 struct rf_err *err)
 {
@@ -99,6 +132,7 @@ int check_open(const struct check_options *options, int64_t now_ms, struct check
 		return rc;
 	}
 	check->limits = options->limits;
+	check->alone = options->alone || site_asks_within(check);
 	*out = check;
 	return 0;
 }
@@ -147,22 +181,15 @@ static int fact_take(void *arg, const struct store_fact *fact)
 
 /* *out_unfit: it is the facts that are not to be judged, whenever it is tried. */
 static int facts_load(const struct check *check, struct store *store, const char *host,
-		      struct fact_store **out, bool *out_unfit, struct rf_err *err)
+		      struct fact_store *facts, bool *out_unfit, struct rf_err *err)
 {
-	FACT_AUTOSTORE struct fact_store *facts = NULL;
-	int rc = fact_store_open(&facts, err);
 	struct loading l = {.facts = facts, .bytes_max = check->limits.fact_bytes, .err = err};
+	int rc = store_facts_each(store, host, fact_take, &l, err);
 
-	if (!rc)
-		rc = store_facts_each(store, host, fact_take, &l, err);
 	if (!rc)
 		rc = l.rc = fact_store_flush(facts, err);
 	*out_unfit = l.rc != 0 && l.rc != -ENOMEM;
-	if (rc)
-		return rc;
-	*out = facts;
-	facts = NULL;
-	return 0;
+	return rc;
 }
 
 /* ---- one host ---- */
@@ -225,11 +252,15 @@ static int judge(const struct check *check, const struct check_turn *turn, const
 		 struct check_answer *answer, struct rf_err *why)
 {
 	FACT_AUTOSTORE struct fact_store *facts = NULL;
-	bool unfit = true;
-	int rc = facts_load(check, turn->store, due->host, &facts, &unfit, why);
+	bool unfit = false;
+	int rc = fact_store_open(&facts, why);
+
+	if (!rc)
+		rc = facts_load(check, turn->store, due->host, facts, &unfit, why);
 	const struct check_job job = {.set = &check->set,
 				      .profile = check->profile,
 				      .facts = facts,
+				      .hosts_count = 1,
 				      .now_ms = turn->now_ms,
 				      .time_ms = check->limits.time_ms};
 
@@ -242,27 +273,38 @@ static int judge(const struct check *check, const struct check_turn *turn, const
 	return errors_make(check, rf_err_text(why), answer);
 }
 
+static int findings_keep(const struct check *check, const struct check_turn *turn,
+			 struct putting *putting, struct rf_err *err)
+{
+	char id[ID_BYTES];
+
+	id_make(check, turn->now_ms, id);
+	putting->id = id;
+	putting->lease = turn->lease;
+	putting->run.host = putting->due->host;
+	putting->run.at_ms = turn->now_ms;
+	int rc = store_transaction(turn->store, put, putting, err);
+
+	/* Its facts are others already: then it is due still. Or it was retired meanwhile. */
+	return rc == RF_E_CHANGED || rc == RF_E_DENIED ? 0 : rc;
+}
+
 static int host_check(const struct check *check, const struct check_turn *turn,
 		      const struct due *due, struct rf_err *err)
 {
 	struct check_answer answer = {0};
 	struct rf_err why = {0};
-	char id[ID_BYTES];
 	int rc = judge(check, turn, due, &answer, &why);
 	struct putting putting = {.due = due,
-				  .id = id,
 				  .failed = why.code ? rf_err_text(&why) : NULL,
-				  .run = {due->host, answer.findings, answer.count, turn->now_ms},
-				  .lease = turn->lease};
+				  .run = {.findings = answer.findings, .count = answer.count}};
 
-	id_make(check, turn->now_ms, id);
 	if (rc && err)
 		*err = why;
 	if (!rc)
-		rc = store_transaction(turn->store, put, &putting, err);
+		rc = findings_keep(check, turn, &putting, err);
 	check_answer_done(&answer);
-	/* Its facts are others already: then it is due still. Or it was retired meanwhile. */
-	return rc == RF_E_CHANGED || rc == RF_E_DENIED ? 0 : rc;
+	return rc;
 }
 
 /* ---- who is due ---- */
@@ -281,32 +323,129 @@ static int due_take(void *arg, const char *host, int64_t revision)
 	return rf_copy(due->host, sizeof(due->host), host) ? 0 : RF_E_LIMIT;
 }
 
+/* ---- many hosts in one pass ---- */
+
+struct round {
+	struct check *check;
+	const struct check_turn *turn;
+	const struct page *page;
+	int first; /* failure, which is kept in err with the host's name */
+	struct rf_err *err;
+};
+
+static void failed(struct round *r, const struct due *due, int rc, const struct rf_err *why)
+{
+	if (rc && !r->first)
+		r->first = rf_fail(r->err, rc, "%s: %s", due->host, rf_err_text(why));
+}
+
+/* Holds the lease on, judges one host. */
+static void one_check(struct round *r, const struct due *due)
+{
+	const struct check_turn *turn = r->turn;
+	struct rf_err why = {0};
+	int rc =
+		turn->lease ? store_lease_renew(turn->store, turn->lease, CHECK_LEASE_MS, &why) : 0;
+
+	if (!rc)
+		rc = host_check(r->check, turn, due, &why);
+	failed(r, due, rc, &why);
+}
+
+/* Facts of the page's hosts from `from` on, as many as one pass may hold. *out_end: behind the last
+ * of them. */
+static int pass_load(const struct round *r, size_t from, struct fact_store *facts, size_t *out_end)
+{
+	struct loading l = {.facts = facts, .bytes_max = r->check->limits.fact_bytes};
+	const struct page *page = r->page;
+	int rc = 0;
+
+	for (*out_end = from; !rc && *out_end < page->count && l.bytes < PASS_BYTES; ++*out_end)
+		rc = store_facts_each(r->turn->store, page->due[*out_end].host, fact_take, &l,
+				      NULL);
+	return rc ? rc : fact_store_flush(facts, NULL);
+}
+
+static const struct check_host *answer_of(const struct check_answer *answer, const char *host)
+{
+	for (size_t i = 0; i < answer->hosts_count; i++)
+		if (rf_equal(answer->hosts[i].host, host))
+			return &answer->hosts[i];
+	return NULL;
+}
+
+/* Of whom a pass said nothing is judged alone, which says why. */
+static void pass_keep(struct round *r, const struct due *due, const struct check_answer *answer)
+{
+	const struct check_host *of = answer_of(answer, due->host);
+	struct rf_err why = {0};
+
+	if (!of) {
+		one_check(r, due);
+		return;
+	}
+	struct putting putting = {
+		.due = due, .run = {.findings = answer->findings + of->from, .count = of->count}};
+
+	failed(r, due, findings_keep(r->check, r->turn, &putting, &why), &why);
+}
+
+/* One pass over hosts from `from` on, by one question for each control; where it fails they are
+ * judged one by one. Returns where the next begins. */
+static size_t pass(struct round *r, size_t from)
+{
+	FACT_AUTOSTORE struct fact_store *facts = NULL;
+	struct check_answer answer = {0};
+	size_t end = r->page->count;
+	int rc = fact_store_open(&facts, NULL);
+
+	if (!rc && r->turn->lease)
+		rc = store_lease_renew(r->turn->store, r->turn->lease, CHECK_LEASE_MS, NULL);
+	if (!rc)
+		rc = pass_load(r, from, facts, &end);
+	const struct check_job job = {.set = &r->check->set,
+				      .profile = r->check->profile,
+				      .facts = facts,
+				      .hosts_count = end - from,
+				      .now_ms = r->turn->now_ms,
+				      .time_ms = r->check->limits.time_ms};
+	const bool several = job.hosts_count > 1;
+
+	if (!rc && several)
+		rc = check_apart(&job, &answer, NULL);
+	for (size_t i = from; i < end; i++) {
+		if (!rc && several)
+			pass_keep(r, &r->page->due[i], &answer);
+		else
+			one_check(r, &r->page->due[i]);
+	}
+	check_answer_done(&answer);
+	return end;
+}
+
 int check_some(struct check *check, const struct check_turn *turn, size_t *out_count,
 	       struct rf_err *err)
 {
 	struct page page = {.count = 0};
+	struct round r = {.check = check, .turn = turn, .page = &page, .err = err};
 	char id[ID_BYTES];
 	const struct store_unjudged want = {id, check->after, CHECK_HOSTS_A_TURN};
 
 	id_make(check, turn->now_ms, id);
-	int first = store_facts_unjudged(turn->store, &want, due_take, &page, err);
-
-	*out_count = first ? 0 : page.count;
-	for (size_t i = 0; i < page.count && !first; i++)
-		rf_copy(check->after, sizeof(check->after), page.due[i].host);
-	for (size_t i = 0; i < *out_count; i++) {
-		struct rf_err own = {0};
-		int rc = turn->lease
-				 ? store_lease_renew(turn->store, turn->lease, CHECK_LEASE_MS, &own)
-				 : 0;
-
-		if (!rc)
-			rc = host_check(check, turn, &page.due[i], &own);
-		if (rc && !first)
-			first = rf_fail(err, rc, "%s: %s", page.due[i].host, rf_err_text(&own));
+	r.first = store_facts_unjudged(turn->store, &want, due_take, &page, err);
+	if (r.first)
+		page.count = 0;
+	*out_count = page.count;
+	if (page.count)
+		rf_copy(check->after, sizeof(check->after), page.due[page.count - 1].host);
+	for (size_t i = 0; i < page.count;) {
+		if (check->alone)
+			one_check(&r, &page.due[i++]);
+		else
+			i = pass(&r, i);
 	}
 	/* Behind the last one they begin anew. */
 	if (page.count < CHECK_HOSTS_A_TURN)
 		check->after[0] = '\0';
-	return first;
+	return r.first;
 }

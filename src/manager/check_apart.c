@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One host's facts are judged in a fork, which has the facts and the controls in memory, a pipe,
- * and nothing else: no file, no network, a limit of time and of memory. It answers with texts, each
- * ended by a NUL: four for each finding, then an empty one and why it failed ("": it did not). An
- * answer without that end is none. See check_apart.h.
+ * Facts of hosts are judged in a fork, which has the facts and the controls in memory, a pipe, and
+ * nothing else: no file, no network, a limit of time and of memory. It answers with texts, each
+ * ended by a NUL: for each finding its control, host, resource, state and evidence, all of a host
+ * one behind the other; then an empty one and why it failed ("": it did not). An answer without
+ * that end is none. See check_apart.h.
  */
 #include "manager/check_apart.h"
 
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -77,18 +79,32 @@ static void evidence_add(struct rf_buf *out, const struct finding *f)
 	text_end(out);
 }
 
+/* Findings in the order of their hosts, and of a host as they were: the worst first. */
+struct place {
+	const struct finding *finding;
+	size_t at;
+};
+
+static int place_compare(const void *va, const void *vb)
+{
+	const struct place *a = va, *b = vb;
+	int d = strcmp(a->finding->host, b->finding->host);
+
+	return d ? d : (a->at > b->at) - (a->at < b->at);
+}
+
 /* Of two about the same thing the worse one counts, and that comes first. */
 static int finding_write(const struct finding *f, struct rf_map *seen, struct rf_buf *out)
 {
 	RF_AUTOBUF struct rf_buf key = {0};
 
-	rf_buf_add_text(&key, f->control->id);
-	rf_buf_add_byte(&key, '\n');
+	rf_buf_printf(&key, "%s\n%s\n", f->control->id, f->host);
+	const size_t resource = key.len;
+
 	resource_add(&key, f);
 	if (key.failed)
 		return -ENOMEM;
 	const char *text = rf_buf_text(&key);
-	char *newline = strchr(text, '\n');
 
 	if (rf_map_has(seen, text))
 		return 0;
@@ -96,17 +112,38 @@ static int finding_write(const struct finding *f, struct rf_map *seen, struct rf
 
 	rf_buf_add_text(out, f->control->id);
 	text_end(out);
-	rf_buf_add_text(out, newline + 1);
+	rf_buf_add_text(out, f->host);
+	text_end(out);
+	rf_buf_add_text(out, text + resource);
 	text_end(out);
 	state_add(out, f->state);
 	evidence_add(out, f);
 	return rc || out->failed ? -ENOMEM : 0;
 }
 
+static int findings_write(const struct check_job *job, const struct finding_set *findings,
+			  struct rf_buf *out, struct rf_err *err)
+{
+	RF_AUTOMAP struct rf_map seen = {0};
+	RF_AUTOFREE struct place *places = rf_alloc(findings->count, sizeof(*places));
+	int rc = places ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < findings->count; i++) {
+		places[i] = (struct place){&findings->items[i], i};
+		if (job->hosts_count > 1 && !findings->items[i].host[0])
+			rc = rf_fail(err, RF_E_DATABASE, "%s: %s", findings->items[i].control->id,
+				     findings->items[i].reason);
+	}
+	if (!rc)
+		qsort(places, findings->count, sizeof(*places), place_compare);
+	for (size_t i = 0; i < findings->count && !rc; i++)
+		rc = finding_write(places[i].finding, &seen, out);
+	return rc;
+}
+
 static int judge(const struct check_job *job, struct rf_buf *out, struct rf_err *err)
 {
 	FINDING_AUTOSET struct finding_set findings = {0};
-	RF_AUTOMAP struct rf_map seen = {0};
 	const struct judge_request request = {
 		.profiles = &job->profile, .profiles_count = 1, .now_ms = job->now_ms};
 	int rc = control_defaults_load(job->facts, err);
@@ -118,9 +155,7 @@ static int judge(const struct check_job *job, struct rf_buf *out, struct rf_err 
 	if (!rc && findings.count == 0)
 		rc = rf_fail(err, RF_E_MISSING,
 			     "its facts name no collector that looked at anything (collector_run)");
-	for (size_t i = 0; i < findings.count && !rc; i++)
-		rc = finding_write(&findings.items[i], &seen, out);
-	return rc;
+	return rc ? rc : findings_write(job, &findings, out, err);
 }
 
 static int locked_in(struct rf_err *err)
@@ -196,24 +231,46 @@ static const char *text_next(const struct rf_buf *texts, size_t *at)
 	return text;
 }
 
+/* Puts a finding behind the others of its host. */
+static int finding_put(struct check_answer *out, const char *host,
+		       const struct store_finding *finding, size_t room[2])
+{
+	struct check_host *last = out->hosts_count ? &out->hosts[out->hosts_count - 1] : NULL;
+
+	if (rf_grow((void **)&out->findings, &room[0], out->count + 1, sizeof(*out->findings)))
+		return -ENOMEM;
+	if (!last || !rf_equal(last->host, host)) {
+		if (rf_grow((void **)&out->hosts, &room[1], out->hosts_count + 1,
+			    sizeof(*out->hosts)))
+			return -ENOMEM;
+		last = &out->hosts[out->hosts_count++];
+		*last = (struct check_host){host, out->count, 0};
+	}
+	last->count++;
+	out->findings[out->count++] = *finding;
+	return 0;
+}
+
 static int answer_parse(struct check_answer *out, struct rf_err *err)
 {
-	size_t at = 0, room = 0;
+	size_t at = 0, room[2] = {0, 0};
 	const char *control = text_next(&out->texts, &at);
 
 	for (; control && control[0]; control = text_next(&out->texts, &at)) {
+		const char *host = text_next(&out->texts, &at);
 		const char *resource = text_next(&out->texts, &at);
 		const char *state = text_next(&out->texts, &at);
 		const char *evidence = text_next(&out->texts, &at);
 
 		if (!evidence)
 			break;
-		if (rf_grow((void **)&out->findings, &room, out->count + 1, sizeof(*out->findings)))
+		const struct store_finding finding = {.control = control,
+						      .resource = resource,
+						      .state = state,
+						      .evidence = evidence};
+
+		if (finding_put(out, host, &finding, room))
 			return rf_fail(err, -ENOMEM, "no memory for findings");
-		out->findings[out->count++] = (struct store_finding){.control = control,
-								     .resource = resource,
-								     .state = state,
-								     .evidence = evidence};
 	}
 	const char *why = control && !control[0] ? text_next(&out->texts, &at) : NULL;
 
@@ -276,5 +333,6 @@ void check_answer_done(struct check_answer *answer)
 {
 	rf_buf_done(&answer->texts);
 	rf_free(answer->findings);
+	rf_free(answer->hosts);
 	*answer = (struct check_answer){0};
 }

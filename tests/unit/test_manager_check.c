@@ -169,6 +169,26 @@ static void facts_of_no_collector_show(struct place *p)
 	check_close(check);
 }
 
+/* A host of a pass of which nothing is known keeps no other from its findings. */
+static void a_pass_without_a_hosts_facts(struct place *p)
+{
+	struct check *check = opened(&usual);
+	const struct store_facts none = {"h1", true, NULL, 0, 5};
+	struct rf_err err = {0};
+
+	ready(p);
+	add_host(p->store, "h3");
+	must(store_facts_put(p->store, &none, NULL, &err), &err);
+	facts_put(p->store, "h2", true, "0");
+	facts_put(p->store, "h3", true, "2");
+	assert_int_equal(some(check, p, NOW), 3);
+	assert_state(p->store, "h1", "ERROR");
+	assert_state(p->store, "h2", "FAIL");
+	assert_state(p->store, "h3", "PASS");
+	assert_int_equal(findings(p->store, "h3").errors, 0);
+	check_close(check);
+}
+
 /* What cannot be judged is never what it was before, nor nothing. */
 static void failure_shows(struct place *p)
 {
@@ -415,6 +435,7 @@ static const struct shared_case cases[] = {
 	{"facts become findings", facts_become_findings},
 	{"a change is a transition", a_change_is_a_transition},
 	{"facts of no collector show", facts_of_no_collector_show},
+	{"a pass without a host's facts", a_pass_without_a_hosts_facts},
 	{"failure shows", failure_shows},
 	{"other controls judge all anew", other_controls_judge_all_anew},
 	{"retired hosts rest", retired_hosts_rest},
