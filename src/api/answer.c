@@ -112,7 +112,10 @@ int ledger_tell(struct api_call *call, struct store *store, const char *kind, co
 				      : call->route->summary);
 	if (call->ran_alone)
 		rf_buf_add_text(&text, "; without a second person, for there is none");
-	if (call->request->approval)
+	if (call->glass_broken)
+		rf_buf_printf(&text, "; the glass was broken (%s): %.256s", call->approval,
+			      call->request->glass);
+	else if (call->request->approval)
 		rf_buf_printf(&text, "; approval %.64s", call->request->approval);
 	if (call->request->body.len && !secret) {
 		int rc = secret_digest(call->request->body, sha256, err);

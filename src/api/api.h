@@ -59,6 +59,10 @@ int api_sign_in_run(int fd, const char *service, struct rf_err *err) RF_MUST_CHE
 int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES],
 		   struct rf_err *err) RF_MUST_CHECK;
 
+/* Ends approvals whose time is over, and makes incidents of broken glass that nobody stood by, with
+ * their events. For whoever keeps the fleet, again and again. */
+int api_approvals_look(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
+
 /* Roles of the first start that nobody has changed become those of this program. */
 int api_first_roles(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
 

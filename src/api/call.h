@@ -85,6 +85,7 @@ struct api_request {
 	const char *authorization, *cookie, *csrf, *origin, *host, *content_type, *etag,
 		*last_event;
 	const char *approval; /* id of the approval under which it runs; NULL */
+	const char *glass;    /* why it has to run without one; NULL */
 	struct rf_slice body;
 	const char *address;
 	int64_t now_ms;
@@ -129,6 +130,7 @@ struct api_call {
 	bool approval_refused;		 /* the approval that was shown does not count */
 	char approval[STORE_ID_BYTES];	 /* that was requested for it */
 	bool ran_alone;			 /* without a second person, for there is none */
+	bool glass_broken;		 /* without one, for there was no time */
 };
 
 /* The whole way of a request; reply is zeroed and gets an answer in any case. */

@@ -89,6 +89,31 @@ struct store_event;
 json_t *event_json(const struct store_event *event);
 bool event_seen(struct api *api, const struct api_who *who, const struct store_event *event);
 
+/* What holds for an operation: ours, as the site made it stricter. Lives as long as its texts. */
+struct site_rule {
+	struct approval_rule rule;
+	const char *roles[APPROVAL_MAX_ROLES];
+	json_t *site; /* the site's words; NULL: none */
+	char changed_by[API_NAME_BYTES];
+	int64_t changed_ms;
+};
+static inline void site_rule_done(struct site_rule *rule)
+{
+	json_decref(rule->site);
+}
+#define AUTORULE __attribute__((cleanup(site_rule_done)))
+int site_rule_read(struct store *store, const char *operation, struct site_rule *out,
+		   struct rf_err *err) RF_MUST_CHECK;
+
+/* Tells, by events, those whom an event of an approval concerns: what `todo` says. */
+struct approval_news {
+	const char *approval, *state, *account, *text;
+	unsigned todo; /* enum approval_todo */
+	int64_t at_ms;
+};
+int approval_tell(struct store *store, const struct approval_news *news,
+		  struct rf_err *err) RF_MUST_CHECK;
+
 /* Runs the route's handler, under an approval where its operation wants one. */
 int consent_run(struct api_call *call, struct store *store, struct rf_err *err) RF_MUST_CHECK;
 /* Behind a transaction that failed: keeps what became of the approval, or asks for one. */

@@ -133,8 +133,13 @@ int h_approvals(struct api_call *call, struct rf_err *err)
 
 /* A vote as the store numbers it. */
 struct voting {
-	struct approval_rule rule;
+	struct api_call *call;
+	const char *approval, *reason;
+	const struct approval_rule *rule;
 	struct approval_event event;
+	struct approval record; /* as it is behind the event */
+	int refusal;
+	struct rf_err why;
 };
 
 static int judge(void *arg, struct approval *record, uint64_t seq, struct rf_err *err)
@@ -142,7 +147,35 @@ static int judge(void *arg, struct approval *record, uint64_t seq, struct rf_err
 	struct voting *voting = arg;
 
 	voting->event.seq = seq;
-	return approval_apply(record, &voting->rule, &voting->event, err);
+	int rc = approval_apply(record, voting->rule, &voting->event, err);
+
+	voting->record = *record;
+	return rc;
+}
+
+/* A refused vote may have ended what was over: it is kept, too, and told. */
+static int vote_count(struct store *store, void *arg, struct rf_err *err)
+{
+	struct voting *voting = arg;
+	const struct store_approval_change change = {.approval = voting->approval,
+						     .reason = "",
+						     .at_ms = voting->call->request->now_ms,
+						     .apply = judge,
+						     .arg = voting};
+
+	rf_err_clear(&voting->why);
+	voting->record = (struct approval){0};
+	voting->refusal = store_approval_apply(store, &change, &voting->why);
+	if (voting->refusal && voting->record.state == APPROVAL_NONE) {
+		*err = voting->why;
+		return voting->refusal;
+	}
+	const struct approval_news news = {
+		voting->approval,	approval_state_name(voting->record.state),
+		voting->record.account, voting->event.text ? voting->event.text : voting->reason,
+		voting->record.todo,	voting->call->request->now_ms};
+
+	return approval_tell(store, &news, err);
 }
 
 static int vote(struct api_call *call, struct voting *voting, struct rf_err *err)
@@ -154,23 +187,25 @@ static int vote(struct api_call *call, struct voting *voting, struct rf_err *err
 
 	if (rc)
 		return rc;
-	json_decref(seen.json);
-	const struct approval_site site = {.operation = seen.record.operation->name};
+	API_AUTOJSON json_t *json = seen.json;
+	AUTORULE struct site_rule rule = {0};
 
 	rights_vote(call->api, &call->who, &by);
 	voting->event.who = (struct approval_person){call->who.account, call->who.subject, by.role};
 	voting->event.grants = by.grants;
 	voting->event.grants_count = by.count;
 	voting->event.time_ms = call->request->now_ms;
-	const struct store_approval_change change = {.approval = id,
-						     .reason = "",
-						     .at_ms = call->request->now_ms,
-						     .apply = judge,
-						     .arg = voting};
-
-	rc = approval_rule_make(&site, &voting->rule, err);
+	voting->call = call;
+	voting->approval = id;
+	voting->reason = json_string_value(json_object_get(json, "reason"));
+	voting->rule = &rule.rule;
+	rc = site_rule_read(call->api->store, seen.record.operation->name, &rule, err);
 	if (!rc)
-		rc = store_approval_apply(call->api->store, &change, err);
+		rc = store_transaction(call->api->store, vote_count, voting, err);
+	if (!rc && voting->refusal) {
+		rc = voting->refusal;
+		*err = voting->why;
+	}
 	(void)rf_copy(call->object, sizeof(call->object), id);
 	return rc ? rc : h_approval(call, err);
 }

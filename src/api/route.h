@@ -53,9 +53,11 @@ struct route {
 	enum route_about about;
 	const struct schema *query, *body, *answer;
 	enum route_answer shape;
-	const char *audit;     /* kind of its entry in the ledger; NULL: it changes nothing */
-	const char *operation; /* of govern/approval_rule.h: may want a second person; or NULL */
-	const char *cli;       /* words of the command line that call it; NULL: none */
+	const char *audit; /* kind of its entry in the ledger; NULL: it changes nothing */
+	/* Of govern/approval_rule.h: may want a second person; of several words the strictest
+	 * holds; NULL: none. */
+	const char *operation;
+	const char *cli; /* words of the command line that call it; NULL: none */
 	/* 0, or a code whose HTTP status is answered. May run more than once: it changes the store
 	 * and the call's answer alone. */
 	int (*handle)(struct api_call *call, struct rf_err *err);

@@ -397,6 +397,37 @@ ROWS(schema_deny) = {
 	{"reason", SCHEMA_PROSE, true, PROSE, NULL},
 };
 SCHEMA(schema_deny, "Deny", "Why not.");
+#define RULE_MS(name, about)                                                                       \
+	{                                                                                          \
+		name, SCHEMA_INT, false, 0, 7776000000, NULL, NULL, about                          \
+	}
+ROWS(schema_approval_rule_put) = {
+	{"level", SCHEMA_TEXT, false, 1, 16, "record|notify|one|two|window", NULL,
+	 "How much is asked for; never less than the floor."},
+	RULE_MS("request_ms", "How long a request waits for its approvers."),
+	RULE_MS("window_ms", "How long an approval lasts where an approver says nothing."),
+	RULE_MS("window_max_ms", "And at most."),
+	RULE_MS("ahead_ms", "How far ahead a window may begin."),
+	RULE_MS("glass_ms", "After a broken glass: until when it must be approved."),
+	RULE_MS("grant_ms", "A role that the requester granted so lately does not count."),
+	{"count_max", SCHEMA_INT, false, 0, 100, NULL, NULL, "How often an approval can be used."},
+	{"quorum", SCHEMA_INT, false, 0, 8, NULL, NULL, "How many must approve."},
+	{"roles", SCHEMA_TEXTS, false, 0, 32, NULL, NULL, "Whose holders may approve."},
+	{"shared_role", SCHEMA_BOOL, false, PLAIN, "Two approvers may hold one role."},
+};
+SCHEMA(schema_approval_rule_put, "ApprovalRulePut",
+       "What the site asks for; what is left out is as the program has it.");
+ROWS(schema_approval_rule) = {
+	{"operation", SCHEMA_TEXT, true, NAME, NULL},
+	{"title", SCHEMA_TEXT, true, NAME, NULL},
+	{"level", SCHEMA_TEXT, true, NAME, "As it holds now."},
+	{"floor", SCHEMA_TEXT, true, NAME, "A site cannot ask for less."},
+	{"quorum", SCHEMA_INT, true, COUNT, "How many must approve."},
+	{"site", SCHEMA_ANY, true, PLAIN, "What the site said."},
+	{"changed_by", SCHEMA_TEXT, true, MAYBE, NULL},
+	{"changed_ms", SCHEMA_TIME, true, TIME, NULL},
+};
+SCHEMA(schema_approval_rule, "ApprovalRule", "How many eyes an operation wants.");
 ROWS(schema_waiver) = {
 	{"waiver", SCHEMA_TEXT, true, ID, NULL},
 	{"control", SCHEMA_TEXT, true, ID, NULL},

@@ -71,6 +71,7 @@ void serve_read(struct evhttp_request *request, struct server *server, const cha
 		.etag = evhttp_find_header(heads, "If-None-Match"),
 		.last_event = evhttp_find_header(heads, "Last-Event-ID"),
 		.approval = evhttp_find_header(heads, "X-Ringfence-Approval"),
+		.glass = evhttp_find_header(heads, "X-Ringfence-Break-Glass"),
 		.body = {len ? evbuffer_pullup(body, -1) : NULL, len},
 		.address = conn ? conn->address : "",
 		.now_ms = clock_ms(server),

@@ -160,6 +160,7 @@ static int headers_make(struct client *c, const struct client_request *r, struct
 		{"Content-Type", r->body ? "application/json" : NULL},
 		{"Authorization", bearer},
 		{"X-Ringfence-Approval", r->approval},
+		{"X-Ringfence-Break-Glass", r->glass},
 		{"Last-Event-ID", r->last_event},
 	};
 	int rc = token && !bearer ? -ENOMEM : 0;

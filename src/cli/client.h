@@ -48,6 +48,7 @@ struct client_request {
 	const char *method, *path; /* "GET", "/api/v1/hosts?limit=5" */
 	const json_t *body;	   /* NULL: none */
 	const char *approval;	   /* id of the approval under which it runs; NULL */
+	const char *glass;	   /* why it runs without one (break-glass); NULL */
 	/* A stream: each event's data as it comes; another answer than 0 ends it. NULL: no stream.
 	 */
 	int (*event)(void *arg, struct rf_slice data);

@@ -423,7 +423,8 @@ static int call(struct client *client, const struct fleet_row *row, const struct
 	const struct client_request request = {.method = row->method,
 					       .path = rf_buf_text(&made->path),
 					       .body = made->body,
-					       .approval = cli_value(args, OPT_APPROVAL)};
+					       .approval = cli_value(args, OPT_APPROVAL),
+					       .glass = cli_value(args, OPT_BREAK_GLASS)};
 
 	if (rc)
 		return rc;

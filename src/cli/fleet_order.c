@@ -188,7 +188,8 @@ int fleet_order(struct client *client, const struct fleet_row *row, const struct
 	const struct client_request call = {.method = row->method,
 					    .path = rf_buf_text(&request->path),
 					    .body = request->body,
-					    .approval = cli_value(args, OPT_APPROVAL)};
+					    .approval = cli_value(args, OPT_APPROVAL),
+					    .glass = cli_value(args, OPT_BREAK_GLASS)};
 	struct order o = {client, &call, NULL, json_array()};
 	enum fleet_format format = FLEET_TABLE;
 	json_t *results = json_array();

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "api/api.h"
 #include "fleet/call.h"
 #include "manager/keeper.h"
 #include "manager/roles.h"
@@ -51,6 +52,8 @@ static int round_once(struct keeping *k, struct rf_err *err)
 		return 0; /* another manager keeps */
 	if (!rc)
 		rc = keeper_round(k->store, &rules, now, NULL, err);
+	if (!rc)
+		rc = api_approvals_look(k->store, now, err);
 	if (!rc)
 		rc = store_ledger_sign(k->store, &(struct store_signer){note_ask, NULL}, NULL, err);
 	if (rc || (now - k->retained_ms < RETAIN_MS && now >= k->retained_ms))

@@ -17,6 +17,8 @@ const struct outbox_kind outbox_kinds[] = {
 	{"isolation.*", "*", OUTBOX_ERROR, "ISOLATION", 20},
 	{"guard.*", "*", OUTBOX_ERROR, "GUARD", 21},
 	{"quarantine*", "*", OUTBOX_WARNING, "QUARANTINE", 22},
+	{"approval.alarm", "*", OUTBOX_CRITICAL, "APPROVAL-ALARM", 35},
+	{"approval.incident", "*", OUTBOX_CRITICAL, "APPROVAL-INCIDENT", 36},
 	{"approval*", "*", OUTBOX_NOTICE, "APPROVAL", 30},
 	{"waiver*", "*", OUTBOX_NOTICE, "WAIVER", 31},
 	{"grant*", "*", OUTBOX_NOTICE, "GRANT", 32},

@@ -248,6 +248,51 @@ int store_approval_each(struct store *store, const struct store_approval_page *p
 			 (struct store_rows){take_approval_id, &rows}, err);
 }
 
+/* Rules -------------------------------------------------------------------------------------- */
+
+static int rule_put(struct store *store, void *arg, struct rf_err *err)
+{
+	const struct store_rule *r = arg;
+	int rc = store_run(store, STORE_S_RULE_PUT,
+			   STORE_PARAMS(store_text(r->operation), store_text(r->rule),
+					store_text(r->changed_by), store_int(r->changed_ms)),
+			   STORE_NO_ROWS, err);
+
+	return rc ? rc : store_access_changed(store, err);
+}
+
+int store_rule_put(struct store *store, const struct store_rule *rule, struct rf_err *err)
+{
+	struct store_rule copy = *rule;
+
+	return store_transaction(store, rule_put, &copy, err);
+}
+
+struct rule_rows {
+	const char *operation;
+	int (*take)(void *arg, const struct store_rule *rule);
+	void *arg;
+};
+
+static int take_rule(void *arg, const struct store_value *row)
+{
+	struct rule_rows *rows = arg;
+	const struct store_rule rule = {rows->operation, store_value_text(&row[0]),
+					store_value_text(&row[1]), row[2].number};
+
+	return rows->take(rows->arg, &rule);
+}
+
+int store_rule_get(struct store *store, const char *operation,
+		   int (*take)(void *arg, const struct store_rule *rule), void *arg,
+		   struct rf_err *err)
+{
+	struct rule_rows rows = {operation, take, arg};
+
+	return store_run(store, STORE_S_RULE_GET, STORE_PARAMS(store_text(operation)),
+			 (struct store_rows){take_rule, &rows}, err);
+}
+
 /* Waivers ------------------------------------------------------------------------------------ */
 
 int store_waiver_put(struct store *store, const struct store_waiver *waiver, struct rf_err *err)

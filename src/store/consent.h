@@ -56,6 +56,22 @@ int store_approval_each(struct store *store, const struct store_approval_page *p
 			int (*take)(void *arg, const char *approval, const char *state), void *arg,
 			struct rf_err *err) RF_MUST_CHECK;
 
+/* A site's rule for an operation (govern/approval_rule.h), as JSON text. */
+struct store_rule {
+	const char *operation, *rule, *changed_by;
+	int64_t changed_ms;
+};
+
+/* Keeps it in place of the one before; rights are of another generation from then on, so that what
+ * was approved under them is no longer. */
+int store_rule_put(struct store *store, const struct store_rule *rule,
+		   struct rf_err *err) RF_MUST_CHECK;
+
+/* Gives take the rule; nothing where the site has none. */
+int store_rule_get(struct store *store, const char *operation,
+		   int (*take)(void *arg, const struct store_rule *rule), void *arg,
+		   struct rf_err *err) RF_MUST_CHECK;
+
 struct store_waiver {
 	const char *waiver; /* its id */
 	struct waiver row;  /* since and expires (texts) are not kept: since_ms, expires_ms are */

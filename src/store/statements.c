@@ -348,6 +348,14 @@ const struct store_statement store_statements[STORE_S_COUNT] = {
 		{"INSERT INTO approval_vote (approval, vote, account, subject, role, seq, at_ms) "
 		 "VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		 NULL, "titttii", ""},
+	[STORE_S_RULE_PUT] = {"INSERT INTO approval_rule (operation, rule, changed_by, changed_ms) "
+			      "VALUES ($1, $2, $3, $4) ON CONFLICT (operation) DO UPDATE SET "
+			      "rule = excluded.rule, changed_by = excluded.changed_by, "
+			      "changed_ms = excluded.changed_ms",
+			      NULL, "ttti", ""},
+	[STORE_S_RULE_GET] = {"SELECT rule, changed_by, changed_ms FROM approval_rule "
+			      "WHERE operation = $1",
+			      NULL, "t", "tti"},
 	[STORE_S_VOTES_DROP] = {"DELETE FROM approval_vote WHERE approval = $1", NULL, "t", ""},
 	[STORE_S_WAIVER_ADD] = {"INSERT INTO waiver (" WAIVER_COLUMNS
 				") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "

@@ -41,8 +41,13 @@ static void test_rows(void **state)
 			fail_msg("%s is not whole", r->id);
 		if ((r->method == ROUTE_GET) != (r->audit == NULL))
 			fail_msg("%s: what changes is in the ledger, and nothing else", r->id);
-		if (r->operation && !approval_operation_find(rf_slice_text(r->operation)))
-			fail_msg("%s: there is no operation %s", r->id, r->operation);
+		for (const char *at = r->operation; at && *at; at += strspn(at, " ")) {
+			size_t len = strcspn(at, " ");
+
+			if (!approval_operation_find((struct rf_slice){(const uint8_t *)at, len}))
+				fail_msg("%s: there is no operation %s", r->id, at);
+			at += len;
+		}
 		if ((r->method == ROUTE_GET || r->method == ROUTE_DELETE) && r->body)
 			fail_msg("%s: the gate lets no body of it through", r->id);
 		members_check(r, r->body);
