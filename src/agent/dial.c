@@ -28,6 +28,7 @@ struct dial {
 	struct event *connecting;
 	struct tls *tls;
 	enum wire_phase phase;
+	unsigned turn; /* which of the name's addresses is the first now */
 	bool busy;
 	int fd;
 	char why[200];
@@ -163,6 +164,23 @@ static void try_next(struct dial *dial)
 	failed(dial);
 }
 
+/* A manager that takes connections and does not answer (stopped, hung) costs one try, not all: each
+ * begins at the next address. */
+static struct evutil_addrinfo *turned(struct evutil_addrinfo *list, unsigned by)
+{
+	struct evutil_addrinfo *last = list, *first;
+	unsigned count = 1;
+
+	for (; last->ai_next; last = last->ai_next)
+		count++;
+	last->ai_next = list;
+	for (by %= count, last = by ? list : last; by > 1; by--)
+		last = last->ai_next;
+	first = last->ai_next;
+	last->ai_next = NULL;
+	return first;
+}
+
 static void on_names(int result, struct evutil_addrinfo *found, void *arg)
 {
 	struct dial *dial = arg;
@@ -173,7 +191,8 @@ static void on_names(int result, struct evutil_addrinfo *found, void *arg)
 		failed(dial);
 		return;
 	}
-	dial->found = dial->next = found;
+	dial->found = found = turned(found, dial->turn++);
+	dial->next = found;
 	try_next(dial);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "store/facts.h"
 #include "store/store.h"
 
 #define DEFAULT_STORE "sqlite:/var/lib/ringfence-manager/manager.db"
@@ -32,6 +33,8 @@ int cmd_store_upgrade(const struct cli_args *args, struct rf_err *err)
 {
 	int rc = store_upgrade(url_of(args), err);
 
+	if (!rc)
+		rc = store_facts_upgrade(url_of(args), err);
 	if (!rc)
 		printf("the store has version %d now\n", store_version());
 	return rc;

@@ -9,6 +9,8 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -339,6 +341,29 @@ int authority_command_key(const struct authority *authority, uint8_t out[AUTHORI
 }
 
 /* ---- hosts ---- */
+
+/* HKDF (RFC 5869) of the private key for commands, which signs and does nothing else. */
+int authority_derive(const struct authority *authority, const char *label, uint8_t *out,
+		     size_t size, struct rf_err *err)
+{
+	uint8_t secret[AUTHORITY_PUBLIC];
+	size_t len = sizeof(secret);
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *context = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string("digest", (char *)(uintptr_t) "SHA256", 0),
+		OSSL_PARAM_construct_octet_string("key", secret, sizeof(secret)),
+		OSSL_PARAM_construct_octet_string("info", (void *)(uintptr_t)label, strlen(label)),
+		OSSL_PARAM_construct_end()};
+	bool good = context &&
+		    EVP_PKEY_get_raw_private_key(authority->command, secret, &len) == 1 &&
+		    len == sizeof(secret) && EVP_KDF_derive(context, out, size, params) == 1;
+
+	rf_wipe(secret, sizeof(secret));
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+	return good ? 0 : crypto_fail(err, RF_E_CRYPTO, label);
+}
 
 static bool key_is_strong(EVP_PKEY *key)
 {

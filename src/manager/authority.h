@@ -36,6 +36,11 @@ struct rf_slice authority_pem(const struct authority *authority);
 int authority_command_key(const struct authority *authority, uint8_t out[AUTHORITY_PUBLIC],
 			  struct rf_err *err) RF_MUST_CHECK;
 
+/* Bytes for one purpose (its label) that are the same wherever this authority is, and tell nothing
+ * of its keys. */
+int authority_derive(const struct authority *authority, const char *label, uint8_t *out,
+		     size_t size, struct rf_err *err) RF_MUST_CHECK;
+
 /* What is to be certified. */
 struct authority_order {
 	const char *host; /* the only name in it: what the request says of names counts not */

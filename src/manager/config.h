@@ -16,6 +16,7 @@
 
 struct config {
 	const char *state;		     /* --state: keys, and SQLite's file */
+	const char *owner;		     /* --owner: who makes PostgreSQL's schema; no key */
 	const char *name;		     /* of this manager among others; the host's */
 	const char *store;		     /* sqlite:STATE/store/manager.db */
 	const char *listen;		     /* HTTP: 127.0.0.1:8443 */

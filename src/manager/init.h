@@ -9,7 +9,8 @@
  * stays. */
 int init_state(const struct config *config, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
 
-/* Brings the store to this program's version, and renews the manager's certificate where it is
+/* Brings the store to this program's version (in PostgreSQL as config->owner; without one it has to
+ * be so already, or RF_E_CHANGED), and renews the manager's certificate where it is
  * time. RF_E_MISSING before init_state. */
 int init_upgrade(const struct config *config, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
 

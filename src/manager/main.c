@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 struct options {
-	const char *config, *state;
+	const char *config, *state, *owner;
 };
 
 static int fail(const struct rf_err *err, int rc)
@@ -126,12 +126,16 @@ static int role_run(int argc, char **argv)
 
 static int usage(FILE *out, int status)
 {
-	fprintf(out, "usage: ringfence-manager [--config FILE] [--state DIR] COMMAND\n\n");
+	fprintf(out,
+		"usage: ringfence-manager [--config FILE] [--state DIR] [--owner URL] COMMAND\n\n");
 	for (size_t i = 0; i < RF_COUNT(commands); i++)
 		fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].help);
-	fprintf(out, "\nWithout a configuration file (/etc/ringfence/manager.yaml) it serves this "
-		     "machine alone:\nHTTP at 127.0.0.1:8443, agents at port 8444, its state in "
-		     "/var/lib/ringfence-manager.\n");
+	fprintf(out,
+		"\nWithout a configuration file (/etc/ringfence/manager.yaml) it serves this "
+		"machine alone:\nHTTP at 127.0.0.1:8443, agents at port 8444, its state in "
+		"/var/lib/ringfence-manager.\n\n"
+		"--owner is for PostgreSQL: its address for the schema's owner, for init and upgrade "
+		"alone.\nWho runs the manager (store: in the configuration) may change no schema.\n");
 	return status;
 }
 
@@ -147,6 +151,7 @@ static int command_run(const char *name, const struct options *options)
 		rc = config_load(options->config, options->state, &config, &err);
 		if (rc)
 			return fail(&err, rc);
+		config.owner = options->owner;
 		rc = commands[i].run(&config, options, &err);
 		config_done(&config);
 		return rc ? fail(&err, rc) : 0;
@@ -167,6 +172,8 @@ int main(int argc, char **argv)
 			options.config = argv[++i];
 		else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc)
 			options.state = argv[++i];
+		else if (strcmp(argv[i], "--owner") == 0 && i + 1 < argc)
+			options.owner = argv[++i];
 		else if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout, 0);
 		else if (strcmp(argv[i], "--version") == 0)

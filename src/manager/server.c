@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -80,18 +79,16 @@ static int certificate_write(const struct config *config, const struct authority
 	return rc;
 }
 
-static int ticket_write(const struct config *config, struct rf_err *err)
+/* Of the authority's key: whoever resumes at one manager of a fleet resumes at each. */
+static int ticket_write(const struct config *config, const struct authority *authority,
+			struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf old = {0};
 	uint8_t key[TLS_TICKET_BYTES];
-	int rc = state_read(config->state, SERVER_TICKET_NAME, sizeof(key), &old, NULL);
+	int rc = authority_derive(authority, "ringfence session tickets", key, sizeof(key), err);
 
-	if (rc != -ENOENT)
-		return 0;
-	if (RAND_bytes(key, sizeof(key)) != 1)
-		return rf_fail(err, RF_E_CRYPTO, "no random bytes");
-	rc = state_write(config->state, SERVER_TICKET_NAME, (struct rf_slice){key, sizeof(key)},
-			 err);
+	if (!rc)
+		rc = state_write(config->state, SERVER_TICKET_NAME,
+				 (struct rf_slice){key, sizeof(key)}, err);
 	rf_wipe(key, sizeof(key));
 	return rc;
 }
@@ -115,7 +112,7 @@ int server_prepare(const struct config *config, int64_t now_s, struct rf_err *er
 	if (!rc && !is_good(config, now_s))
 		rc = certificate_write(config, authority, now_s, err);
 	if (!rc)
-		rc = ticket_write(config, err);
+		rc = ticket_write(config, authority, err);
 	authority_free(authority);
 	return rc;
 }

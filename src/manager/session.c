@@ -73,6 +73,8 @@ static bool admitted(struct conn *conn)
 	return false;
 }
 
+/* A host that is here, proven by its key, has left the manager where it was, whether that knows it
+ * or not: its lease is taken now, not when it is over. */
 static int lease_take(struct conn *conn, struct rf_err *err)
 {
 	char name[STORE_ID_BYTES];
@@ -80,7 +82,8 @@ static int lease_take(struct conn *conn, struct rf_err *err)
 	if (!conn->a->shared)
 		return 0;
 	rf_format(name, sizeof(name), "host:%s", conn->peer.host);
-	return store_lease_take(conn->a->store, name, conn->a->holder, LEASE_MS, &conn->lease, err);
+	return store_lease_seize(conn->a->store, name, conn->a->holder, LEASE_MS, &conn->lease,
+				 err);
 }
 
 struct opening {
@@ -139,11 +142,6 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 	rc = store_host_get(a->store, conn->peer.host, host_take, &o, err);
 	if (!rc)
 		rc = lease_take(conn, err);
-	if (rc == RF_E_DENIED) {
-		conn_refuse(conn,
-			    &(struct refusal){"another manager serves this host", "wait", 5000});
-		return 0;
-	}
 	conn->is_new = rf_equal(o.state, "NEW");
 	rf_copy(conn->told, sizeof(conn->told), o.state);
 	conn->has_tpm = o.has_tpm;
@@ -248,7 +246,15 @@ static int approve(struct conn *conn, const struct store_command *c, struct rf_e
 
 static int attest(struct conn *conn, const struct store_command *c, struct rf_err *err)
 {
-	(void)err;
+	const struct store_result none = {
+		.host = conn->peer.host,
+		.serial = c->serial,
+		.result = 1,
+		.output = "the host has no TPM: there is nothing to judge it by",
+		.at_ms = conn->a->now_ms()};
+
+	if (!conn->has_tpm)
+		return store_command_done(conn->a->store, &none, err);
 	rf_copy(conn->attest, sizeof(conn->attest), c->command);
 	evidence_ask(conn);
 	return 0;

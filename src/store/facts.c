@@ -71,6 +71,17 @@ static int schema_ask(struct store *store, bool *out, struct rf_err *err)
 	return rc;
 }
 
+int store_facts_check(struct store *store, struct rf_err *err)
+{
+	bool is_so = false;
+	int rc = schema_ask(store, &is_so, err);
+
+	return rc || is_so ? rc
+			   : rf_fail(err, RF_E_CHANGED,
+				     "the store's tables of facts are those of another version: "
+				     "upgrade it first");
+}
+
 static int take_old(void *arg, const struct store_value *row)
 {
 	struct rf_buf *script = arg;

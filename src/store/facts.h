@@ -15,6 +15,9 @@
  * store_upgrade. What it says, and nothing where they are as they should be. */
 int store_facts_upgrade(const char *url, struct rf_err *err) RF_MUST_CHECK;
 
+/* RF_E_CHANGED where they are not this program's and want store_facts_upgrade first. */
+int store_facts_check(struct store *store, struct rf_err *err) RF_MUST_CHECK;
+
 /* A row. values has one for each column of the table, host first: whatever stands there, the row is
  * the host's that the act names. Of one that is gone the key alone is read. */
 struct store_fact {

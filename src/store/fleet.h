@@ -109,6 +109,11 @@ int store_finding_each(struct store *store, const char *host,
 int store_lease_take(struct store *store, const char *lease, const char *holder, int64_t ttl_ms,
 		     struct store_lease *out, struct rf_err *err) RF_MUST_CHECK;
 
+/* Takes it from whoever has it: for one who proved that the other has nothing left to do (a host
+ * that comes to us has left the manager where it was). The other is fenced off. */
+int store_lease_seize(struct store *store, const char *lease, const char *holder, int64_t ttl_ms,
+		      struct store_lease *out, struct rf_err *err) RF_MUST_CHECK;
+
 /* Holds it ttl_ms from now; RF_E_CHANGED when another has taken it. */
 int store_lease_renew(struct store *store, const struct store_lease *lease, int64_t ttl_ms,
 		      struct rf_err *err) RF_MUST_CHECK;

@@ -51,28 +51,47 @@ static int id_copy(char out[STORE_ID_BYTES], const char *id, struct rf_err *err)
 	return 0;
 }
 
-int store_lease_take(struct store *store, const char *lease, const char *holder, int64_t ttl_ms,
-		     struct store_lease *out, struct rf_err *err)
+/* What is taken, and what of it is over: all that ends until over_ms (0: now). */
+struct taking {
+	const char *lease, *holder;
+	int64_t ttl_ms, over_ms;
+};
+
+static int lease_take(struct store *store, const struct taking *t, struct store_lease *out,
+		      struct rf_err *err)
 {
 	struct store_lease taken = {.epoch = 0};
 	int64_t now_ms = 0;
-	int rc = id_copy(taken.lease, lease, err);
+	int rc = id_copy(taken.lease, t->lease, err);
 
 	if (!rc)
-		rc = id_copy(taken.holder, holder, err);
+		rc = id_copy(taken.holder, t->holder, err);
 	if (!rc)
 		rc = store_now(store, &now_ms, err);
 	if (!rc)
 		rc = store_run_int(store, STORE_S_LEASE_TAKE,
-				   STORE_PARAMS(store_text(lease), store_text(holder),
-						store_int(now_ms), store_int(now_ms + ttl_ms)),
+				   STORE_PARAMS(store_text(t->lease), store_text(t->holder),
+						store_int(t->over_ms ? t->over_ms : now_ms),
+						store_int(now_ms + t->ttl_ms)),
 				   &taken.epoch, err);
 	if (rc)
 		return rc;
 	if (!taken.epoch)
-		return rf_fail(err, RF_E_DENIED, "the lease %s is another's", lease);
+		return rf_fail(err, RF_E_DENIED, "the lease %s is another's", t->lease);
 	*out = taken;
 	return 0;
+}
+
+int store_lease_take(struct store *store, const char *lease, const char *holder, int64_t ttl_ms,
+		     struct store_lease *out, struct rf_err *err)
+{
+	return lease_take(store, &(struct taking){lease, holder, ttl_ms, 0}, out, err);
+}
+
+int store_lease_seize(struct store *store, const char *lease, const char *holder, int64_t ttl_ms,
+		      struct store_lease *out, struct rf_err *err)
+{
+	return lease_take(store, &(struct taking){lease, holder, ttl_ms, INT64_MAX}, out, err);
 }
 
 int store_lease_renew(struct store *store, const struct store_lease *lease, int64_t ttl_ms,

@@ -121,8 +121,10 @@ const struct store_statement store_statements[STORE_S_COUNT] = {
 		{"SELECT control, resource, old_state, new_state, at_ms FROM finding_change "
 		 "WHERE host = $1 ORDER BY seq DESC LIMIT $2",
 		 NULL, "ti", "tttti"},
+	/* That it is another's is told so without a lock: the holder's transaction may be long. */
 	[STORE_S_LEASE_TAKE] =
-		{"INSERT INTO lease (lease, holder, epoch, until_ms) VALUES ($1, $2, 1, $4) "
+		{"INSERT INTO lease (lease, holder, epoch, until_ms) SELECT $1, $2, 1, $4 "
+		 "WHERE NOT EXISTS (SELECT 1 FROM lease WHERE lease = $1 AND holder <> $2 AND until_ms > $3) "
 		 "ON CONFLICT (lease) DO UPDATE SET holder = excluded.holder, epoch = lease.epoch + 1, "
 		 "until_ms = excluded.until_ms WHERE lease.until_ms <= $3 OR lease.holder = excluded.holder "
 		 "RETURNING epoch",

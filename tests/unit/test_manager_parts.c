@@ -123,6 +123,15 @@ static void nothing_but_commands_is_signed(void **state)
 	assert_int_equal(message_text(&command, &text, NULL), 0);
 	assert_int_equal(authority_sign(a, rf_buf_slice(&text), signature, NULL), 0);
 	assert_int_equal(authority_command_key(a, public, NULL), 0);
+	/* The same each time, another for each label, and not what anybody knows. */
+	uint8_t derived[3][80];
+
+	assert_int_equal(authority_derive(a, "one", derived[0], sizeof(derived[0]), NULL), 0);
+	assert_int_equal(authority_derive(a, "one", derived[1], sizeof(derived[1]), NULL), 0);
+	assert_int_equal(authority_derive(a, "two", derived[2], sizeof(derived[2]), NULL), 0);
+	assert_memory_equal(derived[0], derived[1], sizeof(derived[0]));
+	assert_memory_not_equal(derived[0], derived[2], 32);
+	assert_memory_not_equal(derived[0], public, 32);
 	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, sizeof(public));
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
 

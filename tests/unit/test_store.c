@@ -600,6 +600,15 @@ static void a_fenced_holder_is_refused(struct place *p)
 	must(store_lease_drop(p->store, &again, &err), &err);
 	must(store_lease_take(p->store, "host/h", "m1", 60000, &one, &err), &err);
 	assert_true(one.epoch > again.epoch);
+	/* Seized from who lives and holds it: fenced off as one whose time is over. */
+	must(store_lease_seize(p->store, "host/h", "m3", 60000, &two, &err), &err);
+	assert_true(two.epoch > one.epoch);
+	assert_int_equal(store_host_state(p->store, &state, &one, &err), RF_E_CHANGED);
+	assert_int_equal(store_lease_take(p->store, "host/h", "m1", 60000, &one, &err),
+			 RF_E_DENIED);
+	must(store_host_state(p->store, &state, &two, &err), &err);
+	must(store_lease_seize(p->store, "host/new", "m1", 60000, &one, &err), &err);
+	assert_int_equal(one.epoch, 1);
 }
 
 static void an_id_too_long_is_refused(struct place *p)
