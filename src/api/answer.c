@@ -318,7 +318,7 @@ static void denied(struct api_call *call, const struct rf_err *why)
 	struct rf_err err = {0};
 
 	/* The answer is the same when the ledger cannot be told. */
-	if (ledger_tell(call, call->api->store, "denied", rf_err_text(why), &err))
+	if (denied_tell(call, rf_err_text(why), &err))
 		fprintf(stderr, "ringfence-manager: api: ledger: %s\n", rf_err_text(&err));
 }
 

@@ -71,6 +71,23 @@ struct api_settings {
 	bool has_passwords;	    /* there is a role sign-in */
 };
 
+/* Denied attempts of one kind (by whom, from where, what) of the last minute. */
+#define API_DENIALS	     256
+#define API_DENIAL_MS	     ((int64_t)60000)
+#define API_DENIALS_TOLD     5	/* entries of one kind in a minute; the others are counted */
+#define API_DENIALS_TOLD_ALL 60 /* and of all kinds */
+struct api_denial {
+	const char *route; /* NULL: free */
+	char actor[256], about[640];
+	int64_t since_ms;
+	uint64_t held; /* counted, and not told yet */
+	uint32_t told;
+};
+struct api_denials {
+	struct api_denial rows[API_DENIALS];
+	struct api_denial other; /* what found no room */
+};
+
 /* What requests of one process share. */
 struct api {
 	struct store *store;
@@ -78,6 +95,7 @@ struct api {
 	struct api_settings settings;
 	struct rf_buf openapi; /* the document, made once */
 	uint64_t counters[API_N_COUNT];
+	struct api_denials denials;
 };
 
 struct api_request {

@@ -84,6 +84,11 @@ const char *problem_title(int status);
 int ledger_tell(struct api_call *call, struct store *store, const char *kind, const char *why,
 		struct rf_err *err) RF_MUST_CHECK;
 
+/* Tells it of a denied attempt, or counts it (API_DENIALS_TOLD). */
+int denied_tell(struct api_call *call, const char *why, struct rf_err *err) RF_MUST_CHECK;
+/* Tells the numbers of those whose minute is over, or of all. */
+void denied_flush(struct api *api, int64_t now_ms, bool all);
+
 /* An event as an answer has it, and whether who may read it. */
 struct store_event;
 json_t *event_json(const struct store_event *event);

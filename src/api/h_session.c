@@ -95,7 +95,7 @@ static int failed(struct api_call *call, const char *account, struct rf_err *err
 	int rc = store_failure_add(call->api->store, &failure, &count, &why);
 
 	if (!rc)
-		rc = ledger_tell(call, call->api->store, "denied", "the sign-in failed", &why);
+		rc = denied_tell(call, "the sign-in failed", &why);
 	call->who.account[0] = '\0';
 	if (rc) {
 		*err = why;

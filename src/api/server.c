@@ -255,6 +255,8 @@ static int open_all(struct server *server, struct rf_buf *addresses, struct rf_e
 
 static void close_all(struct server *server)
 {
+	int64_t now = 0;
+
 	if (server->base)
 		streams_end(server);
 	sign_in_close(server->sign_in);
@@ -272,6 +274,8 @@ static void close_all(struct server *server)
 		event_base_free(server->base);
 	}
 	SSL_CTX_free(server->tls);
+	if (server->api.store && !store_now(server->api.store, &now, NULL))
+		denied_flush(&server->api, now, true);
 	rights_done(&server->api.rights);
 	rf_buf_done(&server->api.openapi);
 	store_close(server->api.store);

@@ -146,7 +146,10 @@ void streams_run(struct server *server)
 {
 	struct stream *stream = TAILQ_FIRST(&server->streams);
 	struct rf_err err = {0};
+	int64_t now = 0;
 
+	if (!store_now(server->api.store, &now, &err))
+		denied_flush(&server->api, now, false);
 	if (stream && rights_fresh(&server->api, &err))
 		return;
 	while (stream) {
