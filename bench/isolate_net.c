@@ -3,7 +3,7 @@
  * Measures what bench/isolate cannot from Python: frames that enter a port of a bridge without a
  * sender (XDP live frames), the cost of the guard's programs, and how long a purged port is open.
  * usage: isolate_net inject LINK COUNT ROUNDS HEX | drop LINK | cost PIN_DIR LINK HEX4 HEX6 HEXBAD
- *        | purge LINK COUNT | flood LINK SECONDS HEX | rtt ADDRESS COUNT GAP_US
+ *        | purge LINK COUNT | mend LINK | flood LINK SECONDS HEX | rtt ADDRESS COUNT GAP_US
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -258,6 +259,45 @@ static int purge(char **args)
 	return 0;
 }
 
+/*
+ * The limit of "purge": puts programs that pass everything back as soon as the kernel says that
+ * clsact went, and does nothing else. Until it is ended.
+ */
+static int mend(char **args)
+{
+	const struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
+					   .nl_groups = 1u << (RTNLGRP_TC - 1)};
+	uint8_t block[65536] __attribute__((aligned(8)));
+	const struct nlmsghdr *head = (const struct nlmsghdr *)block;
+	const struct tcmsg *tc = NLMSG_DATA(head);
+	int link = (int)if_nametoindex(args[0]), program = answering(BPF_PROG_TYPE_SCHED_CLS, TC_ACT_UNSPEC);
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	if (program < 0 || fd < 0 || bind(fd, (const struct sockaddr *)&groups, sizeof(groups)))
+		return failed("mend");
+	puts("watching");
+	fflush(stdout);
+	while (recv(fd, block, sizeof(block), 0) >= (ssize_t)NLMSG_LENGTH(sizeof(*tc))) {
+		static const enum bpf_tc_attach_point points[] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+		struct bpf_tc_hook hook = {.sz = sizeof(hook),
+					   .ifindex = link,
+					   .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS};
+
+		if (head->nlmsg_type != RTM_DELQDISC || tc->tcm_ifindex != link ||
+		    tc->tcm_parent != TC_H_CLSACT)
+			continue;
+		(void)bpf_tc_hook_create(&hook);
+		for (size_t i = 0; i < RF_COUNT(points); i++) {
+			LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0x5246, .priority = 1,
+				    .prog_fd = program);
+
+			hook.attach_point = points[i];
+			(void)bpf_tc_attach(&hook, &opts);
+		}
+	}
+	return failed("mend");
+}
+
 static int flood(char **args)
 {
 	uint8_t frame[FRAME_BYTES];
@@ -352,8 +392,8 @@ static const struct {
 	const char *name;
 	int (*run)(char **args);
 	int args;
-} VERBS[] = {{"inject", inject, 4}, {"drop", drop, 1},	 {"cost", cost, 5}, {"purge", purge, 2},
-	     {"empty", empty, 4},   {"flood", flood, 3}, {"rtt", rtt, 3}};
+} VERBS[] = {{"inject", inject, 4}, {"drop", drop, 1},	 {"cost", cost, 5},   {"purge", purge, 2},
+	     {"mend", mend, 1},	    {"empty", empty, 4}, {"flood", flood, 3}, {"rtt", rtt, 3}};
 
 int main(int argc, char **argv)
 {
@@ -361,6 +401,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < RF_COUNT(VERBS); i++)
 		if (strcmp(argv[1], VERBS[i].name) == 0 && argc - 2 == VERBS[i].args)
 			return VERBS[i].run(argv + 2);
-	fprintf(stderr, "usage: isolate_net inject|drop|empty|cost|purge|flood|rtt ...\n");
+	fprintf(stderr, "usage: isolate_net inject|drop|empty|cost|purge|mend|flood|rtt ...\n");
 	return 64;
 }
