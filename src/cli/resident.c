@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -21,6 +24,8 @@
 #include "sys/state.h"
 
 #define ENV_MAX_BYTES (256u << 10)
+/* Above what most use, below the kernel's own threads (50). */
+#define URGENT_PRIORITY 20
 
 void resident_init(struct resident *r, const char *name)
 {
@@ -123,6 +128,40 @@ void resident_ready(struct resident *r)
 		close(r->log_fd);
 		r->log_fd = -1;
 	}
+}
+
+/* ---- urgent ---- */
+
+static int priority_take(void)
+{
+	const struct sched_param first = {.sched_priority = URGENT_PRIORITY};
+
+	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0 ? -errno : 0;
+}
+
+/* What is mapped later is locked, too: under a limit it would then be refused. Pages as they are
+ * touched: most of the libraries never is. */
+static int memory_keep(void)
+{
+	const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
+
+	if (setrlimit(RLIMIT_MEMLOCK, &any) < 0 ||
+	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		return -errno;
+	return 0;
+}
+
+void resident_urgent(char missing[RESIDENT_MISSING_BYTES])
+{
+	int priority = priority_take(), memory = memory_keep();
+
+	missing[0] = '\0';
+	if (priority < 0)
+		rf_format(missing, RESIDENT_MISSING_BYTES, "real-time scheduling (%s)%s",
+			  rf_code_text(priority), memory < 0 ? ", " : "");
+	if (memory < 0)
+		rf_format(missing + strlen(missing), RESIDENT_MISSING_BYTES - strlen(missing),
+			  "memory that is not swapped (%s)", rf_code_text(memory));
 }
 
 /* ---- the helper ---- */

@@ -30,6 +30,14 @@ int resident_start(struct resident *r, const char *folder, const char *lock_name
 void resident_ready(struct resident *r);
 
 /*
+ * For a role that others wait for: its process comes before all that are not urgent (children that
+ * it starts do not), and is kept in memory. What this machine does not let it have is no reason not
+ * to run: named in missing, "" when it has everything. Before the process locks itself in.
+ */
+#define RESIDENT_MISSING_BYTES 160
+void resident_urgent(char missing[RESIDENT_MISSING_BYTES]);
+
+/*
  * A process that does one thing after another for a role that may not do them itself: each question
  * that comes is answered by a process of its own, which works and ends.
  */

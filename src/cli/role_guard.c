@@ -187,6 +187,7 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 	const struct helper helper = {records_work, records_failed, &reader, TABLE_MAX_BYTES};
 	struct sigaction stop = {.sa_handler = on_stop};
 	struct rf_err why = {0};
+	char missing[RESIDENT_MISSING_BYTES];
 	int rc = folders_open(role, err);
 	bool forbidden = rc == 0 && guard_forbidden(&why) < 0;
 
@@ -198,6 +199,10 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 
 	if (!rc && !forbidden)
 		rc = helper_start(&helper, &role->resident, own, &role->service.records, err);
+	/* Behind the reader's start: what is cut open is open until we get our turn. */
+	resident_urgent(missing);
+	if (missing[0])
+		fprintf(stderr, "ringfence-guard: without: %s\n", missing);
 	if (!rc && !forbidden)
 		rc = guard_open(NULL, &role->service.guard, err);
 	if (rc < 0)

@@ -4,6 +4,7 @@ off (tc, nft, the bridge) comes back, what is enforced outlives the service, and
 uplinks by the policy, undone byte for byte."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -93,6 +94,20 @@ def flood(port, target, source, count=200):
 
 def got(port, mark="bad0"):
     return [f for f in port.received() if mark in f]
+
+
+def test_it_comes_before_what_is_not_urgent(service):
+    """A port that is cut open is open until the service gets its turn; what reads for it is in no hurry."""
+    s = service()
+    pid = s.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    s.lines += s.read()
+    if "real-time scheduling" in s.lines:
+        pytest.skip("no real-time scheduling here")
+    assert os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+    assert children and all(os.sched_getscheduler(int(c)) == os.SCHED_OTHER for c in children)
+    locked = int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmLck:")[1].split()[0])
+    assert (locked == 0) == ("memory that is not swapped" in s.lines)
 
 
 def test_a_port_born_outside_our_sight(host, service):  # noqa: F811

@@ -61,16 +61,25 @@ static bool in_scope(const struct guard_watch *w, const struct guard_link *link)
 	return w->scope.wants && w->scope.wants(w->arg, link);
 }
 
+static void name_fill(struct guard_link *link)
+{
+	if (!guard_link_named(link->ifindex, link->name))
+		link->name[0] = '\0';
+}
+
 /* Attaching is the cure for everything: it makes what is missing and leaves policies alone. A port
  * that somebody took off on purpose meanwhile is not taken back. */
 static void cure(struct guard_watch *w, const struct guard_link *link, bool known)
 {
+	struct guard_link named = *link;
 	struct rf_err err = {0};
 	int rc;
 
 	if (w->scope.look_only) {
-		if (known)
-			tell(w, GUARD_LOOSE, link, NULL);
+		if (known && !named.name[0])
+			name_fill(&named);
+		if (known && named.name[0])
+			tell(w, GUARD_LOOSE, &named, NULL);
 		return;
 	}
 	rc = known ? guard_mend(w->guard, link->ifindex, &err)
@@ -78,7 +87,13 @@ static void cure(struct guard_watch *w, const struct guard_link *link, bool know
 	/* It went away again meanwhile. */
 	if (rc == -ENODEV || rc == -ENOENT)
 		return;
-	tell(w, rc ? GUARD_FAILED : known ? GUARD_HEALED : GUARD_ATTACHED, link, rc ? &err : NULL);
+	if (!named.name[0])
+		name_fill(&named);
+	tell(w,
+	     rc	     ? GUARD_FAILED
+	     : known ? GUARD_HEALED
+		     : GUARD_ATTACHED,
+	     &named, rc ? &err : NULL);
 }
 
 static bool intact(const struct guard_watch *w, uint32_t ifindex)
@@ -92,12 +107,6 @@ static bool intact(const struct guard_watch *w, uint32_t ifindex)
 			return false;
 	}
 	return true;
-}
-
-static void name_fill(struct guard_link *link)
-{
-	if (!guard_link_named(link->ifindex, link->name))
-		link->name[0] = '\0';
 }
 
 static void link_told(struct guard_watch *w, const struct nlmsghdr *message)
@@ -139,10 +148,9 @@ static void qdisc_told(struct guard_watch *w, const struct nlmsghdr *message)
 	if (w->guard->settings->hook != GUARD_HOOK_CLSACT ||
 	    guard_slot_find(w->guard, link.ifindex) == 0)
 		return;
-	/* No look first: frames pass unjudged by now, and attaching twice does no harm. */
-	name_fill(&link);
-	if (link.name[0])
-		cure(w, &link, true);
+	/* No look first, not even for its name: frames pass unjudged by now, and attaching twice
+	 * does no harm. */
+	cure(w, &link, true);
 }
 
 static void filter_told(struct guard_watch *w, const struct nlmsghdr *message)
