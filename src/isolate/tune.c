@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/apart.h"
+#include "sys/qmp.h"
 
 /* ---- targets ---- */
 
@@ -286,6 +287,8 @@ static int definition_read(const struct tune_name *name, struct virt_vm *vm, str
  * do not notice, and no plan has to fail for it. */
 #define RESTART_TRIES	 20
 #define RESTART_PAUSE_MS 250
+/* Of one child: a libvirtd that comes back, and a QEMU that answers. */
+#define APART_WAIT_MS (RESTART_TRIES * RESTART_PAUSE_MS + QMP_WAIT_MS)
 
 static int open_patiently(const char *vm, struct virt_vm **out, struct rf_err *err)
 {
@@ -312,7 +315,7 @@ static int target_open(const struct verb_env *env, const char *target, struct tu
 	return open_patiently(name->vm, vm, err);
 }
 
-static int tune_read(const struct verb_env *env, const char *target, struct rf_buf *out,
+static int read_here(const struct verb_env *env, const char *target, struct rf_buf *out,
 		     struct rf_err *err)
 {
 	VIRT_AUTOVM struct virt_vm *vm = NULL;
@@ -342,7 +345,7 @@ static int definition_put(const struct tune_name *name, struct virt_vm *vm, cons
 	return rc ? rc : virt_xml_put(vm, rf_buf_text(&next), err);
 }
 
-static int tune_put(const struct verb_env *env, const char *target, struct rf_slice state,
+static int put_here(const struct verb_env *env, const char *target, struct rf_slice state,
 		    struct rf_err *err)
 {
 	VIRT_AUTOVM struct virt_vm *vm = NULL;
@@ -368,6 +371,68 @@ static int tune_put(const struct verb_env *env, const char *target, struct rf_sl
 	else
 		rc = RF_E_SYNTAX;
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
+}
+
+/* ---- apart: with a QEMU that may never answer ---- */
+
+struct apart_call {
+	const struct verb_env *env;
+	const char *target;
+	struct rf_slice state;
+};
+
+static int read_apart(void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+{
+	const struct apart_call *c = arg;
+
+	(void)in;
+	return read_here(c->env, c->target, out, err);
+}
+
+static int put_apart(void *arg, struct rf_slice in, struct rf_buf *out, struct rf_err *err)
+{
+	const struct apart_call *c = arg;
+
+	(void)in;
+	(void)out;
+	return put_here(c->env, c->target, c->state, err);
+}
+
+/* The child opens the VM: a connection does not outlive a fork, and its parent needs none. */
+static int call_apart(apart_fn *work, struct apart_call *c, struct rf_buf *out, struct rf_err *err)
+{
+	int rc = virt_load_all(err);
+
+	if (!rc)
+		rc = apart_ask(work, c, APART_WAIT_MS, out, err);
+	return rc == RF_E_TIMEOUT ? rf_wrap(err, rc, "%s: its QEMU hangs", c->target) : rc;
+}
+
+static bool is_apart(const struct verb_env *env, const char *target)
+{
+	struct tune_name name;
+
+	return env->live && tune_parse(target, &name, NULL) == 0 && name.layer == VIRT_LIVE &&
+	       name.row->way->apart;
+}
+
+static int tune_read(const struct verb_env *env, const char *target, struct rf_buf *out,
+		     struct rf_err *err)
+{
+	struct apart_call c = {.env = env, .target = target};
+
+	return is_apart(env, target) ? call_apart(read_apart, &c, out, err)
+				     : read_here(env, target, out, err);
+}
+
+static int tune_put(const struct verb_env *env, const char *target, struct rf_slice state,
+		    struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf none = {0};
+	struct apart_call c = {.env = env, .target = target, .state = state};
+
+	return is_apart(env, target) ? call_apart(put_apart, &c, &none, err)
+				     : put_here(env, target, state, err);
 }
 
 static bool tune_gone(struct rf_slice state)

@@ -58,6 +58,10 @@ struct tune_way {
 	int (*read)(const struct tune_call *call, struct rf_buf *out, struct rf_err *err);
 	/* value was checked against the row. */
 	int (*put)(const struct tune_call *call, const char *value, struct rf_err *err);
+	/* QEMU itself is asked, and may never answer: the VM is opened, read and put in a child
+	 * that has an end (tune_monitor_here). One child and one connection for all of its
+	 * questions. */
+	bool apart;
 };
 
 /* A typed parameter of libvirt: group and param of the row; TUNE_NUMBER, TUNE_WORD, TUNE_FIELDS. */
@@ -73,6 +77,9 @@ extern const struct tune_way tune_cgroup;
  * not answer within QMP_WAIT_MS. Fits struct qmp_peer. */
 int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
 		 struct rf_err *err) RF_MUST_CHECK;
+/* The same without a child or an end of its own: for a way that is apart. */
+int tune_monitor_here(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
+		      struct rf_err *err) RF_MUST_CHECK;
 
 struct tune_row {
 	const char *name, *summary, *unit;

@@ -21,19 +21,19 @@
 
 static int sharing_read(const struct tune_call *call, struct rf_buf *out, struct rf_err *err)
 {
-	const struct qmp_peer peer = {tune_monitor, call->vm};
+	const struct qmp_peer peer = {tune_monitor_here, call->vm};
 
 	return ram_sharing_read(&peer, out, err);
 }
 
 static int sharing_put(const struct tune_call *call, const char *value, struct rf_err *err)
 {
-	const struct qmp_peer peer = {tune_monitor, call->vm};
+	const struct qmp_peer peer = {tune_monitor_here, call->vm};
 
 	return ram_sharing_put(&peer, value, err);
 }
 
-static const struct tune_way way_sharing = {sharing_read, sharing_put};
+static const struct tune_way way_sharing = {sharing_read, sharing_put, .apart = true};
 
 /* ---- a chain of cgroups ---- */
 

@@ -239,3 +239,13 @@ int tune_monitor(void *vm, const char *command, json_t *arguments, struct rf_buf
 	rc = apart_ask(monitor_work, question, QMP_WAIT_MS, out, err);
 	return rc == RF_E_TIMEOUT ? rf_wrap(err, rc, "its QEMU hangs (%s)", command) : rc;
 }
+
+int tune_monitor_here(void *vm, const char *command, json_t *arguments, struct rf_buf *out,
+		      struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	if (qmp_command_write(command, arguments, "", &text) < 0)
+		return rf_fail(err, -ENOMEM, "no memory");
+	return virt_monitor(vm, rf_buf_text(&text), out, err);
+}

@@ -8,7 +8,10 @@
 int virt_load(const char *library, const struct virt_symbol *symbols, size_t count, void *api,
 	      struct rf_err *err)
 {
-	void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	/* Bound when called: binding all that libvirt stands on takes longer than one question to
+	 * it.
+	 */
+	void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
 
 	if (!handle)
 		return rf_fail(err, RF_E_UNSUPPORTED, "libvirt's library is not here (%s)",

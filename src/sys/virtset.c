@@ -126,6 +126,13 @@ static bool is_uuid(const char *text)
 	       text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
 }
 
+int virt_load_all(struct rf_err *err)
+{
+	int rc = virt_load("libvirt.so.0", NULL, 0, NULL, err);
+
+	return rc ? rc : virt_load("libvirt-qemu.so.0", NULL, 0, NULL, err);
+}
+
 int virt_vm_open(const char *uri, const char *name, struct virt_vm **out, struct rf_err *err)
 {
 	VIRT_AUTOVM struct virt_vm *vm = rf_alloc(1, sizeof(*vm));

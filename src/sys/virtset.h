@@ -41,6 +41,9 @@ struct virt_vm;
  * when there is none, RF_E_UNSUPPORTED without libvirt, RF_E_PEER when it does not answer. */
 int virt_vm_open(const char *uri, const char *vm, struct virt_vm **out,
 		 struct rf_err *err) RF_MUST_CHECK;
+/* Loads the libraries of libvirt and nothing else, so that children need not, each for itself.
+ * RF_E_UNSUPPORTED without libvirt. */
+int virt_load_all(struct rf_err *err) RF_MUST_CHECK;
 void virt_vm_close(struct virt_vm *vm);
 static inline void virt_vm_close_p(struct virt_vm **vm)
 {
