@@ -68,9 +68,10 @@ static bool begins_so(const char *const *words, const char *line)
 static bool options_good(const char *const *words)
 {
 	static const char *const known[] = {
-		"--output=json", "--yes",	 "--release", "--kept",	    "--apply",
-		"--profile=",	 "--only=",	 "--zone=",   "--level=",   "--reason=",
-		"--allow=",	 "--honeywall=", "--plan=",   "--confirm=", "--confirm-within="};
+		"--output=json", "--yes",      "--release",	 "--kept",
+		"--apply",	 "--profile=", "--only=",	 "--zone=",
+		"--level=",	 "--reason=",  "--trusted-only", "--allow=",
+		"--honeywall=",	 "--plan=",    "--confirm=",	 "--confirm-within="};
 
 	for (; *words; words++) {
 		bool found = (*words)[0] != '-';

@@ -29,6 +29,7 @@
 struct job {
 	const struct cli_args *args;
 	const char *state, *zone;
+	bool trusted_only; /* --trusted-only */
 	struct quarantine_order order;
 	struct guard_port services; /* holds --allow */
 	uint64_t record_bytes;
@@ -174,6 +175,19 @@ static int zone_keep(struct job *job, struct rf_err *err)
 			      "no VM here is in the zone %s, by policy or by its tag", job->zone);
 }
 
+static void trusted_only_keep(struct job *job)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < job->subjects.count; i++) {
+		if (!job->subjects.items[i].trusted_only)
+			continue;
+		job->subjects.items[kept] = job->subjects.items[i];
+		quarantine_subject_settle(&job->subjects.items[kept++]);
+	}
+	job->subjects.count = kept;
+}
+
 static int subjects_find(struct job *job, struct rf_err *err)
 {
 	FACT_AUTOSTORE struct fact_store *store = NULL;
@@ -187,7 +201,9 @@ static int subjects_find(struct job *job, struct rf_err *err)
 
 	if (!rc)
 		rc = quarantine_subjects_load(store, name, NULL, &job->subjects, err);
-	if (!rc && job->zone)
+	if (!rc && job->trusted_only)
+		trusted_only_keep(job);
+	else if (!rc && job->zone)
 		rc = zone_keep(job, err);
 	else if (!rc && job->subjects.count != 1)
 		rc = rf_fail(err, RF_E_UNKNOWN,
@@ -488,6 +504,10 @@ static int shut_in(struct job *job, struct rf_err *err)
 		rc = access_read(job, err);
 	if (rc < 0)
 		return rc;
+	if (job->subjects.count == 0) {
+		printf("No VM here asks for a trusted host: there is nothing to do.\n");
+		return 0;
+	}
 	rf_format(prompt, sizeof(prompt), "Put %zu VM(s) into quarantine (%s)? [y/N] ",
 		  job->subjects.count, quarantine_level_name(job->order.level));
 	job->apply = quarantine_agreed(job->args, prompt);
@@ -585,12 +605,16 @@ int cmd_quarantine(const struct cli_args *args, struct rf_err *err)
 
 	job.args = args;
 	job.zone = cli_value(args, OPT_ZONE);
+	job.trusted_only = cli_has(args, OPT_TRUSTED_ONLY);
 	job.state =
 		cli_value(args, OPT_STATE_DIR) ? cli_value(args, OPT_STATE_DIR) : PRIV_STATE_DIR;
 	if (status + undo + cli_has(args, OPT_LEVEL) != 1)
 		return rf_fail(err, RF_E_USAGE, "give one of --level, --release and --status");
-	if (!status && (args->words_count != 0) + (job.zone != NULL) != 1)
-		return rf_fail(err, RF_E_USAGE, "give a VM, or --zone NAME");
+	if (!status && (args->words_count != 0) + (job.zone != NULL) + job.trusted_only != 1)
+		return rf_fail(err, RF_E_USAGE, "give a VM, --zone NAME or --trusted-only");
+	if (job.trusted_only && undo)
+		return rf_fail(err, RF_E_USAGE,
+			       "--trusted-only goes with --level: each VM is let out by its name");
 	if (status)
 		return quarantine_status(args, job.state, err);
 	int rc = changing_options(args, &job.changing, err);

@@ -75,6 +75,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	{OPT_RELEASE, "release", 0, NULL, false, "undo the quarantine: everything as before"},
 	{OPT_STATUS, "status", 0, NULL, false, "who is in quarantine, since when, why"},
 	{OPT_ZONE, "zone", 0, "NAME", false, "all VMs of this zone"},
+	{OPT_TRUSTED_ONLY, "trusted-only", 0, NULL, false,
+	 "all VMs whose definition asks for a trusted host"},
 	{OPT_REASON, "reason", 0, "TEXT", false, "why, in one sentence; goes into the ledger"},
 	{OPT_YES, "yes", 0, NULL, false, "do it; without it the plan is shown"},
 	{OPT_ALLOW, "allow", 0, "SERVICE", true,
@@ -449,13 +451,14 @@ const struct cli_command cli_commands[] = {
 	 "ringfence quarantine web-1 --level seal --yes --reason 'beacons to 192.0.2.7'\n"
 	 "ringfence quarantine web-1 --level restrict --allow dhcp --allow 10.0.0.5:tcp/22 --yes --reason 'looking'\n"
 	 "ringfence quarantine --zone dmz --level honeywall --honeywall vnet9 --yes --reason 'worm'\n"
+	 "ringfence quarantine --trusted-only --level restrict --yes --reason 'the host is not trusted'\n"
 	 "ringfence quarantine --status\n"
 	 "ringfence quarantine web-1 --release --yes --reason 'false alarm'\n"
 	 "ringfence quarantine web-1 --level seal --reason 'worm' --fleet --where name=kvm-3",
 	 OPTIONS(OPT_ALWAYS, OPT_XML, OPT_CONNECT, OPT_HOST, OPT_NO_HOST, OPT_OUTPUT, OPT_ALL,
 		 OPT_STATE_DIR, OPT_SAVE, OPT_CONFIRM_WITHIN, OPT_LEVEL, OPT_RELEASE, OPT_STATUS,
-		 OPT_ZONE, OPT_REASON, OPT_YES, OPT_ALLOW, OPT_HONEYWALL, OPT_POLICY,
-		 OPT_RECORD_MAX, OPT_FLEETS),
+		 OPT_ZONE, OPT_TRUSTED_ONLY, OPT_REASON, OPT_YES, OPT_ALLOW, OPT_HONEYWALL,
+		 OPT_POLICY, OPT_RECORD_MAX, OPT_FLEETS),
 	 0, 1, cmd_quarantine},
 	{"isolate guard start", "",
 	 "keep the network guard up: new ports from birth, purges healed",

@@ -58,6 +58,7 @@ enum cli_option_id {
 	OPT_RELEASE,
 	OPT_STATUS,
 	OPT_ZONE,
+	OPT_TRUSTED_ONLY,
 	OPT_REASON,
 	OPT_YES,
 	OPT_ALLOW,

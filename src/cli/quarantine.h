@@ -32,6 +32,7 @@ struct subject {
 	const char *zone, *class, *key; /* key: the VM in the facts */
 	struct quarantine_nic nics[QUARANTINE_MAX_CARDS];
 	const char *disks[QUARANTINE_MAX_DISKS];
+	bool trusted_only;   /* one of its definitions asks for a trusted host */
 	bool changed, noted; /* the order did something to it; the ledger knows */
 };
 struct subjects {

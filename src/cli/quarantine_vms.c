@@ -92,13 +92,14 @@ int quarantine_records_load(const char *state, struct records *out, struct rf_er
 static const char question[] =
 	"SELECT v.vm, coalesce(nullif(v.name, ''), v.vm), v.uuid, v.zone, v.class, v.path, v.layer,"
 	" n.mac, n.target,"
+	" EXISTS (SELECT 1 FROM vm t WHERE t.host = v.host AND t.vm = v.vm AND t.trusted_only = 1),"
 	" EXISTS (SELECT 1 FROM vm p WHERE p.host = v.host AND p.vm = v.vm AND p.layer ="
 	" 'persistent') FROM vm v LEFT JOIN vm_nic n ON n.host = v.host AND n.vm = v.vm AND n.layer ="
 	" v.layer WHERE " VM_NOW
 	" AND (?1 IS NULL OR v.name = ?1 OR v.vm = ?1 OR v.uuid = lower(?1))"
 	" AND (?2 IS NULL OR v.zone = ?2) ORDER BY v.vm, n.nic";
 
-enum column { VM, NAME, UUID, ZONE, CLASS, PATH, LAYER, MAC, TAP, STORED };
+enum column { VM, NAME, UUID, ZONE, CLASS, PATH, LAYER, MAC, TAP, TRUSTED, STORED };
 
 void quarantine_subjects_done(struct subjects *subjects)
 {
@@ -141,6 +142,7 @@ static int row_take(struct subjects *s, const char **last, sqlite3_stmt *row, st
 			       .in_libvirt = text_of(s, row, PATH)[0] == '\0',
 			       .persistent = sqlite3_column_int(row, STORED) != 0},
 			.zone = text_of(s, row, ZONE),
+			.trusted_only = sqlite3_column_int(row, TRUSTED) != 0,
 			.class = text_of(s, row, CLASS),
 			.key = key};
 		*last = key;

@@ -283,6 +283,8 @@ static void read_metadata(struct domain_facts *f)
 	for (const struct xml_node *n = xml_child(metadata, NULL); n; n = n->next) {
 		if (!n->ns)
 			continue;
+		if (strcmp(n->ns, DOMAIN_NS_TRUST) == 0 && strcmp(n->name, "trusted") == 0)
+			f->vm.trusted_only = FACT_INT(1);
 		read_tag(f, n);
 		for (const struct xml_node *m = n->child; m; m = m->next) {
 			if (m->ns)
@@ -312,6 +314,7 @@ static void read_identity(struct domain_facts *f)
 			       .owner = "",
 			       .class = "",
 			       .zone = "",
+			       .trusted_only = FACT_INT(0),
 			       .ht_sharing = "",
 			       .guest_os = ""};
 	vm->source = source_of(f, f->xml);

@@ -55,8 +55,9 @@ struct domain_facts {
 };
 
 /* Namespaces of libvirt's extensions, and of our tags below <metadata>. */
-#define DOMAIN_NS_QEMU "http://libvirt.org/schemas/domain/qemu/1.0"
-#define DOMAIN_NS_TAGS "urn:ringfence:tags:1"
+#define DOMAIN_NS_QEMU	"http://libvirt.org/schemas/domain/qemu/1.0"
+#define DOMAIN_NS_TAGS	"urn:ringfence:tags:1"
+#define DOMAIN_NS_TRUST "https://ringfence.example/vm/1" /* <trusted>: agent/hook.h asks by it */
 
 /*
  * Reads the element <domain>. src and xml must outlive facts. Values that are not understood become

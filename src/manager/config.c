@@ -45,6 +45,7 @@ static const struct yaml_field fields[] = {
 	TEXT(sinks),
 	TEXT(profile),
 	TEXT(site),
+	TEXT(untrusted),
 	NUMBER(workers),
 	NUMBER(evidence_s),
 	NUMBER(facts_s),
@@ -127,6 +128,20 @@ static void names_default(struct config *c)
 		c->names[c->names_count++] = local[i];
 }
 
+static int untrusted_check(const struct config *c, struct rf_err *err)
+{
+	/* The levels that need nothing else said: honeywall wants a port. */
+	static const char *const known[] = {"none", "observe", "restrict", "seal", "freeze"};
+
+	for (size_t i = 0; i < RF_COUNT(known); i++) {
+		if (rf_equal(c->untrusted, known[i]))
+			return 0;
+	}
+	return rf_fail(err, RF_E_SYNTAX,
+		       "untrusted is none, observe, restrict, seal or freeze, not %s",
+		       c->untrusted);
+}
+
 static int fill(struct config *c, struct rf_err *err)
 {
 	char host[256] = "manager";
@@ -142,12 +157,16 @@ static int fill(struct config *c, struct rf_err *err)
 		c->secrets = keep(c, "", c->state, "/secrets");
 	if (!c->sinks)
 		c->sinks = keep(c, "", c->state, "/sinks.yaml");
+	if (!c->untrusted)
+		c->untrusted = "none";
 	if (!c->address)
 		c->address = keep(c, "", host, ":8444");
 	if (!c->name || !c->store || !c->ek_roots || !c->secrets || !c->sinks || !c->address)
 		return rf_fail(err, -ENOMEM, "no memory for the configuration");
 	names_default(c);
-	return ranges_check(c, err);
+	int rc = untrusted_check(c, err);
+
+	return rc ? rc : ranges_check(c, err);
 }
 
 static int file_read(const char *path, struct rf_buf *out, struct rf_err *err)

@@ -25,12 +25,14 @@ struct config {
 	const char *address;		     /* HOST:PORT that agents are told */
 	const char *names[CONFIG_MAX_NAMES]; /* of this manager in its certificate */
 	size_t names_count;
-	const char *ek_roots; /* folder of certificates of TPM makers; STATE/ek-roots */
-	const char *sinks;    /* file of who is told events; STATE/sinks.yaml */
-	const char *secrets;  /* folder of secrets of VMs; STATE/secrets */
-	const char *profile;  /* whose controls judge the facts of hosts: kvm-base */
-	const char *site;     /* folder of the site's own controls, profiles, waivers; none */
-	int64_t workers;      /* of verify; 0: as many as processors */
+	const char *ek_roots;  /* folder of certificates of TPM makers; STATE/ek-roots */
+	const char *sinks;     /* file of who is told events; STATE/sinks.yaml */
+	const char *secrets;   /* folder of secrets of VMs; STATE/secrets */
+	const char *profile;   /* whose controls judge the facts of hosts: kvm-base */
+	const char *site;      /* folder of the site's own controls, profiles, waivers; none */
+	const char *untrusted; /* VMs for trusted hosts on one that turns UNTRUSTED: "none", or the
+				  level of the quarantine that they get */
+	int64_t workers;       /* of verify; 0: as many as processors */
 	int64_t evidence_s, facts_s, idle_s;
 	int64_t certificate_days; /* of a host */
 	int64_t connections_max;

@@ -53,6 +53,8 @@ void evidence_ask(struct conn *conn)
 /* ---- what becomes of it ---- */
 
 /* One verdict, as it goes into the store. */
+#define ORDER_LIFE_MS INT64_C(86400000)
+
 struct outcome {
 	struct conn *conn;
 	struct store_verdict verdict;
@@ -64,6 +66,34 @@ struct outcome {
 
 static int command_end(struct store *store, const struct outcome *o, const char *command,
 		       struct rf_err *err);
+
+/* A host that turns UNTRUSTED is ordered to shut in its VMs that are for trusted hosts only, where
+ * the site says so; with the verdict or not at all. That the host obeys is not to be counted on: it
+ * gets no secret any more, and no such VM starts. */
+static int untrusted_order(const struct outcome *o, struct store *store, struct rf_err *err)
+{
+	struct conn *conn = o->conn;
+	char id[AGENTS_ID_BYTES];
+	RF_AUTOBUF struct rf_buf arguments = {0};
+	int64_t serial = 0;
+
+	if (!rf_equal(o->verdict.state, "UNTRUSTED") || rf_equal(conn->told, "UNTRUSTED") ||
+	    rf_equal(conn->a->config->untrusted, "none"))
+		return 0;
+	int rc = agents_random_id(id, err);
+
+	rf_buf_printf(&arguments, "{\"level\": \"%s\", \"reason\": \"the host turned UNTRUSTED\"}",
+		      conn->a->config->untrusted);
+	const struct store_command command = {.host = conn->peer.host,
+					      .command = id,
+					      .verb = "quarantine-trusted-only",
+					      .arguments = rf_buf_text(&arguments),
+					      .ordered_by = "policy",
+					      .created_ms = o->verdict.at_ms,
+					      .expires_ms = o->verdict.at_ms + ORDER_LIFE_MS};
+
+	return rc ? rc : store_command_add(store, &command, &serial, err);
+}
 
 static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 {
@@ -93,6 +123,8 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 		rc = command_end(store, o, o->conn->approve, err);
 	if (!rc && o->conn->attest[0])
 		rc = command_end(store, o, o->conn->attest, err);
+	if (!rc)
+		rc = untrusted_order(o, store, err);
 	/* Last, for its writers follow one another; a verdict that changes nothing is none of it.
 	 */
 	if (!rc && !rf_equal(o->verdict.state, o->conn->told))

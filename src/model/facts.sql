@@ -964,6 +964,7 @@ CREATE TABLE vm (
 	emulator_pinned INTEGER, -- 1 with emulatorpin
 	iothreads INTEGER, -- number of I/O threads; 0 when unset
 	pmu INTEGER, -- 1 when the performance counters are given to the VM, 0 when refused; NULL when unset
+	trusted_only INTEGER, -- 1 when its definition asks for a trusted host (<trusted> of https://ringfence.example/vm/1), 0 when not; NULL for .vmx
 	ht_sharing TEXT, -- tag or sched.cpu.htsharing: any, internal, none; '' when unset
 	memory_bytes INTEGER, -- maximum memory
 	page_sharing INTEGER, -- 0 with nosharepages or sched.mem.pshare.enable=FALSE, else 1

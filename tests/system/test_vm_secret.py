@@ -6,7 +6,7 @@ import os
 import pytest
 
 from agent_lab import AGENT, Agent, Manager, now_ms, until
-from conftest import need
+from conftest import EXE, need
 from libvirt_lab import Libvirt
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
@@ -80,6 +80,10 @@ def test_the_secret_is_there_for_the_start_alone(lab):
     assert it.virsh("domstate", "vault").strip() == "running"
     assert secrets(it) == ""
     assert places(it, agent) == ""
+    # It is the one that an order for VMs on trusted hosts is about.
+    it.define("plain", 2)
+    plan = it.run(EXE, "quarantine", "--trusted-only", "--level", "freeze", "--state-dir", it.dir / "state")
+    assert plan.returncode == 2 and "vault" in plan.stdout and "plain" not in plan.stdout, plan.stdout + plan.stderr
     it.virsh("destroy", "vault")
     assert secrets(it) == ""
 

@@ -306,7 +306,8 @@ static inline void agent_expect(struct test_agent *a, enum wire_kind kind, struc
 				 wire_row(kind)->name);
 		if (frame.kind == kind)
 			break;
-		if (frame.kind != WIRE_VERDICT && frame.kind != WIRE_ASK_EVIDENCE)
+		if (frame.kind != WIRE_VERDICT && frame.kind != WIRE_ASK_EVIDENCE &&
+		    frame.kind != WIRE_COMMAND)
 			fail_msg("%s came, where %s was expected: %.*s", wire_row(frame.kind)->name,
 				 wire_row(kind)->name, (int)frame.text.len,
 				 (const char *)frame.text.data);

@@ -93,6 +93,8 @@ static void lines_are_made_by_the_table(void **state)
 		{"quarantine",
 		 "{\"zone\":\"dmz\",\"level\":\"restrict\",\"reason\":\"r\",\"allow\":[\"dhcp\"]}",
 		 "quarantine --yes --zone=dmz --level=restrict --reason=r --allow=dhcp", NULL},
+		{"quarantine-trusted-only", "{\"level\":\"restrict\",\"reason\":\"r\"}",
+		 "quarantine --trusted-only --yes --level=restrict --reason=r", NULL},
 		{"quarantine-release", "{\"vm\":\"web-1\",\"reason\":\"false alarm\"}",
 		 "quarantine --release --yes web-1 --reason=false alarm", NULL},
 		{"fix-plan", "{\"controls\":[\"host.ssh.*\"]}", "fix --output=json host.ssh.*",

@@ -22,6 +22,12 @@ static const struct virt_case cases[] = {
 	 "<metadata><r:tags xmlns:r='urn:ringfence:tags:1' owner='ops' "
 	 "htsharing='none'><r:zone>dmz</r:zone></r:tags></metadata>",
 	 NULL, VM("owner||' '||class||'/'||zone||' '||ht_sharing"), "ops /dmz none"},
+	{"wants no trusted host", NULL,
+	 "<metadata><trusted/><o:trusted xmlns:o='urn:other'/></metadata>", NULL,
+	 VM("trusted_only"), "0"},
+	{"wants a trusted host", NULL,
+	 "<metadata><trusted xmlns='https://ringfence.example/vm/1'/></metadata>", NULL,
+	 VM("trusted_only"), "1"},
 	{"tags of others", NULL,
 	 "<metadata><nova:instance xmlns:nova='urn:nova'><nova:owner><nova:user>ann</nova:user>"
 	 "</nova:owner></nova:instance><l:libosinfo xmlns:l='http://libosinfo.org/x'><l:os "

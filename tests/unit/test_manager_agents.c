@@ -3,6 +3,8 @@
  * The role agents with its keys, its worker and its store, and an agent of the test's own that lies
  * in each way that has a name: joining, sessions, evidence, what is numbered, secrets.
  */
+#include <jansson.h>
+
 #include "agent_test.h"
 
 static struct test_manager manager;
@@ -12,7 +14,9 @@ static int setup(void **state)
 {
 	signal(SIGPIPE, SIG_IGN);
 	forge_keys_make(state);
-	manager_open(&manager, "unproven_tpm: yes\nwithout_tpm: yes\nevidence_s: 3600\n");
+	manager_open(
+		&manager,
+		"unproven_tpm: yes\nwithout_tpm: yes\nevidence_s: 3600\nuntrusted: restrict\n");
 	return 0;
 }
 
@@ -551,6 +555,27 @@ static void a_command_is_signed_for_its_host(void **state)
 	agent_gone(&a);
 }
 
+/* By the site's policy (untrusted: restrict), once for each time that it turns so. */
+static void vms_for_trusted_hosts_are_shut_in_on_one_that_is_none(void **state)
+{
+	MESSAGE_AUTO struct message order = {0};
+	struct test_agent a;
+
+	(void)state;
+	agent_new(&a);
+	agent_approved(&a, "TRUSTED");
+	attest_again(&a, "UNTRUSTED", garbage);
+	agent_expect(&a, WIRE_COMMAND, &order);
+	assert_string_equal(order.command.verb, "quarantine-trusted-only");
+	assert_string_equal(json_string_value(json_object_get(order.command.arguments, "level")),
+			    "restrict");
+	attest_again(&a, "UNTRUSTED", with_an_old_nonce);
+	/* That was the one serial between. */
+	assert_int_equal(manager_command(&manager, a.host, "after", "check"),
+			 order.command.serial + 2);
+	agent_gone(&a);
+}
+
 /* An agent that lies about another host is refused, and it is recorded. */
 static void a_result_of_anothers_command_is_refused(void **state)
 {
@@ -658,6 +683,7 @@ int main(void)
 		cmocka_unit_test(what_comes_twice_is_confirmed_and_stored_once),
 		cmocka_unit_test(a_command_is_signed_for_its_host),
 		cmocka_unit_test(a_result_of_anothers_command_is_refused),
+		cmocka_unit_test(vms_for_trusted_hosts_are_shut_in_on_one_that_is_none),
 		cmocka_unit_test(a_secret_goes_to_a_trusted_host_alone),
 	};
 

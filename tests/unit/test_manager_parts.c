@@ -172,6 +172,9 @@ static void configurations(void **state)
 	} rows[] = {
 		{"", NULL},
 		{"evidence_s: 5\nwithout_tpm: yes\nnames: [a, b]\n", NULL},
+		{"untrusted: seal\n", NULL},
+		{"untrusted: honeywall\n", "untrusted is none"},
+		{"untrusted: sael\n", "untrusted is none"},
 		{"evidence_s: 0\n", "evidence_s"},
 		{"workers: 65\n", "workers"},
 		{"certificate_days: 91\n", "certificate_days"},
