@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/str.h"
+#include "model/fact.h"
 #include "sys/state.h"
 
 #define STATE_NAME "facts"
@@ -170,9 +171,11 @@ static void delivery_step(struct collector *c)
 	struct rf_slice piece = rf_read_bytes(&d->rest, rf_read_be32(&d->rest));
 
 	d->number = ++c->numbers;
-	const struct message m = {
-		.kind = WIRE_FACTS,
-		.facts = {.number = d->number, .whole = d->whole, .at_ms = agent_now_ms()}};
+	const struct message m = {.kind = WIRE_FACTS,
+				  .facts = {.number = d->number,
+					    .whole = d->whole,
+					    .at_ms = agent_now_ms(),
+					    .schema = fact_schema_id}};
 
 	d->whole = false;
 	if (d->rest.failed || link_send(c->role.net, &m, piece, &err) < 0) {

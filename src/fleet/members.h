@@ -60,7 +60,8 @@
 #define MESSAGE_FACTS(M)                                                                           \
 	M(facts, number, INT, 1, INT64_MAX, true)                                                  \
 	M(facts, whole, BOOL, 0, 0, true)                                                          \
-	M(facts, at_ms, INT, 0, MESSAGE_MAX_MS, true)
+	M(facts, at_ms, INT, 0, MESSAGE_MAX_MS, true)                                              \
+	M(facts, schema, NAME, 1, 64, false) /* fact_schema_id of who wrote the rows */
 #define MESSAGE_EVENT(M)                                                                           \
 	M(event, number, INT, 1, INT64_MAX, true)                                                  \
 	M(event, kind, NAME, 1, 64, true)                                                          \

@@ -63,7 +63,7 @@ struct conn {
 	struct store_lease lease;
 	struct event *clock;		  /* the next evidence, or that it does not come */
 	char agent_version[65], told[32]; /* the state that it was told last */
-	bool has_tpm, is_new, whole_ordered;
+	bool has_tpm, is_new, whole_ordered, foreign_told;
 	enum asked asked;
 	char job[AGENTS_ID_BYTES];
 	uint8_t nonce[AGENTS_NONCE_BYTES];

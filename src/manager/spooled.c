@@ -10,11 +10,13 @@
 #include "base/str.h"
 #include "manager/agents.h"
 #include "manager/facts.h"
+#include "model/fact.h"
 #include "store/ledger.h"
 
 struct thing {
 	struct conn *conn;
 	bool lacking; /* a difference from facts that are not here */
+	bool foreign; /* facts of another version's tables */
 	const struct message *message;
 	struct rf_slice bytes;
 };
@@ -106,7 +108,28 @@ static int rows_store(struct store *store, struct thing *t, struct rf_err *err)
 					  .bytes = t->bytes,
 					  .lease = conn_lease(t->conn)};
 
-	return facts_store(store, &frame, &t->lacking, err);
+	/* Rows number their tables and columns. Of another version they are not guessed at and not
+	 * kept, but confirmed: the session goes on, and once both are of one version all of them
+	 * come, for then the agent has a state of another schema, or this store no facts. */
+	t->foreign =
+		!t->message->facts.schema || !rf_equal(t->message->facts.schema, fact_schema_id);
+	return t->foreign ? 0 : facts_store(store, &frame, &t->lacking, err);
+}
+
+/* Once in a session. */
+static void foreign_tell(struct conn *conn)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	if (conn->foreign_told)
+		return;
+	conn->foreign_told = true;
+	rf_buf_printf(&text,
+		      "its facts are of another version (agent %s, manager " RF_VERSION
+		      ") and are not kept: findings stay as they were until both are of one "
+		      "version; verdicts and commands go on",
+		      conn->agent_version);
+	conn_event(conn, "agent.version", rf_buf_text(&text));
 }
 
 /* The store knows no facts of this host to apply a difference to (its tables were made anew): all
@@ -173,6 +196,8 @@ int spooled_take(struct conn *conn, const struct message *message, struct rf_sli
 
 	if (rc == RF_E_DENIED || rc == RF_E_MISMATCH)
 		conn_event(conn, "agent.lied", rf_err_text(err));
+	if (!rc && stored && thing.foreign)
+		foreign_tell(conn);
 	if (!rc && stored && thing.lacking)
 		rc = whole_order(conn, err);
 	/* Only after it is stored: what is confirmed is never lost. */

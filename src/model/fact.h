@@ -79,6 +79,8 @@ int fact_sink_check(const struct fact_sink *sink, struct rf_err *err) RF_MUST_CH
 extern const struct fact_table fact_tables[];
 /* The schema, and the statements that fill derived columns, as SQL. */
 extern const char fact_schema_sql[];
+/* Names the schema: rows in the wire form are read only by who has the same. 32 digits. */
+extern const char fact_schema_id[];
 extern const char fact_derive_sql[];
 
 /* The table of that name, or NULL. */

@@ -7,6 +7,10 @@
 
 #include "agent_test.h"
 
+#include "model/difference.h"
+#include "store/ask.h"
+#include "store/facts.h"
+
 static struct test_manager manager;
 static unsigned tokens;
 
@@ -261,6 +265,66 @@ static void who_has_no_certificate_has_no_session(void **state)
 		NOTHING);
 	agent_expect_end(&a);
 	agent_gone(&a);
+}
+
+static int event_count(void *arg, const struct store_event *event)
+{
+	*(int *)arg += rf_equal(event->kind, "agent.version");
+	return 0;
+}
+
+/* A frame of one row: put. */
+static void facts_frame(struct rf_buf *out)
+{
+	RF_AUTOBUF struct rf_buf row = {0};
+	const struct fact_sysctl sysctl = {
+		.key = "kernel.kptr_restrict", .value = "2", .source = "test"};
+
+	assert_int_equal(fact_encode(&fact_tables[FACT_T_SYSCTL], "it", &sysctl, &row), 0);
+	const uint8_t head[] = {DIFFERENCE_PUT, 0, 0, (uint8_t)(row.len >> 8), (uint8_t)row.len};
+
+	rf_buf_add(out, head, sizeof(head));
+	rf_buf_add(out, row.data, row.len);
+}
+
+static void facts_of_another_version_are_refused_in_words(void **state)
+{
+	static const struct {
+		const char *schema;
+		bool kept;
+	} rows[] = {
+		{"00112233445566778899aabbccddeeff", false}, {NULL, false}, {fact_schema_id, true}};
+	struct test_agent a;
+	MESSAGE_AUTO struct message welcome = {0};
+	RF_AUTOBUF struct rf_buf bytes = {0};
+	int64_t last = 0, at_ms = 0;
+	int told = 0;
+
+	(void)state;
+	agent_init(&a, &manager, NULL, NULL);
+	agent_join(&a, new_token());
+	agent_hello(&a, &welcome);
+	assert_int_equal(store_event_last(manager.store, &last, NULL), 0);
+	facts_frame(&bytes);
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		MESSAGE_AUTO struct message confirm = {0};
+
+		agent_send(&a,
+			   &(struct message){.kind = WIRE_FACTS,
+					     .facts = {.number = (int64_t)i + 1,
+						       .whole = true,
+						       .at_ms = 7,
+						       .schema = rows[i].schema}},
+			   rf_buf_slice(&bytes));
+		/* Confirmed, kept or not: the session goes on. */
+		agent_expect(&a, WIRE_CONFIRM, &confirm);
+		assert_int_equal(confirm.confirm.number, i + 1);
+		assert_int_equal(store_facts_at(manager.store, a.host, &at_ms, NULL), 0);
+		assert_int_equal(at_ms, rows[i].kept ? 7 : 0);
+	}
+	assert_int_equal(store_event_after(manager.store, last, 1000, event_count, &told, NULL), 0);
+	assert_int_equal(told, 1);
+	agent_done(&a);
 }
 
 static void a_frame_before_hello_ends_it(void **state)
@@ -672,6 +736,7 @@ int main(void)
 		cmocka_unit_test(a_proof_without_a_challenge_is_refused),
 		cmocka_unit_test(a_host_without_a_tpm_joins_and_is_NO_TPM_when_approved),
 		cmocka_unit_test(who_has_no_certificate_has_no_session),
+		cmocka_unit_test(facts_of_another_version_are_refused_in_words),
 		cmocka_unit_test(a_frame_before_hello_ends_it),
 		cmocka_unit_test(a_retired_host_is_ended_and_stays_out),
 		cmocka_unit_test(a_certificate_is_renewed_once_a_minute),
