@@ -17,6 +17,7 @@
 #include "collect/collect.h"
 #include "collect/conf.h"
 #include "collect/netlink.h"
+#include "collect/firewall_redirect.h"
 #include "collect/nft_rule.h"
 #include "collect/units.h"
 
@@ -27,6 +28,7 @@ struct firewall {
 	bool rules_known;
 	bool input_hook;
 	unsigned int sets_count;
+	struct net_links links;
 	uint8_t family_number; /* of the rule that is read now */
 	char table[128];
 };
@@ -34,6 +36,7 @@ struct firewall {
 static void firewall_done(struct firewall *f)
 {
 	rf_map_done(&f->counts);
+	net_links_done(&f->links);
 }
 
 static const struct {
@@ -141,11 +144,6 @@ static const char *proto_name(uint8_t proto, char *out, size_t size)
 	return out;
 }
 
-struct rule_place {
-	const char *family, *table, *chain;
-	uint64_t handle;
-};
-
 static void rule_gap(struct firewall *f, const struct rule_place *at, const char *col)
 {
 	char key[640];
@@ -224,6 +222,7 @@ static void read_rule(struct firewall *f, const struct nl_message *message)
 	nl_attrs(body, a, RF_COUNT(a));
 	struct rule_place at = {
 		.family = family,
+		.family_number = number,
 		.table = nl_text(a[NFTA_RULE_TABLE], table, sizeof(table)),
 		.chain = nl_text(a[NFTA_RULE_CHAIN], chain, sizeof(chain)),
 		.handle = nl_be64(a[NFTA_RULE_HANDLE], 0),
@@ -235,6 +234,7 @@ static void read_rule(struct firewall *f, const struct nl_message *message)
 		f->rules_known = false;
 	f->family_number = number;
 	put_rule(f, &at, a[NFTA_RULE_EXPRESSIONS]);
+	firewall_redirects_put(&f->links, &at, a[NFTA_RULE_EXPRESSIONS], f->out);
 }
 
 static void read_chain(struct firewall *f, const struct nl_message *message)
@@ -244,6 +244,7 @@ static void read_chain(struct firewall *f, const struct nl_message *message)
 	uint8_t number;
 	const char *family = message_open(message, NFT_MSG_NEWCHAIN, &body, &number);
 	const char *hook = "", *policy = "";
+	RF_AUTOBUF struct rf_buf devices = {0};
 
 	if (!family)
 		return;
@@ -254,6 +255,7 @@ static void read_chain(struct firewall *f, const struct nl_message *message)
 		nl_attrs(a[NFTA_CHAIN_HOOK], h, RF_COUNT(h));
 		hook = hook_name(number, nl_be32(h[NFTA_HOOK_HOOKNUM], UINT32_MAX));
 		policy = nl_be32(a[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP ? "drop" : "accept";
+		firewall_devices_read(h[NFTA_HOOK_DEV], h[NFTA_HOOK_DEVS], &devices);
 	}
 	if (strcmp(hook, "input") == 0 && number != NFPROTO_ARP && number != NFPROTO_BRIDGE)
 		f->input_hook = true;
@@ -268,6 +270,7 @@ static void read_chain(struct firewall *f, const struct nl_message *message)
 					.rules_count = f->rules_known ? FACT_INT((size_t)rf_map_get(
 										&f->counts, key))
 								      : (struct fact_int){0},
+					.devices = rf_buf_text(&devices),
 					.source = "nft chains",
 				});
 }
@@ -308,6 +311,12 @@ static int walk(struct firewall *f, const char *arg, enum fact_table_id table, c
 /* Returns as walk does, for the chains. */
 static int read_nftables(struct firewall *f)
 {
+	struct rf_err ignored = {0};
+
+	/* Without it links stay numbers: who asks for names finds none, which counts as not known.
+	 */
+	if (net_links_read(f->sys, &f->links, &ignored) < 0)
+		net_links_done(&f->links);
 	f->rules_known = true;
 	if (walk(f, "rules", FACT_T_FIREWALL_RULE, "", read_rule) < 0) {
 		f->rules_known = false;

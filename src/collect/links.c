@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "collect/collect.h"
 #include "collect/netlink.h"
+#include "collect/routes.h"
 #include "collect/util.h"
 
 static bool link_has(struct sys *sys, const struct net_link *link, const char *file)
@@ -54,13 +55,16 @@ static uint16_t link_vlan_id(const struct net_link *link)
 }
 
 /* The larger of the link's own and that of all links counts (ip-sysctl.rst). */
-static struct fact_int link_rp_filter(struct sys *sys, const struct net_link *link)
+static struct fact_int link_or_all(struct sys *sys, const char *family, const char *name, int own)
 {
+	char path[80];
 	int64_t all = 0;
 
-	if (sys_read_int(sys, "/proc/sys/net/ipv4/conf/all/rp_filter", &all) < 0)
+	rf_format(path, sizeof(path), "/proc/sys/net/%s/conf/all/%s", family, name);
+	if (sys_read_int(sys, path, &all) < 0)
 		all = 0;
-	return net_link_setting(all > link->rp_filter ? (int)all : link->rp_filter);
+	/* Where nothing is told of the link that of all is not enough to go by. */
+	return net_link_setting(own >= 0 && all > own && all <= INT32_MAX ? (int)all : own);
 }
 
 static void put_link(struct sys *sys, const struct net_links *links, const struct net_link *link,
@@ -98,7 +102,10 @@ static void put_link(struct sys *sys, const struct net_links *links, const struc
 			     .lower_netns = FACT_INT(link->lower_netns),
 			     .ip_forward = net_link_setting(link->ip_forward),
 			     .ip6_forward = net_link_setting(link->ip6_forward),
-			     .rp_filter = link_rp_filter(sys, link),
+			     .rp_filter = link_or_all(sys, "ipv4", "rp_filter", link->rp_filter),
+			     .arp_ignore = link_or_all(sys, "ipv4", "arp_ignore", link->arp_ignore),
+			     .proxy_arp = link_or_all(sys, "ipv4", "proxy_arp", link->proxy_arp),
+			     .proxy_ndp = link_or_all(sys, "ipv6", "proxy_ndp", link->proxy_ndp),
 			     .source = "rtnl-link",
 		     });
 }
@@ -217,5 +224,5 @@ int collect_links(struct sys *sys, const struct collect_request *req, struct fac
 		fact_gap(out, FACT_T_LINK, "", "", "rtnl-link",
 			 "the kernel's answer ends in the middle of a message");
 	put_addresses(sys, &links, out);
-	return 0;
+	return routes_put(sys, &links, out);
 }

@@ -173,6 +173,9 @@ static void conf_parse(struct rf_slice spec, struct net_link *link)
 	nl_attrs(families[AF_INET6], six, RF_COUNT(six));
 	link->ip_forward = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_FORWARDING - 1);
 	link->rp_filter = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_RP_FILTER - 1);
+	link->arp_ignore = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_ARP_IGNORE - 1);
+	link->proxy_arp = conf_at(four[IFLA_INET_CONF], IPV4_DEVCONF_PROXY_ARP - 1);
+	link->proxy_ndp = conf_at(six[IFLA_INET6_CONF], DEVCONF_PROXY_NDP);
 	link->ip6_forward = conf_at(six[IFLA_INET6_CONF], DEVCONF_FORWARDING);
 }
 

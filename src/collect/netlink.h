@@ -71,8 +71,9 @@ struct net_link {
 	int carrier;	     /* 1, 0, or -1 when not told */
 	bool peer_elsewhere; /* the link below or the peer is in another network namespace */
 	int32_t lower_netns; /* that namespace, as ours knows it; -1 */
-	/* IPV4_DEVCONF_FORWARDING, _RP_FILTER and DEVCONF_FORWARDING; -1 when not told */
-	int ip_forward, rp_filter, ip6_forward;
+	/* IPV4_DEVCONF_FORWARDING, _RP_FILTER, _ARP_IGNORE, _PROXY_ARP; DEVCONF_FORWARDING,
+	 * _PROXY_NDP; -1 when not told */
+	int ip_forward, rp_filter, arp_ignore, proxy_arp, ip6_forward, proxy_ndp;
 	struct rf_slice data; /* IFLA_INFO_DATA */
 	struct rf_slice slave_data;
 	struct rf_slice vfs; /* IFLA_VFINFO_LIST */

@@ -203,10 +203,10 @@ int closed_notes(const struct isolate_promises *promises, struct policy_notes *o
  * programs that nobody knows, which is told by itself. */
 static const char gaps[] =
 	"SELECT tbl, reason FROM fact_gap WHERE (col = '' AND tbl IN ('link', 'address', 'netns',"
-	" 'netns_link', 'tc_program')) OR (tbl = 'netns_link' AND col = 'addresses') OR (tbl ="
-	" 'netns' AND col = 'netns') UNION ALL SELECT replace(tables, ',', ', '), reason FROM"
-	" collector_run WHERE state NOT IN ('ok', 'partial', 'skipped') AND collector IN ('links',"
-	" 'namespaces', 'tc') ORDER BY 1 LIMIT 1";
+	" 'netns_link', 'tc_program', 'route_link', 'firewall_rule', 'firewall_redirect')) OR (tbl ="
+	" 'netns_link' AND col = 'addresses') OR (tbl = 'netns' AND col = 'netns') UNION ALL SELECT"
+	" replace(tables, ',', ', '), reason FROM collector_run WHERE state NOT IN ('ok', 'partial',"
+	" 'skipped') AND collector IN ('links', 'namespaces', 'tc', 'firewall') ORDER BY 1 LIMIT 1";
 
 static int gap_take(void *arg, sqlite3_stmt *row)
 {

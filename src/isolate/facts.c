@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define VMS  "libvirt", "xml-files"
-#define NETS "links", "namespaces", "tc", "ovs"
+#define NETS "links", "namespaces", "tc", "ovs", "firewall"
 #define PLAN VMS, NETS, "host", "cpu", "qemu-processes"
 
 const char *const isolate_collectors_cpu[] = {VMS, "host", "cpu", "qemu-processes", NULL};

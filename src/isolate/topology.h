@@ -71,6 +71,8 @@ struct topology {
 	size_t pending_count, pending_capacity;
 	struct topology_space *spaces;
 	size_t spaces_count, spaces_capacity;
+	struct topology_near *nears;
+	size_t nears_count, nears_capacity;
 	struct rf_map ovs;	/* links of the host whose bridge of Open vSwitch is known */
 	struct rf_map networks; /* of libvirt: name to its bridge or device */
 	int64_t own;		/* the host's own network namespace */
@@ -84,10 +86,12 @@ struct topology_link {
 	int64_t lower_netns; /* -1: the same */
 	const char *name, *kind, *role, *master, *addresses;
 	bool ip_forward, ip6_forward;
-	bool any_source; /* packets are taken whatever their source: rp_filter 0 */
-	bool no_carrier; /* nobody holds the other end */
-	bool uplink;	 /* the policy says so */
-	bool guarded;	 /* the guard's programs hang on it */
+	bool any_source;	   /* packets are taken whatever their source: rp_filter 0 */
+	bool any_arp;		   /* ARP is answered for every address of the host: arp_ignore 0 */
+	bool proxy_arp, proxy_ndp; /* and for addresses of others */
+	bool no_carrier;	   /* nobody holds the other end */
+	bool uplink;		   /* the policy says so */
+	bool guarded;		   /* the guard's programs hang on it */
 };
 
 /* An interface of a bridge of Open vSwitch. */
@@ -111,6 +115,22 @@ struct topology_network {
 int topology_link_add(struct topology *t, const struct topology_link *link) RF_MUST_CHECK;
 int topology_netns_add(struct topology *t, int64_t netns, const char *name,
 		       bool readable) RF_MUST_CHECK;
+/* Behind the links of the host: an address of a link, with the length of its prefix. What is no
+ * address is left out. */
+int topology_address_add(struct topology *t, const char *link, const char *address,
+			 int64_t prefix) RF_MUST_CHECK;
+/* Behind the links of the host: a route leads out of it. words: "10.5.0.0/24 (table 100)" */
+int topology_route_add(struct topology *t, const char *link, int family,
+		       const char *words) RF_MUST_CHECK;
+/* Behind links, addresses and routes: a rule of nft sends packets elsewhere. */
+struct topology_filter {
+	const char *kind, *family; /* as in the fact firewall_redirect */
+	const char *rule;	   /* "table nat, chain prerouting" */
+	const char *links;	   /* "a,b"; "": every one */
+	const char *to_link;	   /* "": none; NULL: nobody can say */
+	const char *to_address;	   /* "": none; NULL: nobody can say */
+};
+int topology_filter_add(struct topology *t, const struct topology_filter *filter) RF_MUST_CHECK;
 /* Behind the links of the host. A link that none tells of is on the one datapath that all bridges
  * share: nobody can say which of them it reaches. */
 int topology_ovs_port_add(struct topology *t, const struct topology_ovs_port *port) RF_MUST_CHECK;

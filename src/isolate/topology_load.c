@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The graph of this host's switches out of the facts (netns, link, address, netns_link, network,
- * vm_nic, tc_program), with what a policy says of them. See closed.h.
+ * vm_nic, tc_program, address, route_link, firewall_redirect), with what a policy says of them. See
+ * closed.h.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,10 +64,52 @@ static int link_take(void *arg, sqlite3_stmt *row)
 		.any_source = sqlite3_column_int(row, 10),
 		.no_carrier = sqlite3_column_int(row, 11),
 		.addresses = text_of(row, 12),
+		.any_arp = sqlite3_column_type(row, 14) != SQLITE_NULL &&
+			   sqlite3_column_int(row, 14) == 0,
+		.proxy_arp = sqlite3_column_int(row, 15),
+		.proxy_ndp = sqlite3_column_int(row, 16),
 		.guarded = own && sqlite3_column_int(row, 13) && is_guarded(l, name),
 		.uplink = own && l->layer && policy_names_match(&l->layer->uplinks, name)};
 
 	return topology_link_add(l->t, &link);
+}
+
+static int address_take(void *arg, sqlite3_stmt *row)
+{
+	return topology_address_add(((struct loading *)arg)->t, text_of(row, 0), text_of(row, 1),
+				    sqlite3_column_int64(row, 2));
+}
+
+static int route_take(void *arg, sqlite3_stmt *row)
+{
+	char words[200];
+
+	/* 254 is the one that ip-route(8) calls main. */
+	rf_format(words, sizeof(words),
+		  sqlite3_column_int64(row, 2) == 254 ? "%.120s" : "%.120s (table %lld)",
+		  text_of(row, 3), (long long)sqlite3_column_int64(row, 2));
+	return topology_route_add(((struct loading *)arg)->t, text_of(row, 0),
+				  sqlite3_column_int(row, 1), words);
+}
+
+static const char *text_or_null(sqlite3_stmt *row, int column)
+{
+	return (const char *)sqlite3_column_text(row, column);
+}
+
+static int filter_take(void *arg, sqlite3_stmt *row)
+{
+	char rule[300];
+
+	rf_format(rule, sizeof(rule), "table %.120s, chain %.120s", text_of(row, 2),
+		  text_of(row, 3));
+	return topology_filter_add(((struct loading *)arg)->t,
+				   &(struct topology_filter){.family = text_of(row, 0),
+							     .kind = text_of(row, 1),
+							     .rule = rule,
+							     .links = text_of(row, 4),
+							     .to_link = text_or_null(row, 5),
+							     .to_address = text_or_null(row, 6)});
 }
 
 static int ovs_take(void *arg, sqlite3_stmt *row)
@@ -127,12 +170,27 @@ static const struct {
 	 " l.ip_forward, l.ip6_forward, l.rp_filter = 0, l.carrier = 0 AND l.up = 1, (SELECT"
 	 " group_concat(a.address) FROM address a WHERE a.host = l.host AND a.link = l.name),"
 	 " EXISTS (SELECT 1 FROM tc_program p WHERE p.host = l.host AND p.link = l.name AND"
-	 " p.direction = 'ingress' AND p.ours = 1) FROM link l ORDER BY l.ifindex",
+	 " p.direction = 'ingress' AND p.ours = 1), l.arp_ignore, l.proxy_arp, l.proxy_ndp FROM link l ORDER BY l.ifindex",
 	 link_take},
 	{"SELECT n.netns, n.ifindex, n.name, n.kind, n.role, n.master, n.lower_index,"
-	 " n.lower_netns, n.ip_forward, n.ip6_forward, 0, 0, n.addresses, 0 FROM netns_link n WHERE"
+	 " n.lower_netns, n.ip_forward, n.ip6_forward, 0, 0, n.addresses, 0, NULL, 0, 0 FROM netns_link n WHERE"
 	 " n.netns >= 0 ORDER BY n.netns, n.ifindex",
 	 link_take},
+	{"SELECT link, address, prefix FROM address ORDER BY link, address", address_take},
+	{"SELECT link, family, tbl, example FROM route_link ORDER BY link, family, tbl = 254 DESC,"
+	 " tbl",
+	 route_take},
+	/* A chain that others lead to hangs on all the links of its table; a rule of the hook
+	 * output meets what the host sends, and no frame of a switch. */
+	{"SELECT r.family, r.kind, r.tbl, r.chain, CASE WHEN r.links <> '' THEN r.links ELSE"
+	 " coalesce((SELECT group_concat(c.devices) FROM firewall_chain c WHERE c.host = r.host AND"
+	 " c.family = r.family AND c.tbl = r.tbl AND c.devices <> '' AND (c.chain = r.chain OR NOT"
+	 " EXISTS (SELECT 1 FROM firewall_chain o WHERE o.host = r.host AND o.family = r.family AND"
+	 " o.tbl = r.tbl AND o.chain = r.chain AND o.hook <> ''))), '') END, r.to_link,"
+	 " r.to_address FROM firewall_redirect r WHERE NOT EXISTS (SELECT 1 FROM firewall_chain c"
+	 " WHERE c.host = r.host AND c.family = r.family AND c.tbl = r.tbl AND c.chain = r.chain"
+	 " AND c.hook = 'output') ORDER BY r.family, r.tbl, r.chain, r.handle, r.item",
+	 filter_take},
 	{"SELECT name, bridge, type, peer FROM ovs_port ORDER BY name", ovs_take},
 	{"SELECT network, bridge, forward_mode, forward_dev, addresses_count FROM network n WHERE"
 	 " layer = 'persistent' OR NOT EXISTS (SELECT 1 FROM network p WHERE p.host = n.host AND"

@@ -605,6 +605,7 @@ CREATE TABLE firewall_chain (
 	hook TEXT, -- input, forward, output, prerouting, postrouting, ingress; '' for a jump target
 	policy TEXT, -- accept, drop; '' for a jump target
 	rules_count INTEGER, -- rules in it
+	devices TEXT, -- links that it hangs on, joined by ','; '' where it hangs on none of its own
 	source TEXT, -- netlink
 	PRIMARY KEY (host, family, tbl, chain)
 );
@@ -623,6 +624,23 @@ CREATE TABLE firewall_rule (
 	peer_limited INTEGER, -- 1 when the rule names source addresses or an input interface, or holds only for connections that exist already
 	other_match INTEGER, -- 1 when the rule asks for more than these columns show: source port, rate, mark, address type ...
 	verdict TEXT, -- accept, drop, reject, jump, other
+	source TEXT, -- netlink
+	PRIMARY KEY (host, family, tbl, chain, handle, item)
+);
+
+-- Where rules of nftables send packets that were to go elsewhere, or copies of them.
+CREATE TABLE firewall_redirect (
+	host TEXT NOT NULL, -- the host
+	family TEXT NOT NULL, -- as in firewall_chain
+	tbl TEXT NOT NULL, -- table
+	chain TEXT NOT NULL, -- chain
+	handle INTEGER NOT NULL, -- rule handle
+	item INTEGER NOT NULL, -- number within the rule from 0
+	kind TEXT, -- fwd, dup, dnat, redirect (to the host itself), tproxy, broute (out of the bridge, to the host)
+	links TEXT, -- links or bridges that the rule is for, joined by ','; '' for every one
+	to_link TEXT, -- link that they leave by; '' when the rule names none; NULL when it computes one
+	to_index INTEGER, -- its index; 0 when the rule names none
+	to_address TEXT, -- address that they are sent to; '' when the rule names none; NULL when it computes one
 	source TEXT, -- netlink
 	PRIMARY KEY (host, family, tbl, chain, handle, item)
 );
@@ -692,6 +710,9 @@ CREATE TABLE link (
 	ip_forward INTEGER, -- 1 when IPv4 packets that come in here are forwarded
 	ip6_forward INTEGER, -- 1 when IPv6 packets that come in here are forwarded
 	rp_filter INTEGER, -- net.ipv4.conf.LINK.rp_filter, or that of all where it is larger: 0 takes any source
+	arp_ignore INTEGER, -- net.ipv4.conf.LINK.arp_ignore, or that of all where it is larger: 0 answers for every address of the host
+	proxy_arp INTEGER, -- 1 when it answers ARP for addresses that the host routes to (its own setting or that of all)
+	proxy_ndp INTEGER, -- 1 when it may answer ND for others (its own setting or that of all)
 	source TEXT, -- netlink
 	PRIMARY KEY (host, name)
 );
@@ -757,6 +778,18 @@ CREATE TABLE address (
 	scope TEXT, -- global, link, host
 	source TEXT, -- netlink
 	PRIMARY KEY (host, link, address)
+);
+
+-- Where the host routes to, each table for itself: one row for a link that unicast routes lead out of (those of the table local, of fe80::/10 and those that refuse left out).
+CREATE TABLE route_link (
+	host TEXT NOT NULL, -- the host
+	family INTEGER NOT NULL, -- 4 or 6
+	tbl INTEGER NOT NULL, -- routing table: 254 is main
+	link TEXT NOT NULL, -- interface
+	routes_count INTEGER, -- how many there are
+	example TEXT, -- one of them: 10.5.0.0/24, default via 10.1.0.1
+	source TEXT, -- netlink
+	PRIMARY KEY (host, family, tbl, link)
 );
 
 -- Network namespaces that the host's own knows of or a process or name holds.

@@ -66,6 +66,16 @@ static int build_addr(const struct question *q, const char *arg, struct nlmsghdr
 	return 0;
 }
 
+/* Of all tables: which one is asked is told by rules that need not be known. */
+static int build_route(const struct question *q, const char *arg, struct nlmsghdr *nlh)
+{
+	struct rtmsg *msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+
+	(void)arg;
+	msg->rtm_family = (unsigned char)q->family;
+	return 0;
+}
+
 static int build_neigh(const struct question *q, const char *arg, struct nlmsghdr *nlh)
 {
 	struct ndmsg *msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
@@ -198,6 +208,7 @@ static const struct question questions[] = {
 	{"rtnl-bridge-vlan", "", NETLINK_ROUTE, RTM_GETLINK, AF_BRIDGE, RTEXT_FILTER_BRVLAN,
 	 build_link, false},
 	{"rtnl-addr", "", NETLINK_ROUTE, RTM_GETADDR, AF_UNSPEC, 0, build_addr, false},
+	{"rtnl-route", "", NETLINK_ROUTE, RTM_GETROUTE, AF_UNSPEC, 0, build_route, false},
 	{"rtnl-link-in", NULL, NETLINK_ROUTE, RTM_GETLINK, AF_UNSPEC, LINK_MASK, build_link_in,
 	 false},
 	{"rtnl-addr-in", NULL, NETLINK_ROUTE, RTM_GETADDR, AF_UNSPEC, 0, build_addr_in, false},

@@ -194,6 +194,7 @@ static const struct probe probes[] = {
 	{"rtnl-link", run_netlink, false},
 	{"rtnl-bridge-vlan", run_netlink, false},
 	{"rtnl-addr", run_netlink, false},
+	{"rtnl-route", run_netlink, false},
 	{"rtnl-link-in", run_netlink, true},
 	{"rtnl-addr-in", run_netlink, true},
 	{"netns", run_netns, false},

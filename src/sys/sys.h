@@ -116,6 +116,7 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *   rtnl-link        RTM_GETLINK dump with RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS
  *   rtnl-bridge-vlan RTM_GETLINK dump of AF_BRIDGE with RTEXT_FILTER_BRVLAN
  *   rtnl-addr        RTM_GETADDR dump
+ *   rtnl-route       RTM_GETROUTE dump, all tables
  *   netns            network namespaces, see netns.h
  *   rtnl-link-in     arg ID of netns: rtnl-link of that network namespace
  *   rtnl-addr-in     arg ID of netns: rtnl-addr of it

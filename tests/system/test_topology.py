@@ -120,7 +120,30 @@ def macvtap(host):
     host.ip("link", "add", "link", "br-lab", "name", "mvt0", "type", "macvtap")
 
 
+def weak(host):
+    host.inside("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.br-lab.rp_filter=0")
+    host.ip("address", "add", "10.8.0.1/24", "dev", "br-prod")
+
+
+def routed(host):
+    """The segment has no address, but a route: its packets are taken although rp_filter is on."""
+    host.inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=1")
+    host.ip("link", "set", "lo", "up")
+    host.ip("address", "add", "10.7.0.1/32", "dev", "lo")
+    host.ip("route", "add", "10.5.0.0/24", "dev", "br-lab", "src", "10.7.0.1", "table", "100")
+    host.ip("route", "add", "10.6.0.0/24", "dev", "br-prod", "src", "10.7.0.1")
+
+
+def filtered(host):
+    rules = "table netdev t { chain c { type filter hook ingress device br-lab priority 0; fwd to br-prod; }; }"
+    p = subprocess.run(["ip", "netns", "exec", host.ns, "nft", "-f", "-"], input=rules, text=True, capture_output=True)
+    assert p.returncode == 0, p.stderr
+
+
 CASES = {
+    "another address": (weak, HOST, "br-lab has no address, but packets for the host's others are taken there (rp_filter is 0)"),
+    "a route": (routed, SWITCH, "which has no address but a route, 10.5.0.0/24 (table 100), and is forwarded to br-prod by a route, 10.6.0.0/24"),
+    "nft": (filtered, SWITCH, "br-lab reaches br-prod: nft fwd on br-lab, table t, chain c"),
     "veth": (veth, SWITCH, "br-lab reaches br-prod: port va, its other end vb"),
     "address": (lambda h: h.ip("address", "add", "10.9.0.1/24", "dev", "br-lab"), HOST, "br-lab has address 10.9.0.1"),
     "link-local": (lambda h: (h.inside("sysctl", "-qw", "net.ipv6.conf.br-lab.disable_ipv6=0"),

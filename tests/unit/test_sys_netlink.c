@@ -47,6 +47,7 @@ static void test_own_namespace(void **state)
 	} rows[] = {
 		{"rtnl-link", "", RTM_NEWLINK},
 		{"rtnl-addr", "", 0},
+		{"rtnl-route", "", 0},
 		{"rtnl-fdb", "", 0},
 		{"rtnl-bridge-vlan", "", 0},
 		{"rtnl-qdisc", "", 0},
