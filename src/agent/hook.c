@@ -14,6 +14,7 @@
 
 #include "agent/role.h"
 #include "agent/supervise.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -220,19 +221,6 @@ int hook_ask(const struct hook_question *q, struct rf_err *err)
 
 /* ---- the program ---- */
 
-static int read_all(int fd, size_t max, struct rf_buf *out)
-{
-	ssize_t n = 1;
-
-	while (n > 0 && out->len <= max) {
-		uint8_t *at = rf_buf_reserve(out, 65536);
-
-		n = at ? read(fd, at, 65536) : -1;
-		out->len += n > 0 ? (size_t)n : 0;
-	}
-	return n < 0 ? -EIO : out->len > max ? RF_E_LIMIT : 0;
-}
-
 /* Without a file nothing but the VM's own tag counts; a broken one is no reason to be open. */
 static int site_read(const char *path, struct hook_site *site, struct rf_err *err)
 {
@@ -241,7 +229,7 @@ static int site_read(const char *path, struct hook_site *site, struct rf_err *er
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : rf_fail(err, -errno, "%s", path);
-	int rc = read_all(fd, RF_MAX_YAML_BYTES, &text);
+	int rc = rf_read_all(fd, RF_MAX_YAML_BYTES, &text);
 
 	close(fd);
 	return rc ? rf_fail(err, rc, "%s", path) : hook_site_parse(rf_buf_slice(&text), site, err);
@@ -274,7 +262,7 @@ static int decide(const char *vm, const char *question, const char *config, cons
 	int rc = site_read(config, &site, err);
 
 	if (!rc)
-		rc = read_all(STDIN_FILENO, RF_MAX_XML_BYTES, &xml);
+		rc = rf_read_all(STDIN_FILENO, RF_MAX_XML_BYTES, &xml);
 	if (!rc)
 		rc = hook_tagged(&site, vm, rf_buf_slice(&xml), &tagged, err);
 	if (!rc && tagged && !forget)

@@ -11,23 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "change/priv_wire.h"
 
 int64_t agent_now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return rf_clock_ms(CLOCK_REALTIME);
 }
 
 int64_t agent_tick_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return rf_clock_ms(CLOCK_BOOTTIME);
 }
 
 void agent_say(const char *role, const char *fmt, ...)

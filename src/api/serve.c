@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "api/server.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -41,14 +42,12 @@ static const char *method_of(const struct evhttp_request *request)
 
 static int64_t clock_ms(struct server *server)
 {
-	struct timespec now;
 	int64_t ms = 0;
 
 	/* The clock that all managers share; ours where it cannot be asked. */
 	if (!store_now(server->api.store, &ms, NULL))
 		return ms;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return rf_clock_ms(CLOCK_REALTIME);
 }
 
 /* The target is cut at its '?' into a text of our own, which hangs in out->path. */

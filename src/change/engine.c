@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -30,14 +31,6 @@
 
 #define LOCK_WAIT_MS 10000
 #define PEER_TRIES   40
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Makes each missing folder on the way, 0700. */
 static int folders_make(int root, const char *path)
@@ -111,8 +104,11 @@ int engine_note(struct engine *engine, const char *kind, const char *about, cons
 {
 	struct ledger *ledger = NULL;
 	char actor[32];
-	const struct ledger_entry entry = {
-		.kind = kind, .actor = actor, .about = about, .text = text, .time_ms = now_ms()};
+	const struct ledger_entry entry = {.kind = kind,
+					   .actor = actor,
+					   .about = about,
+					   .text = text,
+					   .time_ms = rf_clock_ms(CLOCK_REALTIME)};
 
 	rf_format(actor, sizeof(actor), "uid %u", getuid());
 	int rc = ledger_open(engine->state_dir, engine->host, &ledger, err);
@@ -372,7 +368,7 @@ static int applied(struct engine *engine, unsigned confirm_within_s, struct priv
 		   struct rf_err *err)
 {
 	char text[128];
-	int64_t deadline = now_ms() + (int64_t)confirm_within_s * 1000;
+	int64_t deadline = rf_clock_ms(CLOCK_REALTIME) + (int64_t)confirm_within_s * 1000;
 
 	rf_format(text, sizeof(text), "%zu targets changed and read back%s", out->applied_count,
 		  confirm_within_s ? ", to be confirmed" : "");

@@ -37,20 +37,6 @@ int files_put(int folder, const char *name, unsigned mode, struct rf_slice data,
 	return make(folder, name, mode, data, false, err);
 }
 
-static int read_all(int fd, size_t max_bytes, struct rf_buf *out)
-{
-	uint8_t block[16384];
-	size_t start = out->len;
-	ssize_t n;
-
-	while ((n = read(fd, block, sizeof(block))) > 0) {
-		if (out->len - start + (size_t)n > max_bytes)
-			return RF_E_LIMIT;
-		rf_buf_add(out, block, (size_t)n);
-	}
-	return n < 0 ? -errno : out->failed ? -ENOMEM : 0;
-}
-
 int files_read(int folder, const char *name, size_t max_bytes, struct rf_buf *out,
 	       struct rf_err *err)
 {
@@ -62,7 +48,7 @@ int files_read(int folder, const char *name, size_t max_bytes, struct rf_buf *ou
 	int rc = fstat(fd, &st) < 0 ? -errno : !S_ISREG(st.st_mode) ? -EINVAL : 0;
 
 	if (!rc)
-		rc = read_all(fd, max_bytes, out);
+		rc = rf_read_all(fd, max_bytes, out);
 	close(fd);
 	return rc < 0 ? rf_fail(err, rc, "%s: %s", name, rf_code_text(rc)) : 0;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/common.h"
@@ -104,14 +105,6 @@ static void line_time(char out[32])
 	rf_format(out + n, 32 - n, ".%03dZ", (int)(ms % 1000));
 }
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* kind, port and a text; with what a program would want beside it. */
 static void event_print(struct watch *w, const char *kind, const char *port, const char *text,
 			json_t *more)
@@ -129,7 +122,8 @@ static void event_print(struct watch *w, const char *kind, const char *port, con
 		if (line && w->told_ns)
 			json_object_set_new(line, "told_ns", json_integer(w->told_ns));
 		if (line)
-			json_object_set_new(line, "reported_ns", json_integer(monotonic_ns()));
+			json_object_set_new(line, "reported_ns",
+					    json_integer(rf_clock_ns(CLOCK_MONOTONIC)));
 		if (line && more)
 			json_object_update(line, more);
 		if (line && json_dumpf(line, stdout, JSON_COMPACT) == 0)
@@ -532,7 +526,7 @@ static int loop(struct watch *w, struct rf_err *err)
 		if (fds[0].revents)
 			rc = guard_watch_step(w->links, err);
 		if (fds[1].revents && !w->told_ns)
-			w->told_ns = monotonic_ns();
+			w->told_ns = rf_clock_ns(CLOCK_MONOTONIC);
 		if (fds[1].revents && guard_rules_touched(w->rules_fd)) {
 			rules_look(w, true);
 			w->look |= w->by_nft;

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,28 +21,7 @@
 
 int64_t common_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* Until the end: files of securityfs say that they have no bytes. */
-static int read_all(int fd, size_t max_bytes, struct rf_buf *out)
-{
-	for (;;) {
-		uint8_t *to = rf_buf_reserve(out, 65536);
-		ssize_t n = to ? read(fd, to, 65536) : -1;
-
-		if (n < 0)
-			return to ? -errno : -ENOMEM;
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-		out->data[out->len] = 0;
-		if (out->len > max_bytes)
-			return RF_E_LIMIT;
-	}
+	return rf_clock_ms(CLOCK_REALTIME);
 }
 
 int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out, struct rf_err *err)
@@ -53,7 +34,7 @@ int common_read_file(const char *path, size_t max_bytes, struct rf_buf *out, str
 	if (rc == 0 && !S_ISREG(st.st_mode))
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = read_all(fd, max_bytes, out);
+		rc = rf_read_all(fd, max_bytes, out);
 	if (fd >= 0)
 		close(fd);
 	if (rc == -EINVAL)

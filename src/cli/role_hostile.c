@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/apart.h"
@@ -42,14 +43,6 @@ static void on_stop(int signal)
 {
 	(void)signal;
 	stopped = 1;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static void say(void *arg, const char *line)
@@ -119,10 +112,10 @@ struct role {
 static int receive(struct role *r, void *out, size_t size)
 {
 	struct pollfd wait = {.fd = r->helper, .events = POLLIN};
-	int64_t until = now_ms() + ANSWER_MS;
+	int64_t until = rf_clock_ms(CLOCK_MONOTONIC) + ANSWER_MS;
 
 	for (size_t at = 0; at < size;) {
-		int64_t left = until - now_ms();
+		int64_t left = until - rf_clock_ms(CLOCK_MONOTONIC);
 
 		if (left <= 0 || (poll(&wait, 1, (int)left) < 0 && errno != EINTR))
 			return RF_E_TIMEOUT;
@@ -155,7 +148,7 @@ static void act(void *arg, const struct hostile_question *q, struct hostile_answ
 	if (rc < 0)
 		*out = (struct hostile_answer){.rc = rc, .text = "no answer"};
 	/* What was done changes what the table says. */
-	r->table_at_ms = now_ms() + SETTLE_MS;
+	r->table_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + SETTLE_MS;
 }
 
 static int table_ask(struct role *r, struct rf_err *err)
@@ -180,8 +173,8 @@ static int table_ask(struct role *r, struct rf_err *err)
 		return rf_fail(err, RF_E_PEER, "the process that reads the policy ended");
 	bytes.len = (size_t)size;
 	rc = hostile_table_read(rf_buf_slice(&bytes), &table, err);
-	r->table_at_ms = now_ms() + TABLE_MS;
-	return rc ? rc : watcher_table(r->watcher, &table, now_ms(), err);
+	r->table_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + TABLE_MS;
+	return rc ? rc : watcher_table(r->watcher, &table, rf_clock_ms(CLOCK_MONOTONIC), err);
 }
 
 static void status_write(struct role *r)
@@ -189,7 +182,7 @@ static void status_write(struct role *r)
 	RF_AUTOBUF struct rf_buf text = {0};
 	struct rf_err err = {0};
 
-	r->status_at_ms = now_ms() + STATUS_MS;
+	r->status_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + STATUS_MS;
 	if (watcher_status(r->watcher, common_now_ms() / 1000, &text) < 0 ||
 	    state_write(r->resident.folder, APART_STATUS, rf_buf_slice(&text), &err) < 0)
 		fprintf(stderr, "ringfence-hostile: its account cannot be written: %s\n",
@@ -213,8 +206,8 @@ static void changes_drain(struct role *r)
 			at += (ssize_t)(sizeof(*e) + e->len);
 		}
 	}
-	if (due && r->table_at_ms > now_ms() + SETTLE_MS)
-		r->table_at_ms = now_ms() + SETTLE_MS;
+	if (due && r->table_at_ms > rf_clock_ms(CLOCK_MONOTONIC) + SETTLE_MS)
+		r->table_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + SETTLE_MS;
 }
 
 static void log_drain(struct role *r)
@@ -236,7 +229,7 @@ static void log_drain(struct role *r)
 
 static int loop(struct role *r, struct rf_err *err)
 {
-	int64_t look_at = now_ms();
+	int64_t look_at = rf_clock_ms(CLOCK_MONOTONIC);
 	int rc = table_ask(r, err);
 
 	if (rc < 0)
@@ -245,19 +238,19 @@ static int loop(struct role *r, struct rf_err *err)
 	resident_ready(&r->resident);
 	while (rc == 0 && !stopped && !r->broken) {
 		struct pollfd wait = {.fd = r->changes, .events = POLLIN};
-		int64_t left = look_at - now_ms();
+		int64_t left = look_at - rf_clock_ms(CLOCK_MONOTONIC);
 
 		if (left > 0 && poll(&wait, 1, (int)left) > 0)
 			changes_drain(r);
-		if (now_ms() < look_at)
+		if (rf_clock_ms(CLOCK_MONOTONIC) < look_at)
 			continue;
-		look_at = now_ms() + LOOK_MS;
+		look_at = rf_clock_ms(CLOCK_MONOTONIC) + LOOK_MS;
 		log_drain(r);
-		bool changed = watcher_look(r->watcher, now_ms());
+		bool changed = watcher_look(r->watcher, rf_clock_ms(CLOCK_MONOTONIC));
 
-		if (now_ms() >= r->table_at_ms)
+		if (rf_clock_ms(CLOCK_MONOTONIC) >= r->table_at_ms)
 			rc = table_ask(r, err);
-		if (changed || now_ms() >= r->status_at_ms)
+		if (changed || rf_clock_ms(CLOCK_MONOTONIC) >= r->status_at_ms)
 			status_write(r);
 	}
 	return rc ? rc : r->broken ? rf_fail(err, RF_E_PEER, "the helper is gone") : 0;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -44,14 +45,6 @@ struct pipe_sink {
 	const char *resume_after; /* skip files up to and with this one; NULL: none */
 	int64_t end_ms;		  /* when a collector in steps should end; 0: never */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int pipe_flush(struct pipe_sink *p)
 {
@@ -124,7 +117,7 @@ bool collect_time_left(const struct fact_sink *out)
 {
 	const struct pipe_sink *p = (const struct pipe_sink *)out;
 
-	return out->put != pipe_put || p->end_ms == 0 || now_ms() < p->end_ms;
+	return out->put != pipe_put || p->end_ms == 0 || rf_clock_ms(CLOCK_MONOTONIC) < p->end_ms;
 }
 
 /* The narrowest profile that lets the collector do its work. */
@@ -163,7 +156,8 @@ static _Noreturn void child_main(const struct collector *c, const struct collect
 	struct pipe_sink p = {.sink = {.put = pipe_put, .host = sys_host_name(o->sys)},
 			      .fd = fd,
 			      .resume_after = resume_after,
-			      .end_ms = c->in_steps ? now_ms() + STEPS_ASK * (int64_t)o->timeout_ms
+			      .end_ms = c->in_steps ? rf_clock_ms(CLOCK_MONOTONIC) +
+							      STEPS_ASK * (int64_t)o->timeout_ms
 						    : 0};
 	struct rf_err err = {0};
 	char missing[SANDBOX_MISSING_BYTES] = "";
@@ -231,7 +225,7 @@ static int child_start(struct runner *r, struct child *child, const struct colle
 	child->pid = pid;
 	child->fd = fds[0];
 	child->file[0] = '\0';
-	child->started_ms = child->heard_ms = now_ms();
+	child->started_ms = child->heard_ms = rf_clock_ms(CLOCK_MONOTONIC);
 	child->ended = false;
 	child->rc = 0;
 	rf_buf_reset(&child->in);
@@ -313,7 +307,7 @@ static int child_read(struct runner *r, struct child *child, struct rf_err *err)
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 1 : 0;
 	child->in.len += (size_t)n;
-	child->heard_ms = now_ms();
+	child->heard_ms = rf_clock_ms(CLOCK_MONOTONIC);
 	int rc = child_frames(r, child, err);
 
 	if (rc < 0)
@@ -373,7 +367,8 @@ static int child_record(struct runner *r, struct child *child, const char *state
 					     .collector = c->name,
 					     .state = state,
 					     .rows_count = FACT_INT(child->rows_count),
-					     .duration_ms = FACT_INT(now_ms() - child->started_ms),
+					     .duration_ms = FACT_INT(rf_clock_ms(CLOCK_MONOTONIC) -
+								     child->started_ms),
 					     .reason = reason,
 					     .tables = rf_buf_text(&tables),
 					     .source = "",
@@ -486,7 +481,7 @@ static int slots_fill(struct runner *r, size_t *next, struct rf_err *err)
 static bool is_overdue(const struct child *child, unsigned timeout_ms)
 {
 	bool in_steps = child->collector->in_steps && child->file[0];
-	int64_t now = now_ms();
+	int64_t now = rf_clock_ms(CLOCK_MONOTONIC);
 	int64_t since = reads_files(child) || in_steps ? child->heard_ms : child->started_ms;
 
 	return now - since >= (int64_t)timeout_ms ||

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -28,16 +29,7 @@ static int file_read(const char *path, struct rf_buf *out, struct rf_err *err)
 		close(fd);
 		return rf_fail(err, -EINVAL, "%s: not a regular file", path);
 	}
-	ssize_t n = 0;
-
-	do {
-		uint8_t *to = rf_buf_reserve(out, 65536);
-
-		n = to ? read(fd, to, 65536) : -1;
-		if (n > 0)
-			out->len += (size_t)n;
-	} while (n > 0 && out->len <= RF_MAX_YAML_BYTES);
-	int rc = n < 0 ? -errno : 0;
+	int rc = rf_read_all(fd, RF_MAX_YAML_BYTES, out);
 
 	close(fd);
 	return rc ? rf_fail(err, rc, "%s: %s", path, rf_code_text(rc)) : 0;

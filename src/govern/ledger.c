@@ -13,13 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/parts.h"
 
-#define FOLDER	   "ledger"
-#define TAIL_BYTES (8u * LEDGER_MAX_LINE_BYTES)
+/* A key of the ledger as PEM or as a line. */
+#define KEY_FILE_BYTES 4096
+#define FOLDER	       "ledger"
+#define TAIL_BYTES     (8u * LEDGER_MAX_LINE_BYTES)
 
 struct ledger {
 	int folder, file;
@@ -86,17 +89,14 @@ static int file_write(int folder, const char *name, mode_t mode, struct rf_slice
 
 static int file_read(int folder, const char *name, struct rf_buf *out)
 {
-	char block[4096];
 	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	while ((n = read(fd, block, sizeof(block))) > 0 && out->len < sizeof(block))
-		rf_buf_add(out, block, (size_t)n);
+	int rc = rf_read_all(fd, KEY_FILE_BYTES, out);
+
 	close(fd);
-	rf_wipe(block, sizeof(block));
-	return n < 0 ? -errno : 0;
+	return rc;
 }
 
 static int key_make(struct ledger *ledger, struct rf_err *err)
@@ -340,14 +340,6 @@ static int folder_open(int state_dir, struct ledger *ledger, struct rf_err *err)
 	return fsync(ledger->folder) < 0 ? rf_fail(err, -errno, "the ledger's folder") : 0;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int contents_open(struct ledger *ledger, struct rf_err *err)
 {
 	struct tail tail = {0};
@@ -368,7 +360,7 @@ static int contents_open(struct ledger *ledger, struct rf_err *err)
 	if (!rc)
 		rc = torn_check(ledger, &tail, err);
 	if (!rc)
-		rc = torn_repair(ledger, st.st_size, now(), err);
+		rc = torn_repair(ledger, st.st_size, rf_clock_ms(CLOCK_REALTIME), err);
 	rf_buf_done(&tail.bytes);
 	return rc;
 }

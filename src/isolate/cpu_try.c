@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpus.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -153,20 +154,19 @@ static void spinner_end(struct spinner *s)
 /* Both have their group and settings; out: seconds that each had, and how long it was. */
 static int run(struct spinner *spinners, size_t count, unsigned cpu, double *out_wall)
 {
-	struct timespec from, to;
+	int64_t from;
 	int gate[2] = {-1, -1}, rc = pipe2(gate, O_CLOEXEC) < 0 ? -errno : 0;
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = spinner_start(&spinners[i], gate, cpu);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	from = rf_clock_ns(CLOCK_MONOTONIC);
 	if (gate[0] >= 0) {
 		close(gate[1]);
 		close(gate[0]);
 	}
 	for (size_t i = 0; i < count; i++)
 		spinner_end(&spinners[i]);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	*out_wall = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+	*out_wall = (double)(rf_clock_ns(CLOCK_MONOTONIC) - from) / RF_NS_PER_S;
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "change/apart.h"
@@ -37,15 +38,6 @@ static int64_t value_read(const char *path)
 	return rf_num(text, 10, 0, INT64_MAX, &n) < 0 ? -1 : n;
 }
 
-static unsigned elapsed_ms(const struct timespec *from)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned)((now.tv_sec - from->tv_sec) * 1000 +
-			  (now.tv_nsec - from->tv_nsec) / 1000000);
-}
-
 /* Random, so that no page of another process is like them. */
 static char *pages_make(size_t page)
 {
@@ -69,16 +61,15 @@ static void wait_for(struct ksm_trial *t, unsigned max_ms)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000l};
 	int64_t looks = value_read(KSM_DIR "full_scans");
-	struct timespec from;
+	int64_t from = rf_clock_ms(CLOCK_MONOTONIC);
 
-	clock_gettime(CLOCK_MONOTONIC, &from);
 	t->answer = KSM_UNKNOWN;
 	do {
 		int64_t run = value_read(KSM_DIR "run");
 		int64_t now = value_read(KSM_DIR "full_scans");
 		int64_t merged = value_read("/proc/self/ksm_merging_pages");
 
-		t->ms = elapsed_ms(&from);
+		t->ms = (unsigned)(rf_clock_ms(CLOCK_MONOTONIC) - from);
 		if (merged > 0) {
 			t->pages = merged;
 			t->answer = KSM_MERGED;

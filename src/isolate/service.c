@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/service_wards.h"
@@ -56,19 +57,6 @@ struct service {
 	struct service_wards wards;
 };
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int64_t now_ms(void)
-{
-	return monotonic_ns() / 1000000;
-}
-
 /* What a link or the reader's records are called is others' to choose: a line stays one line. */
 static void plain(char *line)
 {
@@ -82,7 +70,7 @@ static void plain(char *line)
 RF_PRINTF(2, 3)
 static void say(struct service *s, const char *fmt, ...)
 {
-	int64_t now = now_ms();
+	int64_t now = rf_clock_ms(CLOCK_MONOTONIC);
 	char line[512];
 	va_list args;
 
@@ -158,7 +146,7 @@ static bool wants(void *arg, const struct guard_link *link)
 static void ask(struct service *s)
 {
 	if (!s->ask_at_ms)
-		s->ask_at_ms = now_ms();
+		s->ask_at_ms = rf_clock_ms(CLOCK_MONOTONIC);
 }
 
 /* A quarantine, or a policy that was applied meanwhile, is not ours to overwrite. */
@@ -352,7 +340,7 @@ static void told(void *arg, const struct guard_notice *notice)
 		say(s,
 		    "%s: somebody took the guard off; it is back (told at %.6f s, %lld us later)",
 		    name, (double)notice->time_ns / 1e9,
-		    (long long)((monotonic_ns() - notice->time_ns) / 1000));
+		    (long long)((rf_clock_ns(CLOCK_MONOTONIC) - notice->time_ns) / 1000));
 		break;
 	case GUARD_GONE:
 		say(s, "%s: gone", name[0] ? name : "a port");
@@ -473,7 +461,7 @@ static int records_take(struct service *s, struct rf_err *err)
 /* One question at a time; what comes up meanwhile makes the next one. */
 static int question_send(struct service *s, struct rf_err *err)
 {
-	if (!s->ask_at_ms || now_ms() < s->ask_at_ms || s->asked != s->answered)
+	if (!s->ask_at_ms || rf_clock_ms(CLOCK_MONOTONIC) < s->ask_at_ms || s->asked != s->answered)
 		return 0;
 	if (send(s->with.records, "?", 1, MSG_NOSIGNAL) != 1)
 		return rf_fail(err, -errno, "records: %s", rf_code_text(-errno));
@@ -498,7 +486,7 @@ static void policy_drain(struct service *s)
 
 static int wait_ms(const struct service *s, int timeout_ms)
 {
-	int64_t now = now_ms(), until = s->sweep_at_ms;
+	int64_t now = rf_clock_ms(CLOCK_MONOTONIC), until = s->sweep_at_ms;
 
 	if (s->ask_at_ms && s->asked == s->answered && s->ask_at_ms < until)
 		until = s->ask_at_ms;
@@ -512,9 +500,9 @@ static int wait_ms(const struct service *s, int timeout_ms)
 
 static int sweep(struct service *s, struct rf_err *err)
 {
-	if (now_ms() < s->sweep_at_ms)
+	if (rf_clock_ms(CLOCK_MONOTONIC) < s->sweep_at_ms)
 		return 0;
-	s->sweep_at_ms = now_ms() + SWEEP_MS;
+	s->sweep_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + SWEEP_MS;
 	s->second_due = true;
 	return s->has_table ? guard_watch_sweep(s->watch, err) : 0;
 }
@@ -572,7 +560,7 @@ int service_open(const struct service_options *options, struct service **out, st
 	if (!s)
 		return rf_fail(err, -ENOMEM, "no memory");
 	s->with = *options;
-	s->sweep_at_ms = now_ms() + SWEEP_MS;
+	s->sweep_at_ms = rf_clock_ms(CLOCK_MONOTONIC) + SWEEP_MS;
 	/* Where the kernel has no nf_tables there are no rules to watch. */
 	s->rules_fd = guard_rules_watch();
 

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "isolate/guard/internal.h"
 #include "isolate/shape_parts.h"
@@ -35,10 +36,7 @@
 
 static uint64_t now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+	return (uint64_t)rf_clock_ns(CLOCK_MONOTONIC);
 }
 
 static int pair_make(void)

@@ -7,15 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "manager/server.h"
 
 int64_t role_now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return rf_clock_ms(CLOCK_REALTIME);
 }
 
 void role_ready(const char *name, const char *text, const char *missing)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -62,24 +63,18 @@ int outbox_file_read(const char *path, size_t max_bytes, struct rf_buf *out, str
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
-	ssize_t n = 1;
 
 	if (fd < 0)
 		return rf_fail(err, -errno, "%s: %s", path, rf_code_text(-errno));
 	bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	int rc = regular ? rf_read_all(fd, max_bytes, out) : -EINVAL;
 
-	while (regular && n > 0 && out->len <= max_bytes) {
-		uint8_t *to = rf_buf_reserve(out, 16384);
-
-		n = to ? read(fd, to, 16384) : -1;
-		out->len += n > 0 ? (size_t)n : 0;
-	}
 	close(fd);
 	if (!regular)
-		return rf_fail(err, -EINVAL, "%s: no regular file", path);
-	if (out->len > max_bytes)
-		return rf_fail(err, RF_E_LIMIT, "%s: larger than %zu bytes", path, max_bytes);
-	return n < 0 ? rf_fail(err, -EIO, "%s: cannot be read", path) : 0;
+		return rf_fail(err, rc, "%s: no regular file", path);
+	if (rc == RF_E_LIMIT)
+		return rf_fail(err, rc, "%s: larger than %zu bytes", path, max_bytes);
+	return rc ? rf_fail(err, rc, "%s: cannot be read: %s", path, rf_code_text(rc)) : 0;
 }
 
 int outbox_secret_read(const char *path, struct rf_buf *out, struct rf_err *err)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "outbox/outbox.h"
@@ -28,10 +29,7 @@ const struct outbox_transport *outbox_transport_find(const char *kind)
 
 int64_t outbox_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return rf_clock_ms(CLOCK_MONOTONIC);
 }
 
 int64_t outbox_clock_s(void)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -142,17 +143,9 @@ static int judge_sqlite_open(const char *url, void **out_conn, struct rf_err *er
 	return 0;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int tick(void *arg)
 {
-	return clock_ms() >= *(const int64_t *)arg;
+	return rf_clock_ms(CLOCK_MONOTONIC) >= *(const int64_t *)arg;
 }
 
 static struct store_value column(sqlite3_stmt *stmt, int i)
@@ -208,7 +201,7 @@ static int judge_sqlite_ask(void *conn, const struct store_question *q, struct s
 	sqlite3 *db = conn;
 	sqlite3_stmt *stmt = NULL;
 	const char *rest = NULL;
-	int64_t until_ms = clock_ms() + q->timeout_ms;
+	int64_t until_ms = rf_clock_ms(CLOCK_MONOTONIC) + q->timeout_ms;
 	int result = sqlite3_prepare_v2(db, q->sql, -1, &stmt, &rest), rc = 0;
 
 	if (result || !stmt)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "store/acts.h"
 #include "store/wake.h"
@@ -150,17 +151,9 @@ int store_work_add(struct store *store, const char *kind, const char *work, stru
 /* Each wake-up is a lock of all committers in PostgreSQL: so few. */
 #define WAKE_EACH_MS 100
 
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int store_wake_send(struct store *store, struct rf_err *err)
 {
-	int64_t now_ms = monotonic_ms();
+	int64_t now_ms = rf_clock_ms(CLOCK_MONOTONIC);
 
 	if (!store->backend->wake_fd || now_ms - store->waked_ms < WAKE_EACH_MS)
 		return 0;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/qmp.h"
@@ -34,20 +35,12 @@ void qmp_socket_close(struct qmp_socket *s)
 	rf_free(s);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_for(struct qmp_socket *s, short events, struct rf_err *err)
 {
 	struct pollfd poll_fd = {.fd = s->fd, .events = events};
 
 	for (;;) {
-		int64_t left = s->deadline_ms - now_ms();
+		int64_t left = s->deadline_ms - rf_clock_ms(CLOCK_MONOTONIC);
 		int n = left > 0 ? poll(&poll_fd, 1, (int)left) : 0;
 
 		if (n > 0)
@@ -157,7 +150,7 @@ static int socket_ask(void *arg, const char *command, json_t *arguments, struct 
 	char id[32];
 
 	rf_format(id, sizeof(id), "ringfence-%u", s->next++);
-	s->deadline_ms = now_ms() + QMP_WAIT_MS;
+	s->deadline_ms = rf_clock_ms(CLOCK_MONOTONIC) + QMP_WAIT_MS;
 	int rc = qmp_command_write(command, arguments, id, &line);
 
 	if (rc < 0 || rf_buf_add_byte(&line, '\n') < 0)
@@ -178,7 +171,7 @@ static int greet(struct qmp_socket *s, struct rf_err *err)
 	RF_AUTOBUF struct rf_buf line = {0}, answer = {0};
 	QMP_AUTOMESSAGE struct qmp_message m = {0};
 
-	s->deadline_ms = now_ms() + QMP_WAIT_MS;
+	s->deadline_ms = rf_clock_ms(CLOCK_MONOTONIC) + QMP_WAIT_MS;
 	int rc = message_next(s, NULL, &line, err);
 
 	if (!rc)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -41,14 +42,6 @@ struct scan {
 	dev_t dev;
 	struct rf_buf *out;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* As /proc/mounts does it: what would end a word or a line becomes octal. */
 static void add_path(struct rf_buf *out, const char *path)
@@ -198,7 +191,8 @@ static const char *next_name(struct scan *s, const struct level *level)
 
 static bool is_used_up(const struct scan *s)
 {
-	return s->depth >= MAX_LEVELS || s->entries >= s->max_entries || now_ms() >= s->end_ms;
+	return s->depth >= MAX_LEVELS || s->entries >= s->max_entries ||
+	       rf_clock_ms(CLOCK_MONOTONIC) >= s->end_ms;
 }
 
 /* Goes on with the deepest open directory: into one of its directories, or up. */
@@ -226,7 +220,9 @@ static int step(struct scan *s)
 int special_scan(const char *dir, size_t max_entries, unsigned max_ms, struct rf_buf *out,
 		 struct rf_err *why)
 {
-	struct scan s = {.out = out, .max_entries = max_entries, .end_ms = now_ms() + max_ms};
+	struct scan s = {.out = out,
+			 .max_entries = max_entries,
+			 .end_ms = rf_clock_ms(CLOCK_MONOTONIC) + max_ms};
 
 	if (!rf_copy(s.path, sizeof(s.path), dir))
 		return -ENAMETOOLONG;

@@ -45,23 +45,6 @@ static bool is_ours(const struct stat *st)
 	return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int read_fd(int fd, size_t max_bytes, struct rf_buf *out)
-{
-	for (;;) {
-		uint8_t *to = rf_buf_reserve(out, 65536);
-		ssize_t n = to ? read(fd, to, 65536) : -1;
-
-		if (n < 0)
-			return to ? -errno : -ENOMEM;
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-		out->data[out->len] = 0;
-		if (out->len > max_bytes)
-			return RF_E_LIMIT;
-	}
-}
-
 int state_read(const char *dir, const char *name, size_t max_bytes, struct rf_buf *out,
 	       struct rf_err *err)
 {
@@ -83,7 +66,7 @@ int state_read(const char *dir, const char *name, size_t max_bytes, struct rf_bu
 			"it",
 			path);
 	else if (rc == 0)
-		rc = read_fd(fd, max_bytes, out);
+		rc = rf_read_all(fd, max_bytes, out);
 	close(fd);
 	return rc < 0 && rc != RF_E_DENIED ? fail(err, rc, dir, name) : rc;
 }

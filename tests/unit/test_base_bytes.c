@@ -171,6 +171,32 @@ static void writes_are_whole_or_failed(void **state)
 	assert_int_equal(rf_write_all(ends[1], rf_slice_text("x")), -EBADF);
 }
 
+static void reads_are_whole_or_failed(void **state)
+{
+	RF_AUTOBUF struct rf_buf out = {0};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(rf_buf_add(&out, "kept ", 5), 0);
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	assert_int_equal(rf_write_all(ends[1], rf_slice_text("abc")), 0);
+	/* What has not ended is not whole. */
+	assert_int_equal(rf_read_all(ends[0], 3, &out), -EAGAIN);
+	assert_int_equal(rf_write_all(ends[1], rf_slice_text("def")), 0);
+	close(ends[1]);
+	assert_int_equal(rf_read_all(ends[0], 3, &out), 0);
+	assert_string_equal((const char *)out.data, "kept abcdef");
+	assert_int_equal(out.len, 11);
+	close(ends[0]);
+	assert_int_equal(rf_read_all(ends[0], 3, &out), -EBADF);
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	assert_int_equal(rf_write_all(ends[1], rf_slice_text("abcd")), 0);
+	close(ends[1]);
+	assert_int_equal(rf_read_all(ends[0], 3, &out), RF_E_LIMIT);
+	close(ends[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +210,7 @@ int main(void)
 		cmocka_unit_test(map_survives_failing_allocations),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(writes_are_whole_or_failed),
+		cmocka_unit_test(reads_are_whole_or_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/guard/internal.h"
@@ -29,14 +30,6 @@ struct guard_watch {
 	char *buffer;
 	int64_t time_ns; /* of the message at hand, or of the sweep */
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void tell(struct guard_watch *w, enum guard_deed deed, const struct guard_link *link,
 		 const struct rf_err *err)
@@ -230,7 +223,7 @@ int guard_watch_sweep(struct guard_watch *watch, struct rf_err *err)
 	request->nlmsg_flags = NLM_F_DUMP;
 	link->ifi_family = AF_UNSPEC;
 
-	watch->time_ns = now_ns();
+	watch->time_ns = rf_clock_ns(CLOCK_MONOTONIC);
 	int rc = guard_nl_talk(request, sweep_take, watch);
 
 	if (rc)
@@ -261,7 +254,7 @@ int guard_watch_step(struct guard_watch *watch, struct rf_err *err)
 		}
 		if (got < 0)
 			return rf_fail(err, -errno, "rtnetlink: %s", rf_code_text(-errno));
-		watch->time_ns = now_ns();
+		watch->time_ns = rf_clock_ns(CLOCK_MONOTONIC);
 		(void)mnl_cb_run(watch->buffer, (size_t)got, 0, 0, message_take, watch);
 	}
 	return 0;
