@@ -19,6 +19,7 @@ void api_reply_done(struct api_reply *reply)
 	if (reply->password.data)
 		rf_wipe(reply->password.data, reply->password.capacity);
 	rf_buf_done(&reply->password);
+	rf_buf_done(&reply->question);
 	rf_buf_done(&reply->body);
 	memset(reply, 0, sizeof(*reply));
 }
@@ -251,7 +252,8 @@ static int run(struct api_call *call, struct rf_err *err)
 				     err);
 	int rc = route->handle(call, err);
 
-	if (!rc && call->reply->then == API_THEN_SEND)
+	/* Of a sign-in it is told once it is known. */
+	if (!rc && call->reply->then != API_THEN_PASSWORD)
 		rc = ledger_tell(call, call->api->store, route->audit, "", err);
 	return rc;
 }

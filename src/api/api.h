@@ -30,6 +30,7 @@ struct api_options {
 	const char *agents_address; /* HOST:PORT that an invited agent is told to join */
 	const uint8_t *ticket_keys; /* API_TICKET_BYTES shared by all managers; NULL: own ones */
 	int sign_in_fd;		    /* socket to api_sign_in_run; -1: nobody has a password */
+	int query_fd;		    /* socket to who answers questions (query.h); -1: nobody */
 	int stop_fd;		    /* readable or closed: requests in hand end, then api_run */
 	int ready_fd;		    /* gets one line "ADDRESS:PORT METRICS:PORT\n"; -1: none */
 	uint32_t connections_max;   /* 0: the normal number; that of one address is a part of it */

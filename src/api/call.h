@@ -69,6 +69,7 @@ struct api_settings {
 	const char *authority;	    /* PEM; NULL */
 	const char *agents_address; /* NULL */
 	bool has_passwords;	    /* there is a role sign-in */
+	bool has_queries;	    /* somebody answers questions over facts */
 };
 
 /* Denied attempts of one kind (by whom, from where, what) of the last minute. */
@@ -113,6 +114,7 @@ struct api_request {
 enum api_then {
 	API_THEN_SEND,
 	API_THEN_PASSWORD, /* ask the role sign-in, then api_password_known */
+	API_THEN_QUERY,	   /* ask the question, then api_query_known */
 	API_THEN_STREAM,   /* send the head, then events as they come */
 };
 
@@ -126,7 +128,8 @@ struct api_reply {
 	int retry_s;
 	enum api_then then;
 	int64_t after;		      /* of a stream: the last number that is known there */
-	char account[API_NAME_BYTES]; /* whose password */
+	char account[API_NAME_BYTES]; /* whose password, or question */
+	struct rf_buf question;	      /* see query.h */
 	struct rf_buf password;	      /* wiped by api_reply_done */
 	struct api_who who;	      /* of a stream: asked again before it goes on */
 };
@@ -157,6 +160,10 @@ void api_answer(struct api *api, const struct api_request *request, struct api_r
 /* Goes on with API_THEN_PASSWORD: makes the session, or the refusal. */
 void api_password_known(struct api *api, const struct api_request *request, const char *account,
 			int verdict, struct api_reply *reply);
+
+/* Goes on with API_THEN_QUERY: the answer, or (code not 0) why there is none. */
+void api_query_known(struct api *api, const struct api_request *request, int code,
+		     struct rf_slice text, struct api_reply *reply);
 
 /* What a call was given. NULL or the other value where it was left out; a name that is no member of
  * the route's schema is left out, too. */

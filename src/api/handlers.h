@@ -43,6 +43,7 @@ HANDLER(h_changes);
 HANDLER(h_evidence);
 HANDLER(h_host_findings);
 HANDLER(h_findings);
+HANDLER(h_query);
 HANDLER(h_invites);
 HANDLER(h_invite_make);
 HANDLER(h_invite_revoke);
@@ -80,13 +81,13 @@ extern const struct schema schema_approval_rule, schema_approval_rule_put, schem
 	schema_token_make, schema_token_made, schema_privilege, schema_role, schema_role_put,
 	schema_permission, schema_permission_put, schema_permission_drop, schema_object,
 	schema_object_put, schema_rights, schema_host, schema_host_retire, schema_verdict,
-	schema_change, schema_finding, schema_invite, schema_invite_make, schema_invite_made,
-	schema_command, schema_command_made, schema_check_make, schema_hosts_make,
-	schema_facts_make, schema_plan_make, schema_apply_make, schema_rollback_make,
-	schema_quarantine_make, schema_release_make, schema_fix_plan_make, schema_fix_make,
-	schema_confirm_make, schema_approval, schema_approve, schema_deny, schema_waiver,
-	schema_waiver_make, schema_event, schema_ledger, schema_entry, schema_version,
-	schema_health, schema_problem;
+	schema_query_make, schema_query_row, schema_change, schema_finding, schema_invite,
+	schema_invite_make, schema_invite_made, schema_command, schema_command_made,
+	schema_check_make, schema_hosts_make, schema_facts_make, schema_plan_make,
+	schema_apply_make, schema_rollback_make, schema_quarantine_make, schema_release_make,
+	schema_fix_plan_make, schema_fix_make, schema_confirm_make, schema_approval, schema_approve,
+	schema_deny, schema_waiver, schema_waiver_make, schema_event, schema_ledger, schema_entry,
+	schema_version, schema_health, schema_problem;
 /* Queries. */
 extern const struct schema query_page, query_hosts, query_findings, query_events, query_tokens,
 	query_approvals, query_commands, query_rights, query_entries, query_host_findings;

@@ -111,7 +111,8 @@ void problem_reply(const struct api_call *call, int code, const struct rf_err *e
 	}
 	if (reply->retry_s) {
 		problem.status = 429;
-		problem.word = "locked-out";
+		problem.word = code == -EBUSY || code == -EAGAIN ? "busy" : "locked-out";
+		problem.detail = rf_err_text(err);
 		problem.next = "Wait as long as Retry-After says.";
 	}
 	reply->status = problem.status;

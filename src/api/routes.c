@@ -89,6 +89,8 @@ const struct route routes[] = {
 	 &query_host_findings, NULL, &schema_finding, ROUTE_MANY, READS, "host show --findings", h_host_findings, false},
 	{"finding-list", ROUTE_GET, V1 "/findings", "List findings of the fleet", SIGNED_IN, ROUTE_EACH,
 	 &query_findings, NULL, &schema_finding, ROUTE_MANY, READS, "check --fleet --last", h_findings, false},
+	{"query", ROUTE_POST, V1 "/query", "Ask the facts of hosts, by one SELECT over the tables of `ringfence facts`", SIGNED_IN, ROUTE_EACH,
+	 NULL, &schema_query_make, &schema_query_row, ROUTE_MANY, "query", NULL, "query --fleet", h_query, true},
 	{"invite-list", ROUTE_GET, V1 "/invites", "List invites", MAY(HOST_INVITE), ROUTE_FLEET,
 	 NULL, NULL, &schema_invite, ROUTE_MANY, READS, "host invites", h_invites, false},
 	{"invite-make", ROUTE_POST, V1 "/invites", "Make a token with which one host joins", MAY(HOST_INVITE), ROUTE_BODY,

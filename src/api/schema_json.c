@@ -115,7 +115,7 @@ json_t *schema_json(const struct schema *schema)
 	}
 	json_t *json =
 		json_pack("{s:s, s:s, s:o, s:b}", "type", "object", "description", schema->about,
-			  "properties", properties, "additionalProperties", 0);
+			  "properties", properties, "additionalProperties", schema->count == 0);
 
 	if (json_array_size(required))
 		json_object_set(json, "required", required);

@@ -227,6 +227,15 @@ ROWS(schema_finding) = {
 	{"since_ms", SCHEMA_TIME, true, TIME, NULL},
 };
 SCHEMA(schema_finding, "Finding", "A control's last answer about a resource.");
+ROWS(schema_query_make) = {
+	{"sql", SCHEMA_PROSE, true, 1, 65536, NULL, NULL,
+	 "One SELECT. Rows are there of the hosts whose facts the caller may ask for, and of no other."},
+	{"hosts", SCHEMA_TEXTS, false, 1, 1000, NULL, NULL, "Of these hosts alone."},
+};
+SCHEMA(schema_query_make, "Query", "A question over the facts of hosts.");
+/* Its members are the columns that were asked for. */
+const struct schema schema_query_row = {"QueryRow",
+					"A row of the answer: a member for each column.", NULL, 0};
 ROWS(schema_invite) = {
 	{"invite", SCHEMA_TEXT, true, ID, "Its id, no secret."},
 	{"parent", SCHEMA_TEXT, true, MAYID, NULL},

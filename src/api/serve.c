@@ -152,6 +152,21 @@ void serve_request(struct evhttp_request *request, void *arg)
 		api_reply_done(&reply);
 		return;
 	}
+	if (reply.then == API_THEN_QUERY) {
+		int rc = query_ask(server, request, &reply);
+
+		if (rc) {
+			const char *why = rc == -EBUSY ? "another question of yours is not "
+							 "answered yet"
+						       : "too many questions wait";
+
+			reply.retry_s = QUERY_RETRY_S;
+			api_query_known(&server->api, &in, rc, rf_slice_text(why), &reply);
+		} else {
+			api_reply_done(&reply);
+			return;
+		}
+	}
 	if (reply.then == API_THEN_PASSWORD) {
 		if (sign_in_ask(server, request, &reply)) {
 			api_reply_done(&reply);

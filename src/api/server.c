@@ -250,6 +250,8 @@ static int open_all(struct server *server, struct rf_buf *addresses, struct rf_e
 		rc = http_open(server, addresses, err);
 	if (!rc)
 		rc = sign_in_open(server, o->sign_in_fd, err);
+	if (!rc)
+		rc = query_open(server, o->query_fd, err);
 	return rc ? rc : lock_in(o, err);
 }
 
@@ -260,6 +262,7 @@ static void close_all(struct server *server)
 	if (server->base)
 		streams_end(server);
 	sign_in_close(server->sign_in);
+	query_close(server->query);
 	if (server->http)
 		evhttp_free(server->http);
 	if (server->metrics)
@@ -291,8 +294,9 @@ int api_run(const struct api_options *options, struct rf_err *err)
 	server->options = options;
 	server->conns_max =
 		options->connections_max ? options->connections_max : SERVER_CONNECTIONS_MAX;
-	server->api.settings = (struct api_settings){options->authority, options->agents_address,
-						     options->sign_in_fd >= 0};
+	server->api.settings =
+		(struct api_settings){options->authority, options->agents_address,
+				      options->sign_in_fd >= 0, options->query_fd >= 0};
 	TAILQ_INIT(&server->conns);
 	TAILQ_INIT(&server->streams);
 	signal(SIGPIPE, SIG_IGN);

@@ -22,6 +22,7 @@
 #define SERVER_STREAM_S	       1	    /* how often streams look for events */
 #define SERVER_BEAT_S	       15	    /* and say that they are alive */
 #define SERVER_STREAM_BYTES    (256u << 10) /* that a slow reader may leave unread */
+#define QUERY_RETRY_S	       2	    /* when many ask */
 #define SERVER_FAILED_S	       1	    /* a sign-in that failed is answered so much later */
 
 struct server;
@@ -45,6 +46,7 @@ struct conn {
 
 struct stream;
 struct sign_in;
+struct query;
 
 struct server {
 	const struct api_options *options;
@@ -54,6 +56,7 @@ struct server {
 	SSL_CTX *tls;
 	struct event *stop, *streams_timer;
 	struct sign_in *sign_in;
+	struct query *query;
 	TAILQ_HEAD(conns, conn) conns;
 	size_t conns_count, conns_max;
 	TAILQ_HEAD(streams, stream) streams;
@@ -96,5 +99,13 @@ bool sign_in_busy(const struct sign_in *sign_in);
 /* Asks whether the password is good, and answers request then; false when it cannot be asked. */
 bool sign_in_ask(struct server *server, struct evhttp_request *request,
 		 const struct api_reply *reply);
+
+/* The other end of who answers questions over facts (query.h). */
+int query_open(struct server *server, int fd, struct rf_err *err) RF_MUST_CHECK;
+void query_close(struct query *query);
+/* Asks, and answers request then. -EBUSY while a question of the same account waits, -EAGAIN when
+ * too many wait or nobody answers, -ENOMEM. */
+int query_ask(struct server *server, struct evhttp_request *request,
+	      const struct api_reply *reply) RF_MUST_CHECK;
 
 #endif

@@ -176,10 +176,14 @@ const struct cli_command cli_commands[] = {
 	 "ringfence facts -o sqlite:facts.db  everything, for your own questions",
 	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT, OPT_FLEETS), 0, 1, cmd_facts},
 	{"query", "SQL", "ask the facts in SQL, read-only",
-	 "One SELECT over the tables that `ringfence facts` lists.",
+	 "One SELECT over the tables that `ringfence facts` lists. With --fleet over the facts of all hosts that "
+	 "you may ask about, or of those that --where chooses, as they sent them last: at most 10,000 rows, 4 MiB "
+	 "and 10 seconds; every question is an entry of the manager's ledger.",
 	 "ringfence query \"SELECT vm, nic, filter FROM vm_nic WHERE filter = ''\"\n"
-	 "ringfence query -o csv \"SELECT * FROM listener WHERE everywhere = 1\"",
-	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT), 1, 1, cmd_query},
+	 "ringfence query -o csv \"SELECT * FROM listener WHERE everywhere = 1\"\n"
+	 "ringfence query --fleet --where label=site=north \"SELECT host, count(*) FROM vm GROUP BY host\"",
+	 OPTIONS(OPT_ALWAYS, OPT_SOURCES, OPT_OUTPUT, OPT_FLEET, OPT_WHERE, OPT_LOGIN), 1, 1,
+	 cmd_query},
 	{"explain", "CONTROL|RESOURCE", "why a control or a resource is as it is",
 	 "For a control: what it asks, why it matters, what to do, references, and the findings here. For a "
 	 "resource (a VM, a network card, ...): every finding about it with its evidence.",

@@ -458,6 +458,15 @@ int fleet_run(const struct cli_args *args, struct rf_err *err)
 		rc = fleet_client(args, &login, &client, err);
 	if (rc)
 		return rc;
+	if (row->chosen && cli_has(args, OPT_WHERE)) {
+		json_t *hosts = NULL;
+
+		rc = fleet_hosts(client, cli_value(args, OPT_WHERE), &hosts, err);
+		if (!rc && json_object_set_new(made.body, "hosts", hosts))
+			rc = rf_fail(err, -ENOMEM, "no memory");
+		if (rc)
+			return rc;
+	}
 	if (row->stream && cli_has(args, OPT_FOLLOW))
 		return follow(client, &made.path, format, err);
 	return row->order ? fleet_order(client, row, args, &made, err)

@@ -94,6 +94,7 @@ const struct fleet_row fleet_rows[] = {
 
 	{"check", GET("/findings"), .fleet = true, .with = OPT_LAST, .paged = true, .columns = FINDINGS,
 	 .options = {LIMIT, TEXT("state", STATE), TEXT("control", CONTROL)}},
+	{"query", POST("/query"), .fleet = true, .chosen = true, .words = {WORD("sql")}},
 	{"check", ORDER("check"), .options = {TEXT("profile", PROFILE), OF(TEXTS, "controls", ONLY), MINUTES}},
 	{"attest status", ORDER("attest"), .options = {MINUTES}},
 	{"facts", ORDER("facts"), .options = {MINUTES}},

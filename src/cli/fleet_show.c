@@ -12,7 +12,7 @@
 #include "cli/fleet.h"
 #include "cli/rows.h"
 
-#define MAX_COLUMNS 16
+#define MAX_COLUMNS 64 /* of a question, too */
 
 struct column {
 	char head[32], member[48];

@@ -182,4 +182,9 @@ typedef int judge_row_fn(void *arg, int columns, sqlite3_stmt *stmt);
 int judge_query(struct fact_store *store, const char *sql, judge_row_fn *row, void *arg,
 		struct rf_err *err) RF_MUST_CHECK;
 
+/* Which tables a query needs, so that no others have to be loaded: out has FACT_T_COUNT, by enum
+ * fact_table_id. Refused as by judge_query; nothing is run. */
+int judge_query_tables(struct fact_store *store, const char *sql, bool out[],
+		       struct rf_err *err) RF_MUST_CHECK;
+
 #endif

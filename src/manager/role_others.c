@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "manager/query.h"
 #include "manager/roles.h"
 #include "manager/server.h"
 #include "outbox/outbox.h"
@@ -28,8 +29,13 @@ int role_api(const struct config *config, struct rf_err *err)
 {
 	char certificate[RF_MAX_PATH_BYTES], key[RF_MAX_PATH_BYTES], authority[RF_MAX_PATH_BYTES],
 		folder[RF_MAX_PATH_BYTES];
+	int query_fd = -1;
 	RF_AUTOBUF struct rf_buf ticket = {0};
-	int rc = path_of(config, SERVER_PEM_NAME, certificate, err);
+	/* Before anything secret is read. */
+	int rc = query_start(config, &query_fd, err);
+
+	if (!rc)
+		rc = path_of(config, SERVER_PEM_NAME, certificate, err);
 
 	if (!rc)
 		rc = path_of(config, SERVER_KEY_NAME, key, err);
@@ -52,6 +58,7 @@ int role_api(const struct config *config, struct rf_err *err)
 		.agents_address = config->address,
 		.ticket_keys = ticket.len == API_TICKET_BYTES ? ticket.data : NULL,
 		.sign_in_fd = ROLE_FD_OTHER,
+		.query_fd = query_fd,
 		.stop_fd = ROLE_FD_STOP,
 		.ready_fd = ROLE_FD_READY};
 

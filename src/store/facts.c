@@ -296,19 +296,35 @@ static int take_fact(void *arg, const struct store_value *row)
 	return rows->take(rows->arg, &fact);
 }
 
+static int rows_each(struct store *store, const char *host, size_t table,
+		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
+		     struct rf_err *err)
+{
+	struct fact_rows rows = {&store_fact_tables[table], take, arg};
+
+	return table_ask(store, table, EACH, STORE_PARAMS(store_text(host)),
+			 (struct store_rows){take_fact, &rows}, err);
+}
+
 int store_facts_each(struct store *store, const char *host,
 		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		     struct rf_err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 1; !rc && i < store_fact_tables_count; i++) {
-		struct fact_rows rows = {&store_fact_tables[i], take, arg};
-
-		rc = table_ask(store, i, EACH, STORE_PARAMS(store_text(host)),
-			       (struct store_rows){take_fact, &rows}, err);
-	}
+	for (size_t i = 1; !rc && i < store_fact_tables_count; i++)
+		rc = rows_each(store, host, i, take, arg, err);
 	return rc;
+}
+
+int store_facts_table(struct store *store, const char *host, const char *table,
+		      int (*take)(void *arg, const struct store_fact *fact), void *arg,
+		      struct rf_err *err)
+{
+	size_t at = 0;
+	int rc = table_find(table, &at, err);
+
+	return rc ? rc : rows_each(store, host, at, take, arg, err);
 }
 
 struct unjudged_rows {

@@ -51,6 +51,11 @@ int store_facts_each(struct store *store, const char *host,
 		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		     struct rf_err *err) RF_MUST_CHECK;
 
+/* The same of one table. RF_E_UNKNOWN for no table of facts. */
+int store_facts_table(struct store *store, const char *host, const char *table,
+		      int (*take)(void *arg, const struct store_fact *fact), void *arg,
+		      struct rf_err *err) RF_MUST_CHECK;
+
 /* Which hosts: not retired, whose facts are others than those that were judged last, or were judged
  * by another judge (its controls, by any name below STORE_ID_BYTES). */
 struct store_unjudged {

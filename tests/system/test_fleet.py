@@ -2,6 +2,7 @@
 """Goal: the fleet as a user has it, with real processes: a manager comes up, somebody signs in, a host with a TPM joins by an invitation,
 waits for approval, is judged and reports its facts; the manager's processes are killed one by one and nothing is lost; a retired host is out."""
 import csv
+import json
 import os
 import pathlib
 import re
@@ -145,6 +146,14 @@ def test_a_host_with_a_tpm_joins_waits_and_is_judged(manager, agent_of, tpm):
     # Its facts came, and the role judge made findings of them.
     until(lambda: '"control"' in manager.cli("host", "show", host, "--findings", "--limit", "5", "-o", "json").stdout, limit_s=120, what="findings")
     assert '"control"' in manager.cli("check", "--fleet", "--last", "-o", "json").stdout
+    # Questions over the facts of all hosts go through the API to a process that has these facts alone.
+    got = manager.cli("query", "--fleet", "SELECT host, count(*) AS n FROM collector_run GROUP BY host", "-o", "csv")
+    assert got.returncode == 0 and host in got.stdout, got.stdout + got.stderr
+    got = manager.cli("query", "--fleet", "--where", "name=with-tpm", "-o", "json", "SELECT DISTINCT host FROM collector_run")
+    assert json.loads(got.stdout) == [{"host": host}], got.stdout + got.stderr
+    for sql, words in (("SELECT * FROM session", "no such table"), ("DELETE FROM host", "only SELECT"), ("SELECT abs(-9223372036854775807 - 1)", "overflow")):
+        got = manager.cli("query", "--fleet", sql)
+        assert got.returncode and words in got.stderr, got.stdout + got.stderr
     # A second host with the token, and with the TPM.
     again = agent_of("again", tpm.tcti)
     again.state = agent.state.parent / "again"
