@@ -371,6 +371,44 @@ static void look_protection(struct images *images, struct fact_vm_disk *disk,
 				       memcmp(head.data, luks, sizeof(luks)) == 0);
 }
 
+/* A number behind a word that begins a line; -1: there is none. */
+static int64_t number_after(const char *text, const char *word)
+{
+	const char *at = strstr(text, word);
+	char number[24];
+	int64_t n;
+
+	if (!at || (at != text && at[-1] != '\n'))
+		return -1;
+	at += strlen(word);
+	if (!rf_format(number, sizeof(number), "%.*s", (int)strcspn(at, "\n"), at) ||
+	    rf_num(number, 10, 0, IMAGES_MAX_SAMPLES, &n) < 0)
+		return -1;
+	return n;
+}
+
+void images_sample(struct images *images, const char *path, struct fact_int *sampled,
+		   struct fact_int *blank)
+{
+	RF_AUTOBUF struct rf_buf answer = {0};
+	struct sys_stat st;
+
+	/* A file is no medium that was another's: its file system hands out zeros. */
+	if (images->sampled == IMAGES_MAX_SAMPLED || *path != '/' ||
+	    sys_stat_follow(images->sys, path, &st) < 0 || !S_ISBLK(st.type))
+		return;
+	images->sampled++;
+	if (sys_probe(images->sys, "block-samples", path, &answer, NULL) < 0)
+		return;
+	int64_t read = number_after(rf_buf_text(&answer), "read ");
+	int64_t zero = number_after(rf_buf_text(&answer), "blank ");
+
+	if (read <= 0 || zero < 0 || zero > read)
+		return;
+	*sampled = FACT_INT(read);
+	*blank = FACT_INT(zero);
+}
+
 static void look_lun(struct images *images, struct domain_facts *f, struct fact_vm_disk *disk)
 {
 	char real[RF_MAX_PATH_BYTES] = "", wwid[LUN_WWID_BYTES];
@@ -409,6 +447,8 @@ static void look_disk(struct images *images, struct domain_facts *f, struct fact
 	put_mode(images, f, disk, &st);
 	look_protection(images, disk, &st);
 	look_lun(images, f, disk);
+	if (disk->encrypted.v != 1)
+		images_sample(images, disk->path, &disk->sampled_count, &disk->blank_count);
 	if (strcmp(disk->format, "qcow2") == 0)
 		look_header(images, f, disk);
 	else if (strcmp(disk->format, "raw") == 0 || !*disk->format)

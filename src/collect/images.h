@@ -21,12 +21,22 @@ struct images {
 	bool mounts_known;
 	struct rf_map locked; /* files that a process holds QEMU's lock on: "08:01:131" */
 	bool locks_known;
+	unsigned sampled; /* devices that were looked at for old blocks */
 };
-#define IMAGES_AUTO __attribute__((cleanup(images_done)))
+/* Devices that are looked at for old blocks in one collection, and the most that is believed of
+ * one. */
+#define IMAGES_MAX_SAMPLED 64u
+#define IMAGES_MAX_SAMPLES 1024
+#define IMAGES_AUTO	   __attribute__((cleanup(images_done)))
 
 /* Never fails: what could not be read is said per disk, as a gap. */
 void images_open(struct images *images, struct sys *sys);
 void images_done(struct images *images);
+
+/* How many blocks of a block device were looked at, and how many of them hold nothing but zeros;
+ * both stay as they are for what is no block device, or cannot be read. */
+void images_sample(struct images *images, const char *path, struct fact_int *sampled,
+		   struct fact_int *blank);
 
 /* Fills the columns of vm_disk that need the host. */
 void images_look(struct images *images, struct domain_facts *facts);

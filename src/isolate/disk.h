@@ -25,6 +25,7 @@ struct disk_profile {
 	bool encryption, locking;	  /* required */
 	bool residue;			  /* none may be left: required */
 	const struct yaml_node *paths;	  /* globs that images lie at; NULL: anywhere */
+	const struct yaml_node *luns;	  /* globs of the numbers worldwide; NULL: any */
 	const struct yaml_node *shared;	  /* globs that several VMs may write; NULL: none */
 };
 /* Reads the block over what the profile is based on. */

@@ -19,7 +19,7 @@
 struct block {
 	int64_t iops, iops_burst, burst_s;
 	const char *bytes_s, *bytes_burst, *shared, *encryption, *locking, *residue;
-	const struct yaml_node *paths, *shared_paths;
+	const struct yaml_node *paths, *shared_paths, *luns;
 };
 
 static const struct yaml_field fields[] = {
@@ -29,6 +29,7 @@ static const struct yaml_field fields[] = {
 	{"bytes-burst", YAML_T_TEXT, offsetof(struct block, bytes_burst), false},
 	{"burst-seconds", YAML_T_INT, offsetof(struct block, burst_s), false},
 	{"paths", YAML_T_TEXTS, offsetof(struct block, paths), false},
+	{"luns", YAML_T_TEXTS, offsetof(struct block, luns), false},
 	{"shared", YAML_T_TEXT, offsetof(struct block, shared), false},
 	{"shared-paths", YAML_T_TEXTS, offsetof(struct block, shared_paths), false},
 	{"encryption", YAML_T_TEXT, offsetof(struct block, encryption), false},
@@ -127,6 +128,8 @@ int disk_profile_read(const struct yaml_doc *doc, const struct yaml_node *map,
 	p.locking = locking == 1;
 	if (b.paths)
 		p.paths = b.paths;
+	if (b.luns)
+		p.luns = b.luns;
 	p.said = true;
 	*profile = p;
 	return 0;

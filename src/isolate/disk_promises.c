@@ -93,14 +93,28 @@ static const struct row {
 	/* A file system gives nobody another's old blocks; a volume on the bare device may. */
 	{"5. nobody's old blocks are in it, and nobody gets its own", DISKS
 	 " SELECT k.disk, CASE WHEN k.encrypted = 1 OR k.kind = 'file' THEN 1 WHEN t.volume IS "
-	 "NOT NULL THEN p.zeroes WHEN k.kind = 'block' THEN 0 END, NULL, NULL, CASE WHEN "
+	 "NOT NULL THEN p.zeroes WHEN k.kind = 'block' THEN k.sampled_count IS NOT NULL AND "
+	 "k.blank_count = k.sampled_count END, NULL, CASE WHEN k.kind = 'block' AND k.encrypted "
+	 "IS NOT 1 AND k.blank_count = k.sampled_count THEN 1 END, CASE WHEN "
 	 "k.encrypted = 1 THEN 'encrypted: what is left of it says nothing' WHEN k.kind = 'file' "
 	 "THEN 'a file: its file system hands out zeros' WHEN t.volume IS NOT NULL THEN 'thin "
 	 "pool ' || t.pool || CASE p.zeroes WHEN 1 THEN ' zeroes a block before it is handed "
 	 "out' WHEN 0 THEN ' hands out blocks as they were (lvchange --zero y)' ELSE ': not "
 	 "known' END WHEN k.kind = 'block' THEN k.path || ': nothing wipes a device or volume "
 	 "that is given to the next (virsh vol-wipe, or encrypt it)' ELSE k.kind || ': not "
-	 "known' END FROM kept k " THIN " WHERE :residue"},
+	 "known' END || coalesce('; ' || k.blank_count || ' of ' || k.sampled_count || ' sampled "
+	 "blocks are blank', '') FROM kept k " THIN " WHERE :residue"},
+	/* What the next VM is given. */
+	{"5. volumes of its pools that no VM has are blank", DISKS
+	 " SELECT '', NULL, NULL, min(v.blank_count = v.sampled_count), count(*) || ' volumes, ' "
+	 "|| sum(v.blank_count) || ' of ' || sum(v.sampled_count) || ' sampled blocks are blank' "
+	 "|| coalesce('; not: ' || group_concat(CASE WHEN v.blank_count < v.sampled_count THEN "
+	 "v.path END, ', ') || ' (virsh vol-wipe)', '') FROM volume v WHERE :residue AND "
+	 "v.sampled_count IS NOT NULL AND EXISTS (SELECT 1 FROM kept k JOIN volume w ON w.host = "
+	 "k.host AND (w.path = k.path OR (w.pool = k.pool AND w.volume = k.path)) WHERE w.host = "
+	 "v.host AND w.pool = v.pool) AND NOT EXISTS (SELECT 1 FROM vm_disk o WHERE o.host = "
+	 "v.host AND (o.path = v.path OR (o.pool = v.pool AND o.path = v.volume))) HAVING "
+	 "count(*) > 0"},
 	{"6. what its cgroup limits of devices holds", DISKS
 	 " SELECT '', NULL, g.io_limited, NULL, 'io.max ' || g.io_max FROM me JOIN vm_process q "
 	 "ON q.host = me.host AND q.vm = me.vm AND me.layer = 'live' JOIN vm_cgroup g ON g.host "
@@ -267,6 +281,90 @@ static int paths_look(const struct asking *a)
 	return rc;
 }
 
+/* ---- 7 and 8: what the policy names ---- */
+
+static int text_bind(sqlite3 *db, const char *question, const char *vm, sqlite3_stmt **out)
+{
+	if (sqlite3_prepare_v2(db, question, -1, out, NULL) != SQLITE_OK ||
+	    sqlite3_bind_text(*out, 1, vm, -1, SQLITE_STATIC) != SQLITE_OK)
+		return RF_E_DATABASE;
+	return 0;
+}
+
+/* A LUN may be reached by many names: its number worldwide is what the policy lists. */
+static int luns_look(const struct asking *a, sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = a->profile->luns
+			 ? text_bind(db,
+				     DISKS " SELECT k.disk, k.lun, k.state = 'running' FROM "
+					   "kept k WHERE k.lun <> ''",
+				     a->vm, &stmt)
+			 : 0;
+
+	while (rc == 0 && stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct isolate_promise p = {.enforced = PROMISE_NOT_ASKED,
+					    .proven = PROMISE_NOT_ASKED};
+
+		p.configured =
+			listed(a->profile->luns, text_of(stmt, 1)) ? PROMISE_YES : PROMISE_NO;
+		if (sqlite3_column_int(stmt, 2))
+			p.enforced = p.configured;
+		subject_name(&p, a->vm, text_of(stmt, 0));
+		rf_copy(p.what, sizeof(p.what), "7. its LUN is one that the policy lists");
+		rf_format(p.evidence, sizeof(p.evidence), "LUN %.200s", text_of(stmt, 1));
+		rc = isolate_promise_add(a->out, &p);
+	}
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_DONE ? 0 : rc > 0 ? RF_E_DATABASE : rc;
+}
+
+/* What the definition does not tell: what its process really has open, by the name that the
+ * definition has for it. Firmware and its variables are no disks. */
+static int open_look(const struct asking *a, sqlite3 *db)
+{
+	struct isolate_promise p = {.configured = PROMISE_NOT_ASKED,
+				    .enforced = PROMISE_NOT_ASKED,
+				    .proven = PROMISE_YES};
+	sqlite3_stmt *stmt = NULL;
+	unsigned count = 0;
+	int rc =
+		a->profile->paths
+			? text_bind(
+				  db,
+				  DISKS
+				  " SELECT coalesce((SELECT m.path FROM mine m JOIN "
+				  "vm_option r ON r.host = m.host AND r.vm = m.vm AND "
+				  "r.layer = m.layer AND r.key = 'resolved/' || m.disk AND "
+				  "r.value = o.path), o.path) FROM me JOIN vm_process q ON q.host = "
+				  "me.host AND q.vm = me.vm AND me.layer = 'live' JOIN "
+				  "vm_open_file o ON o.host = q.host AND o.pid = q.pid "
+				  "WHERE o.kind = 'disk' AND o.path NOT LIKE '/usr/%' AND "
+				  "o.path NOT LIKE '/var/lib/libvirt/qemu/%' ORDER BY 1",
+				  a->vm, &stmt)
+			: 0;
+
+	while (rc == 0 && stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		rc = 0;
+		count++;
+		if (p.proven == PROMISE_NO || listed(a->profile->paths, text_of(stmt, 0)))
+			continue;
+		p.proven = PROMISE_NO;
+		rf_format(p.evidence, sizeof(p.evidence), "it has %.200s open", text_of(stmt, 0));
+	}
+	sqlite3_finalize(stmt);
+	if (rc != 0 && rc != SQLITE_DONE)
+		return RF_E_DATABASE;
+	if (!count)
+		return 0;
+	subject_name(&p, a->vm, "");
+	rf_copy(p.what, sizeof(p.what),
+		"8. its process has no image or device open that the policy does not allow");
+	if (p.proven == PROMISE_YES)
+		rf_format(p.evidence, sizeof(p.evidence), "%u open", count);
+	return isolate_promise_add(a->out, &p);
+}
+
 /* ---- 6: limits ---- */
 
 /* Whether a disk has what is wanted, and no limit that is not. */
@@ -384,6 +482,10 @@ int disk_promises_add(const struct policy *policy, const struct disk_input *inpu
 			rc = limits_look(&a, fact_store_db(store));
 		if (rc == 0)
 			rc = paths_look(&a);
+		if (rc == 0)
+			rc = luns_look(&a, fact_store_db(store));
+		if (rc == 0)
+			rc = open_look(&a, fact_store_db(store));
 		if (rc < 0)
 			return rf_fail(err, rc, "%.60s: the facts about its disks: %s", item->vm,
 				       rf_code_text(rc));

@@ -1130,6 +1130,8 @@ CREATE TABLE vm_disk (
 	virtual_bytes INTEGER, -- size the VM sees; NULL when not known
 	locked INTEGER, -- 1 when a process holds QEMU's image lock on it; NULL when not looked or no file
 	luks INTEGER, -- of one that is said to be encrypted: 1 when the medium begins so; NULL when not looked
+	sampled_count INTEGER, -- of an unencrypted block device: how many blocks of it were looked at; NULL when not looked
+	blank_count INTEGER, -- of those: how many hold nothing but zeros
 	guest_control INTEGER, -- .vmx: 1 when the guest may disconnect it
 	client_device INTEGER, -- .vmx: 1 when a client's own drive may be put in
 	connected INTEGER, -- 1 when connected at power-on
@@ -1458,6 +1460,8 @@ CREATE TABLE volume (
 	backing TEXT, -- path of the image below; ''
 	encrypted INTEGER, -- 1 when LUKS
 	used INTEGER, -- 1 when a VM, or an image of a VM, refers to it
+	sampled_count INTEGER, -- of an unencrypted block device: how many blocks of it were looked at; NULL when not looked
+	blank_count INTEGER, -- of those: how many hold nothing but zeros
 	source TEXT, -- XML path
 	PRIMARY KEY (host, pool, volume)
 );

@@ -128,3 +128,72 @@ int image_boot(const char *path, struct rf_buf *out, struct rf_err *why)
 	}
 	return read_part(fd, 0, (size_t)st.st_size, out);
 }
+
+/* ---- samples ---- */
+
+static bool is_blank(const uint8_t *block, size_t size)
+{
+	return block[0] == 0 && memcmp(block, block + 1, size - 1) == 0;
+}
+
+/* splitmix64, by Sebastiano Vigna: one number out of another, alike to no pattern of a medium. */
+static uint64_t scatter(uint64_t n)
+{
+	n += 0x9e3779b97f4a7c15u;
+	n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9u;
+	n = (n ^ (n >> 27)) * 0x94d049bb133111ebu;
+	return n ^ (n >> 31);
+}
+
+/* Which block the i-th sample is, of blocks in all; where there are few, each once. */
+static uint64_t sample_at(uint64_t blocks, unsigned i)
+{
+	uint64_t strip = blocks / IMAGE_SAMPLES;
+
+	if (blocks <= IMAGE_SAMPLES || i == 0)
+		return i;
+	if (i == IMAGE_SAMPLES - 1)
+		return blocks - 1;
+	return strip * i + scatter(blocks ^ i) % strip;
+}
+
+static void samples_take(int fd, uint64_t size, struct rf_buf *out)
+{
+	uint8_t block[IMAGE_SAMPLE_BYTES];
+	uint64_t blocks = size / sizeof(block), first = UINT64_MAX;
+	unsigned taken = 0, blank = 0;
+
+	for (unsigned i = 0; i < IMAGE_SAMPLES && i < blocks; i++) {
+		uint64_t at = sample_at(blocks, i) * sizeof(block);
+
+		if (read_from(fd, (off_t)at, block, sizeof(block)) != (ssize_t)sizeof(block))
+			continue;
+		taken++;
+		if (is_blank(block, sizeof(block)))
+			blank++;
+		else if (at < first)
+			first = at;
+	}
+	rf_wipe(block, sizeof(block));
+	rf_buf_printf(out, "size %llu\nread %u\nblank %u\n", (unsigned long long)size, taken,
+		      blank);
+	if (first != UINT64_MAX)
+		rf_buf_printf(out, "first %llu\n", (unsigned long long)first);
+}
+
+int image_samples(const char *path, struct rf_buf *out, struct rf_err *why)
+{
+	struct stat st;
+	int fd = open_part(path, true, &st, why);
+
+	if (fd < 0)
+		return fd;
+	off_t size = lseek(fd, 0, SEEK_END); /* of a device stat(2) tells none */
+
+	if (size > 0)
+		samples_take(fd, (uint64_t)size, out);
+	close(fd);
+	if (size <= 0)
+		return rf_fail(why, -EINVAL, "it has no size");
+	return out->failed ? -ENOMEM : 0;
+}

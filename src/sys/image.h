@@ -18,6 +18,17 @@ int image_head(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST
 /* Reads at most IMAGE_TAIL_BYTES from the end of a regular file whose name ends in .ko. */
 int image_module_tail(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
 
+/*
+ * Looks whether a regular file or block device is blank: IMAGE_SAMPLES blocks of
+ * IMAGE_SAMPLE_BYTES, the first, the last and one from each part between, always the same ones of a
+ * medium of one size. "size N\nread N\nblank N\nfirst N\n": how many were read, how many hold
+ * nothing but zeros, and (where one is not) at which byte the first of the others begins. What they
+ * hold stays where it is. A sample that cannot be read is not counted.
+ */
+#define IMAGE_SAMPLES	   32u
+#define IMAGE_SAMPLE_BYTES 4096u
+int image_samples(const char *path, struct rf_buf *out, struct rf_err *why) RF_MUST_CHECK;
+
 #define IMAGE_BOOT_MAX_BYTES (256u << 20)
 
 /* Reads a boot program whole: a regular file that begins like a PE file, so that nothing else

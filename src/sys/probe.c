@@ -129,6 +129,13 @@ static int run_image_head(const struct probe *probe, const char *arg, struct rf_
 	return image_head(arg, out, why);
 }
 
+static int run_block_samples(const struct probe *probe, const char *arg, struct rf_buf *out,
+			     struct rf_err *why)
+{
+	(void)probe;
+	return image_samples(arg, out, why);
+}
+
 static int run_module_tail(const struct probe *probe, const char *arg, struct rf_buf *out,
 			   struct rf_err *why)
 {
@@ -208,6 +215,7 @@ static const struct probe probes[] = {
 	{"bpf-prog", run_bpf_prog, true},
 	{"bpf-tcx", run_bpf_tcx, true},
 	{"image-head", run_image_head, true},
+	{"block-samples", run_block_samples, true},
 	{"module-tail", run_module_tail, true},
 	{"file-md5", run_file_md5, true},
 	{"file-digest", run_file_digest, true},

@@ -132,6 +132,7 @@ int sys_space(struct sys *sys, const char *path, struct sys_space *out) RF_MUST_
  *                    tcx, which tc dumps do not show; arg IFINDEX. Empty where the kernel has none
  *   audit            arg status, rules
  *   image-head       arg PATH: the first 4 KiB of a disk image or block device
+ *   block-samples    arg PATH: whether a file or block device is blank, by samples; see image.h
  *   module-tail      arg PATH of a .ko file: its last 16 KiB, where a signature stands
  *   file-md5         arg PATH of a regular file: "HEX SIZE\n"
  *   file-digest      arg PATH of a regular file: "size N\nsha1 HEX\nsha256 HEX\nsha384 HEX\n"

@@ -58,6 +58,9 @@ static void keys(void **state)
 		{"residue: some", "any or none"},
 		{"paths: [/var/lib/*]", NULL},
 		{"paths: {a: b}", "paths"},
+		{"luns: ['3600*']", NULL},
+		{"luns: 36001405abc", NULL},
+		{"luns: {a: b}", "luns"},
 		{"colour: red", "colour"},
 	};
 
@@ -183,6 +186,14 @@ static void a_definition_leaves_zeros_out(void **state)
 	}
 }
 
+/* A volume that no VM has, in the pool of one that a VM has; and what a process has open. */
+#define SPARE(blank)                                                                               \
+	"INSERT INTO volume(host, pool, volume, path, sampled_count, blank_count) VALUES"          \
+	"('h', 'd', 'v', '/i/web-1', NULL, NULL), ('h', 'd', 's', '/i/spare', CASE WHEN " blank    \
+	" IS NOT NULL THEN 32 END, " blank ")"
+#define OPEN(path, kind)                                                                           \
+	"INSERT INTO vm_open_file(host, pid, path, kind) VALUES('h', 7, '" path "', '" kind "')"
+
 /* Each fault of the facts fails one promise; without it all are kept. */
 static void promises(void **state)
 {
@@ -273,6 +284,38 @@ static void promises(void **state)
 		 "INTO thin_pool(host, pool, zeroes) VALUES('h', 'v/p', 0); DELETE FROM vm_disk WHERE "
 		 "vm = 'other'",
 		 "5. nobody's old blocks"},
+		/* Nothing is left where samples say so; and what is left for the next. */
+		{"residue: none",
+		 "UPDATE vm_disk SET kind = 'block', stable_name = 1, sampled_count = 32, "
+		 "blank_count = 32",
+		 NULL},
+		{"residue: none",
+		 "UPDATE vm_disk SET kind = 'block', stable_name = 1, sampled_count = 32, "
+		 "blank_count = 31",
+		 "5. nobody's old blocks"},
+		{"residue: none", SPARE("32"), NULL},
+		{"residue: none", SPARE("31"), "5. volumes of its pools"},
+		{"", SPARE("31"), NULL},
+		{"residue: none", SPARE("NULL"), NULL},
+		{"residue: none", SPARE("31") "; UPDATE volume SET pool = 'e' WHERE volume = 's'",
+		 NULL},
+		{"residue: none",
+		 SPARE("31") "; UPDATE volume SET path = '/i/other' WHERE volume = 's'", NULL},
+		/* Disks that the policy names, and what the process has open. */
+		{"luns: ['3600*']", "UPDATE vm_disk SET lun = '3600' || vm", NULL},
+		{"luns: ['3600*']", "UPDATE vm_disk SET lun = '3500' || vm", "7. its LUN is one"},
+		{"luns: ['3600*']", "", NULL},
+		{"", "UPDATE vm_disk SET lun = '3500' || vm", NULL},
+		{"paths: ['/i/*']", OPEN("/i/web-1", "disk"), NULL},
+		{"paths: ['/i/*']", OPEN("/dev/sdb", "disk"), "8. its process has no image"},
+		{"paths: ['/i/*']", OPEN("/dev/net/tun", "device"), NULL},
+		{"paths: ['/i/*']", OPEN("/usr/share/OVMF/OVMF_CODE.fd", "disk"), NULL},
+		{"", OPEN("/dev/sdb", "disk"), NULL},
+		{"paths: ['/i/*']",
+		 OPEN("/dev/dm-3", "disk") "; INSERT INTO vm_option(host, vm, layer, key, value) "
+					   "VALUES('h', 'web-1', 'live', 'resolved/vda', "
+					   "'/dev/dm-3')",
+		 NULL},
 		/* One LUN under two names. */
 		{"", "UPDATE vm_disk SET lun = '3a'", "7. its LUN"},
 		{"", "UPDATE vm_disk SET lun = '3a', readonly = 1", NULL},

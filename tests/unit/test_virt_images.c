@@ -323,6 +323,46 @@ static void test_host_devices(void **state)
 	}
 }
 
+/* What the probe says of a block device; what it cannot have said is not believed. */
+static void test_old_blocks(void **state)
+{
+	static const struct {
+		const char *kind, *answer, *want; /* answer NULL: it cannot be read */
+	} cases[] = {
+		{"b", "size 9000\nread 32\nblank 31\nfirst 0\n", "32 31"},
+		{"b", "size 9000\nread 2\nblank 2\n", "2 2"},
+		{"f", "size 9000\nread 2\nblank 2\n", ""}, /* a file is asked nothing */
+		{"b", NULL, ""},
+		{"b", "", ""},
+		{"b", "read 0\nblank 0\n", ""},
+		{"b", "read 2\nblank 3\n", ""},
+		{"b", "read -2\nblank -3\n", ""},
+		{"b", "read 99999999999999999999\nblank 1\n", ""},
+		{"b", "already 4\nnotblank 4\n", ""},
+		{"b", "read 4", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		char meta[64];
+		struct test_host h;
+
+		host_make(&h);
+		snprintf(meta, sizeof(meta), "/dev/sdc\t%s\t0600\t0\t0", cases[i].kind);
+		host_meta(&h, meta);
+		if (cases[i].answer)
+			host_file(&h, "/.ringfence/probe/block-samples/%2Fdev%2Fsdc",
+				  cases[i].answer);
+		look(&h, BLOCK("/dev/sdc"));
+		const char *got = host_ask(&h, "SELECT coalesce(sampled_count || ' ' || "
+					       "blank_count, '') FROM vm_disk");
+
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("case %zu: %s", i, got);
+		host_done(&h);
+	}
+}
+
 static void test_own_files(void **state)
 {
 	struct test_host h;
@@ -357,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_missing_image),
 		cmocka_unit_test(test_not_looked),
 		cmocka_unit_test(test_host_devices),
+		cmocka_unit_test(test_old_blocks),
 		cmocka_unit_test(test_own_files),
 	};
 
