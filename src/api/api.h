@@ -48,6 +48,7 @@ int api_run(const struct api_options *options, struct rf_err *err) RF_MUST_CHECK
  * PAM's service of that name ("ringfence"), until fd is closed. Runs as root where the host's PAM
  * modules read /etc/shadow, and parses nothing but frames of one fixed size.
  */
+#define API_PAM_SERVICE "ringfence"
 int api_sign_in_run(int fd, const char *service, struct rf_err *err) RF_MUST_CHECK;
 
 #define API_CODE_BYTES 32 /* with its NUL */
@@ -63,6 +64,16 @@ int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES]
 /* Ends approvals whose time is over, and makes incidents of broken glass that nobody stood by, with
  * their events. For whoever keeps the fleet, again and again. */
 int api_approvals_look(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
+
+/*
+ * The role sign-in of a manager that has no right to ask PAM: passes questions on to the unit
+ * ringfence-sign-in, which listens at path. A unit that is away is "could not be asked".
+ */
+int api_sign_in_relay(int fd, const char *path, struct rf_err *err) RF_MUST_CHECK;
+
+/* Forgets who was in a group of the directory longer ago than a session lasts: who does not sign in
+ * any more has nothing by such a group. For whoever keeps the fleet. */
+int api_directory_look(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;
 
 /* Roles of the first start that nobody has changed become those of this program. */
 int api_first_roles(struct store *store, int64_t now_ms, struct rf_err *err) RF_MUST_CHECK;

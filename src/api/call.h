@@ -157,9 +157,15 @@ struct api_call {
 /* The whole way of a request; reply is zeroed and gets an answer in any case. */
 void api_answer(struct api *api, const struct api_request *request, struct api_reply *reply);
 
+/* What the role sign-in said of a password. */
+struct api_password {
+	const char *account;
+	int verdict;	    /* 1: good; 0: not; -1: could not be asked */
+	const char *groups; /* of the directory, a line each; NULL: none */
+};
 /* Goes on with API_THEN_PASSWORD: makes the session, or the refusal. */
-void api_password_known(struct api *api, const struct api_request *request, const char *account,
-			int verdict, struct api_reply *reply);
+void api_password_known(struct api *api, const struct api_request *request,
+			const struct api_password *password, struct api_reply *reply);
 
 /* Goes on with API_THEN_QUERY: the answer, or (code not 0) why there is none. */
 void api_query_known(struct api *api, const struct api_request *request, int code,

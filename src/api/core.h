@@ -17,7 +17,8 @@ static inline void json_free_p(json_t **json)
 #define API_SECRET_TEXT_BYTES 80
 int secret_make(const char *prefix, char out[API_SECRET_TEXT_BYTES],
 		uint8_t sha256[STORE_SHA256_BYTES], struct rf_err *err) RF_MUST_CHECK;
-#define API_SETUP "setup" /* the first user, and who made the first roles */
+#define API_DIRECTORY '@'     /* begins the name of a group of the directory (NSS) */
+#define API_SETUP     "setup" /* the first user, and who made the first roles */
 /* SHA-256 of bytes. */
 int secret_digest(struct rf_slice bytes, uint8_t out[STORE_SHA256_BYTES],
 		  struct rf_err *err) RF_MUST_CHECK;
@@ -33,6 +34,12 @@ int who_csrf(const char *secret, char out[65], struct rf_err *err) RF_MUST_CHECK
 void who_cookie(const char *cookies, char out[API_SECRET_TEXT_BYTES]);
 /* The address as sessions and failures know it: of IPv6 the network of 64 bits. */
 void who_network(const char *address, char out[64]);
+
+/* Makes the groups of the directory that a sign-in told those of the account; whoever is in one
+ * that has permissions here has an account from then on. */
+struct api_password;
+int directory_take(struct store *store, const struct api_password *password, int64_t now_ms,
+		   struct rf_err *err) RF_MUST_CHECK;
 
 /* Reads the rights anew when the store has others. RF_E_* of the store; rbac NULL is no error. */
 int rights_fresh(struct api *api, struct rf_err *err) RF_MUST_CHECK;

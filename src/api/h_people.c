@@ -106,6 +106,9 @@ static int member_change(struct api_call *call, bool in, struct rf_err *err)
 					    call->request->now_ms};
 	int rc = govern_name_check(group, GOVERN_MAX_NAME_BYTES, "group", err);
 
+	if (!rc && group[0] == API_DIRECTORY)
+		rc = rf_fail(err, RF_E_USAGE, "%.64s is a group of the directory: change it there",
+			     group);
 	if (!rc && !call->ran_alone && rights_is_self(call->api, &call->who, user, false))
 		rc = rf_fail(err, RF_E_DENIED, "nobody edits their own rights");
 	if (!rc && in)

@@ -165,15 +165,19 @@ static int body_bearer(const struct api_request *request, bool *out)
 	return 0;
 }
 
-static int password_good(struct api_call *call, const char *account, struct rf_err *err)
+static int password_good(struct api_call *call, const struct api_password *password,
+			 struct rf_err *err)
 {
+	const char *account = password->account;
 	char network[64];
 	bool bearer = false;
 
 	who_network(call->request->address, network);
 	(void)body_bearer(call->request, &bearer);
-	int rc = session_begin(call, account, bearer, err);
+	int rc = directory_take(call->api->store, password, call->request->now_ms, err);
 
+	if (!rc)
+		rc = session_begin(call, account, bearer, err);
 	/* PAM knows more people than were let in here. */
 	if (rc == RF_E_MISSING || rc == RF_E_DENIED)
 		return failed(call, account, err);
@@ -185,9 +189,10 @@ static int password_good(struct api_call *call, const char *account, struct rf_e
 	return rc ? rc : ledger_tell(call, call->api->store, "sign-in", "", err);
 }
 
-void api_password_known(struct api *api, const struct api_request *request, const char *account,
-			int verdict, struct api_reply *reply)
+void api_password_known(struct api *api, const struct api_request *request,
+			const struct api_password *password, struct api_reply *reply)
 {
+	const char *account = password->account;
 	struct api_call call = {.api = api, .request = request, .reply = reply};
 	struct rf_err err = {0};
 	int rc = route_find(ROUTE_POST, "/api/v1/session", &call.match, &err);
@@ -195,11 +200,11 @@ void api_password_known(struct api *api, const struct api_request *request, cons
 	call.route = call.match.route;
 	(void)rf_copy(call.who.address, sizeof(call.who.address), request->address);
 	reply->then = API_THEN_SEND;
-	if (!rc && verdict < 0)
+	if (!rc && password->verdict < 0)
 		rc = rf_fail(&err, -EAGAIN, "passwords cannot be asked for now");
 	else if (!rc)
-		rc = verdict == 1 ? password_good(&call, account, &err)
-				  : failed(&call, account, &err);
+		rc = password->verdict == 1 ? password_good(&call, password, &err)
+					    : failed(&call, account, &err);
 	RF_AUTOFREE char *text = rc ? NULL : json_dumps(call.answer, JSON_COMPACT);
 
 	if (!rc && (!text || rf_buf_add_text(&reply->body, text)))

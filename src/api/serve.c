@@ -175,7 +175,8 @@ void serve_request(struct evhttp_request *request, void *arg)
 		char account[API_NAME_BYTES];
 
 		(void)rf_copy(account, sizeof(account), reply.account);
-		api_password_known(&server->api, &in, account, -1, &reply);
+		api_password_known(&server->api, &in, &(struct api_password){account, -1, NULL},
+				   &reply);
 	}
 	serve_reply(server, request, &reply);
 }

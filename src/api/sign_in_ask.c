@@ -22,6 +22,7 @@ struct waiting {
 	uint64_t id;
 	char account[API_NAME_BYTES];
 	int verdict;
+	char *groups; /* NULL: none */
 	struct event *delay;
 };
 
@@ -44,6 +45,7 @@ static void waiting_free(struct waiting *waiting)
 					      NULL);
 	if (waiting->delay)
 		event_free(waiting->delay);
+	rf_free(waiting->groups);
 	rf_free(waiting);
 }
 
@@ -60,7 +62,8 @@ static void finish(struct waiting *waiting)
 	struct server *server = waiting->server;
 	struct evhttp_request *request = waiting->request;
 	char account[API_NAME_BYTES];
-	int verdict = waiting->verdict;
+	RF_AUTOFREE char *groups = rf_take(waiting->groups);
+	const struct api_password password = {account, waiting->verdict, groups};
 	struct api_reply reply = {0};
 	struct api_request in;
 
@@ -70,7 +73,7 @@ static void finish(struct waiting *waiting)
 		return;
 	serve_read(request, server, "POST", &in);
 	in.path = "/api/v1/session";
-	api_password_known(&server->api, &in, account, verdict, &reply);
+	api_password_known(&server->api, &in, &password, &reply);
 	serve_reply(server, request, &reply);
 }
 
@@ -103,8 +106,11 @@ static void on_answer(struct bufferevent *bev, void *arg)
 			if (waiting->id == answer.id)
 				break;
 		}
-		if (waiting)
-			verdict_came(waiting, answer.verdict);
+		if (!waiting)
+			continue;
+		if (sign_in_text_good(answer.groups, sizeof(answer.groups)))
+			waiting->groups = rf_strdup(answer.groups);
+		verdict_came(waiting, answer.verdict);
 	}
 }
 

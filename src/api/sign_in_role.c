@@ -5,6 +5,8 @@
  * guesses would keep all others waiting: the role api delays the answer instead.
  */
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <security/pam_appl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,8 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+
+#define SIGN_IN_GROUPS_MAX 1024
 
 bool sign_in_text_good(const char *text, unsigned size)
 {
@@ -81,6 +85,42 @@ int sign_in_pam(const char *service, const char *name, const char *password)
 	}
 }
 
+/* A name that stands on a line of its own and names one group, or it is left out. */
+static bool group_name_good(const char *name)
+{
+	for (const char *at = name; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return false;
+	return name[0] && strlen(name) < SIGN_IN_NAME_BYTES;
+}
+
+void sign_in_groups(const char *name, char out[SIGN_IN_GROUPS_BYTES])
+{
+	char room[16384];
+	struct passwd person, *found = NULL;
+	gid_t gids[SIGN_IN_GROUPS_MAX];
+	int count = SIGN_IN_GROUPS_MAX;
+	size_t len = 0;
+
+	memset(out, 0, SIGN_IN_GROUPS_BYTES);
+	if (getpwnam_r(name, &person, room, sizeof(room), &found) || !found ||
+	    getgrouplist(name, person.pw_gid, gids, &count) < 0)
+		return;
+	for (int i = 0; i < count; i++) {
+		struct group group, *one = NULL;
+
+		if (getgrgid_r(gids[i], &group, room, sizeof(room), &one) || !one ||
+		    !group_name_good(group.gr_name))
+			continue;
+		if (!rf_format(out + len, SIGN_IN_GROUPS_BYTES - len - 1, "%s\n", group.gr_name)) {
+			/* Half a name would be another's. */
+			memset(out + len, 0, SIGN_IN_GROUPS_BYTES - len);
+			return;
+		}
+		len += strlen(out + len);
+	}
+}
+
 int api_sign_in_run(int fd, const char *service, struct rf_err *err)
 {
 	struct sign_in_question question;
@@ -100,6 +140,8 @@ int api_sign_in_run(int fd, const char *service, struct rf_err *err)
 		struct sign_in_answer answer = {.id = question.id};
 
 		answer.verdict = sign_in_pam(service, question.name, question.password);
+		if (answer.verdict == 1)
+			sign_in_groups(question.name, answer.groups);
 		rf_wipe(&question, sizeof(question));
 		rc = rf_write_all(fd, (struct rf_slice){(const uint8_t *)&answer, sizeof(answer)});
 	}

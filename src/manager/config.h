@@ -30,6 +30,7 @@ struct config {
 	const char *secrets;   /* folder of secrets of VMs; STATE/secrets */
 	const char *profile;   /* whose controls judge the facts of hosts: kvm-base */
 	const char *site;      /* folder of the site's own controls, profiles, waivers; none */
+	const char *sign_in;   /* socket of the unit that asks PAM; /run/ringfence-sign-in */
 	const char *untrusted; /* VMs for trusted hosts on one that turns UNTRUSTED: "none", or the
 				  level of the quarantine that they get */
 	int64_t workers;       /* of verify; 0: as many as processors */

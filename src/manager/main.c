@@ -77,13 +77,25 @@ static int serve(const struct config *config, const struct options *options, str
 	return rc ? rc : supervisor_run(&o, err);
 }
 
+/* The unit ringfence-sign-in: one connection of the manager's at standard input, as root, with no
+ * configuration to read. */
+static int sign_in(const struct config *config, const struct options *options, struct rf_err *err)
+{
+	(void)config;
+	(void)options;
+	return api_sign_in_run(0, API_PAM_SERVICE, err);
+}
+
 static const struct {
 	const char *name, *help;
 	int (*run)(const struct config *config, const struct options *options, struct rf_err *err);
+	bool bare; /* without configuration */
 } commands[] = {
 	{"init", "make keys, certificate and store, and show how to sign in first", init},
 	{"upgrade", "bring the store to this version (PostgreSQL: as its owner)", upgrade},
 	{"serve", "run the manager until it is told to end", serve},
+	{"sign-in", "answer a manager at standard input whether passwords are good (PAM)", sign_in,
+	 true},
 };
 
 /* ---- roles ---- */
@@ -141,7 +153,7 @@ static int usage(FILE *out, int status)
 
 static int command_run(const char *name, const struct options *options)
 {
-	struct config config;
+	struct config config = {0};
 	struct rf_err err = {0};
 	int rc;
 

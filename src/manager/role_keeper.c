@@ -59,6 +59,9 @@ static int round_once(struct keeping *k, struct rf_err *err)
 	if (rc || (now - k->retained_ms < RETAIN_MS && now >= k->retained_ms))
 		return rc;
 	k->retained_ms = now;
+	rc = api_directory_look(k->store, now, err);
+	if (rc)
+		return rc;
 	return store_retain(k->store, now, NULL, NULL, err);
 }
 

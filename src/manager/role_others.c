@@ -4,6 +4,7 @@
  * (src/api), outbox (src/outbox). Nothing of what they do is here.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "base/limits.h"
@@ -13,8 +14,6 @@
 #include "manager/server.h"
 #include "outbox/outbox.h"
 #include "sys/state.h"
-
-#define PAM_SERVICE "ringfence"
 
 /* Where a file of the state folder lies. */
 static int path_of(const struct config *config, const char *name, char out[RF_MAX_PATH_BYTES],
@@ -67,9 +66,10 @@ int role_api(const struct config *config, struct rf_err *err)
 
 int role_sign_in(const struct config *config, struct rf_err *err)
 {
-	(void)config;
 	role_ready("sign-in", "", "");
-	return api_sign_in_run(ROLE_FD_OTHER, PAM_SERVICE, err);
+	if (geteuid() != 0 && access(config->sign_in, F_OK) == 0)
+		return api_sign_in_relay(ROLE_FD_OTHER, config->sign_in, err);
+	return api_sign_in_run(ROLE_FD_OTHER, API_PAM_SERVICE, err);
 }
 
 int role_outbox(const struct config *config, struct rf_err *err)
