@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attest/same.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "fleet_sim.h"
@@ -56,7 +57,8 @@ struct sim {
 	size_t line_len;
 
 	size_t open, welcomed;
-	int64_t verdicts, trusted, untrusted, stale, refused, cuts, resumed, handshakes, confirmed;
+	int64_t verdicts, trusted, untrusted, stale, refused, cuts, resumed, handshakes, confirmed,
+		brief;
 	int64_t first_dial_us, last_welcome_us, tampered_ms;
 	uint32_t latency_us[SAMPLES];
 	size_t samples;
@@ -162,14 +164,20 @@ static int on_welcome(struct sim_host *h, const struct message *m)
 static int on_ask(struct sim_host *h, const struct message *m)
 {
 	RF_AUTOBUF struct rf_buf evidence = {0};
-	const struct message answer = {.kind = WIRE_EVIDENCE, .evidence = {.job = h->job}};
+	struct message answer = {.kind = WIRE_EVIDENCE, .evidence = {.job = h->job}};
+	RF_AUTOBUF struct rf_buf brief = {0};
 
 	h->asked_us = now_us();
 	rf_copy(h->job, sizeof(h->job), m->ask_evidence.job);
 	evidence_make(h, m->ask_evidence.nonce, &evidence);
 	if (h->tampered && !h->sim->tampered_ms)
 		h->sim->tampered_ms = now_us() / 1000;
-	return send_one(h, &answer, rf_buf_slice(&evidence));
+	/* As the agent does: no logs, where they were judged and nothing has changed since. */
+	answer.evidence.brief =
+		m->ask_evidence.same.len &&
+		attest_same_cut(rf_buf_slice(&evidence), m->ask_evidence.same, &brief, NULL) == 0;
+	h->sim->brief += answer.evidence.brief;
+	return send_one(h, &answer, rf_buf_slice(answer.evidence.brief ? &brief : &evidence));
 }
 
 static int on_verdict(struct sim_host *h, const struct message *m)
@@ -182,7 +190,7 @@ static int on_verdict(struct sim_host *h, const struct message *m)
 	sim->trusted += rf_equal(m->verdict.state, "TRUSTED");
 	sim->untrusted += rf_equal(m->verdict.state, "UNTRUSTED");
 	sim->stale += rf_equal(m->verdict.state, "STALE");
-	if (sim->verdicts == 1 || rf_equal(m->verdict.state, "STALE"))
+	if (sim->verdicts == 1 || (rf_equal(m->verdict.state, "STALE") && sim->stale == 1))
 		fprintf(stderr, "fleet_sim: %s %s\n", m->verdict.state,
 			m->verdict.reason ? m->verdict.reason : "");
 	sim->latency_us[sim->samples++ % SAMPLES] = (uint32_t)(now_us() - h->asked_us);
@@ -452,7 +460,7 @@ static void do_stats(struct sim *sim, const char *text)
 	       "\"trusted\": %lld, \"untrusted\": %lld, \"stale\": %lld, \"refused\": %lld, "
 	       "\"cuts\": %lld, \"handshakes\": %lld, \"resumed\": %lld, \"confirmed\": %lld, "
 	       "\"settled_s\": %.2f, \"tampered_ms\": %lld, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
-	       "\"cpu_s\": %.2f}\n",
+	       "\"cpu_s\": %.2f, \"brief\": %lld}\n",
 	       sim->open, sim->welcomed, sim->dialled, (long long)sim->verdicts,
 	       (long long)sim->trusted, (long long)sim->untrusted, (long long)sim->stale,
 	       (long long)sim->refused, (long long)sim->cuts, (long long)sim->handshakes,
@@ -461,7 +469,8 @@ static void do_stats(struct sim *sim, const char *text)
 	       (long long)sim->tampered_ms, n ? sim->latency_us[n / 2] / 1e3 : 0.0,
 	       n ? sim->latency_us[n * 99 / 100] / 1e3 : 0.0,
 	       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-		       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+		       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+	       (long long)sim->brief);
 	(void)fflush(stdout);
 	sim->samples = 0;
 }

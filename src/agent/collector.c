@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/role.h"
+#include "attest/same.h"
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/str.h"
@@ -43,7 +44,9 @@ struct collector {
 	struct role role; /* first: callbacks get it back */
 	struct event *timer, *ledger_timer;
 	enum job_kind working;
-	char job[JOB_ID_BYTES]; /* of evidence that is asked for; "" */
+	char job[JOB_ID_BYTES];	      /* of evidence that is asked for; "" */
+	uint8_t same[SAME_MAX_BYTES]; /* and what its quote may be over to be brief */
+	size_t same_len;
 	char nonce[2 * 64 + 1];
 	bool wants_facts, wants_whole, wants_ledger;
 	struct delivery delivery;
@@ -109,11 +112,18 @@ static void next_job(struct collector *c)
 
 /* ---- evidence ---- */
 
+/* Without its logs, where they were judged before and nothing has changed since. */
 static void evidence_send(struct collector *c, struct rf_slice bytes, const char *fault)
 {
-	const struct message m = {.kind = WIRE_EVIDENCE,
-				  .evidence = {.job = c->job, .fault = fault}};
+	RF_AUTOBUF struct rf_buf brief = {0};
+	const struct rf_slice same = {c->same, c->same_len};
+	struct message m = {.kind = WIRE_EVIDENCE, .evidence = {.job = c->job, .fault = fault}};
 	struct rf_err err = {0};
+
+	if (!fault && same.len && attest_same_cut(bytes, same, &brief, NULL) == 0) {
+		m.evidence.brief = true;
+		bytes = rf_buf_slice(&brief);
+	}
 
 	if (link_send(c->role.net, &m, bytes, &err) < 0)
 		agent_say("collect", "evidence: %s", rf_err_text(&err));
@@ -326,6 +336,9 @@ static int evidence_ask(struct collector *c, const struct message *m, struct rf_
 	if (!rf_copy(c->job, sizeof(c->job), m->ask_evidence.job) ||
 	    !rf_copy(c->nonce, sizeof(c->nonce), rf_buf_text(&hex)))
 		return rf_fail(err, RF_E_LIMIT, "ask-evidence");
+	c->same_len = m->ask_evidence.same.len;
+	if (c->same_len)
+		memcpy(c->same, m->ask_evidence.same.data, c->same_len);
 	next_job(c);
 	return 0;
 }

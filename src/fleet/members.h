@@ -6,7 +6,6 @@
 #ifndef RF_FLEET_MEMBERS_H
 #define RF_FLEET_MEMBERS_H
 
-#define MESSAGE_MAX_MS INT64_C(253402300799999) /* the year 9999 ends */
 
 /*
  * M(kind, member, type, least, most, required). least and most are of the value of an INT, else of
@@ -53,10 +52,12 @@
 #define MESSAGE_ASK_EVIDENCE(M)                                                                    \
 	M(ask_evidence, job, NAME, 1, 64, true)                                                    \
 	M(ask_evidence, nonce, BYTES, 16, 64, true)                                                \
-	M(ask_evidence, ima_from, INT, 0, UINT32_MAX, false)
+	M(ask_evidence, ima_from, INT, 0, UINT32_MAX, false)                                       \
+	M(ask_evidence, same, BYTES, 1, 256, false) /* no logs, if the quote is over these bytes */
 #define MESSAGE_EVIDENCE(M)                                                                        \
 	M(evidence, job, NAME, 1, 64, true)                                                        \
-	M(evidence, fault, TEXT, 1, 2048, false) /* why there is none */
+	M(evidence, fault, TEXT, 1, 2048, false) /* why there is none */                           \
+	M(evidence, brief, BOOL, 0, 0, false) /* without logs, as ASK_EVIDENCE.same lets it */
 #define MESSAGE_FACTS(M)                                                                           \
 	M(facts, number, INT, 1, INT64_MAX, true)                                                  \
 	M(facts, whole, BOOL, 0, 0, true)                                                          \
@@ -130,7 +131,9 @@
 	M(judge, firmware, INT, INT64_MIN, INT64_MAX, false)                                       \
 	M(judge, resets, INT, 0, UINT32_MAX, false)                                                \
 	M(judge, restarts, INT, 0, UINT32_MAX, false)                                              \
-	M(judge, ima_entries, INT, 0, UINT32_MAX, false)
+	M(judge, ima_entries, INT, 0, UINT32_MAX, false)                                           \
+	M(judge, same, BYTES, 1, 256, false) /* what the last good verdict's quote was over */     \
+	M(judge, ak_name, BYTES, 1, 66, false) /* and who signed it */
 #define MESSAGE_JUDGED(M)                                                                          \
 	M(judged, job, NAME, 1, 64, true)                                                          \
 	M(judged, state, NAME, 1, 32, true) /* TRUSTED, WARNING, UNTRUSTED, CANNOT_JUDGE */        \
@@ -141,7 +144,9 @@
 	M(judged, firmware, INT, INT64_MIN, INT64_MAX, false)                                      \
 	M(judged, resets, INT, 0, UINT32_MAX, false)                                               \
 	M(judged, restarts, INT, 0, UINT32_MAX, false)                                             \
-	M(judged, ima_entries, INT, 0, UINT32_MAX, false)
+	M(judged, ima_entries, INT, 0, UINT32_MAX, false)                                          \
+	M(judged, quoted, BYTES, 1, 256, false) /* selection and digest of the quote */            \
+	M(judged, brief, BOOL, 0, 0, false) /* without logs: as at the last good verdict */
 #define MESSAGE_VOUCH(M)                                                                           \
 	M(vouch, ek_certificates, LIST, 1, 16384, false)                                           \
 	M(vouch, ek_public, BYTES, 1, 2048, true)                                                  \

@@ -42,8 +42,10 @@ enum wire_phase {
  *
  * Session: HELLO {agent_version, boot, spooled_from, spooled_to: numbers} -> WELCOME {host, state,
  * confirmed: number, now_ms, evidence_s, facts_s, idle_s}. Then either side, unasked:
- * ASK_EVIDENCE {job, nonce, ima_from} -> EVIDENCE {job, fault} + container. FACTS {number, whole,
- * at_ms, schema} + rows; EVENT {number, kind, about, text, at_ms}; LEDGER {number, first} + lines; RESULT
+ * ASK_EVIDENCE {job, nonce, ima_from, same} -> EVIDENCE {job, fault, brief} + container (brief:
+ * without logs, where its quote is over the bytes `same`, attest/same.h). FACTS {number, whole,
+ * at_ms, schema} + rows; EVENT {number, kind, about, text, at_ms}; LEDGER {number, first} + lines;
+ * RESULT
  * {number, command, exit, text} + output: each CONFIRM {number}. COMMAND {command, host, verb,
  * arguments: {}, issued_ms, expires_ms, serial} + Ed25519 signature over the text as sent. VERDICT
  * {state, reason, at_ms, valid_ms}. RENEW {request} -> RENEWED {certificate}. ASK_SECRET {vm,

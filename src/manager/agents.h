@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "fleet/link.h"
+#include "manager/batch.h"
 #include "manager/config.h"
 #include "manager/workers.h"
 #include "store/agents.h"
@@ -26,6 +27,7 @@ struct agents {
 	const struct config *config;
 	struct event_base *base;
 	struct store *store;
+	struct batch *batch; /* verdicts share a commit */
 	struct tls *tls;
 	struct workers *workers;
 	int keys;		 /* socket to keys */
@@ -36,7 +38,10 @@ struct agents {
 	struct store_lease lease;    /* SQLite: one for all hosts */
 	bool shared;		     /* PostgreSQL: a lease for each host */
 	struct rf_map sessions;	     /* by host: struct conn */
-	struct conn *conns;	     /* all */
+	struct rf_map kept;	     /* by host: struct kept, of sessions that ended */
+	struct kept *kept_list;
+	int64_t whole_window_ms, wholes; /* evidence with logs asked for since then */
+	struct conn *conns;		 /* all */
 	size_t conns_count, handshakes, joins, sessions_count;
 	int64_t hello_window_ms, hellos; /* admission: hellos since then */
 	int64_t refused_ms, refused;	 /* and who was refused */
@@ -47,6 +52,31 @@ enum conn_state { CONN_HANDSHAKE, CONN_JOINING, CONN_VOUCHED, CONN_HELLO, CONN_O
 
 /* What is asked of the host's TPM now. */
 enum asked { ASKED_NOTHING, ASKED_EVIDENCE, ASKED_JUDGING };
+
+/* What a session remembers of its host's TPM: this manager alone writes it meanwhile. */
+struct known_tpm {
+	bool loaded;
+	uint8_t ak_name[66];
+	size_t ak_name_len;
+	struct store_memory memory;
+};
+
+/* The last good verdict over whole evidence: while the quote is over the same bytes, no logs are
+ * wanted (attest/same.h), but for now and then. */
+struct good_verdict {
+	uint8_t quoted[256];
+	size_t quoted_len; /* 0: none */
+	char state[32];
+	struct rf_buf reason;
+	int64_t until_ms;
+};
+
+/* Both, while a host is not there; where only this manager could have written of it since. */
+struct kept {
+	struct kept *next;
+	struct known_tpm tpm;
+	struct good_verdict good;
+};
 
 struct conn {
 	struct conn *next, **at;
@@ -67,7 +97,10 @@ struct conn {
 	enum asked asked;
 	char job[AGENTS_ID_BYTES];
 	uint8_t nonce[AGENTS_NONCE_BYTES];
-	struct rf_buf evidence;	      /* while it is judged */
+	struct rf_buf evidence; /* while it is judged */
+	bool writing;		/* its verdict is on the way into the store */
+	struct known_tpm tpm;
+	struct good_verdict good;
 	char approve[STORE_ID_BYTES]; /* command that waits for this evidence; "" */
 	char approve_by[256];
 	char attest[STORE_ID_BYTES];
@@ -119,8 +152,15 @@ void session_changed(struct conn *conn, const char *reason);
 /* Commands wait for the host. */
 void session_commands(struct conn *conn);
 
-/* evidence.c: asks for it now (or at the next turn, while some is in hand), takes what came. */
+/* evidence.c: at the begin and the end of a session, what is remembered between two; */
+void evidence_remember(struct conn *conn);
+void evidence_put_by(struct conn *conn);
+/* forgets what would let evidence be brief; */
+void evidence_forget(struct conn *conn);
+/* asks for it now (or at the next turn, while some is in hand), takes what came. */
 void evidence_ask(struct conn *conn);
+/* The same within half an interval, for when many hosts come at once. */
+void evidence_ask_soon(struct conn *conn);
 int evidence_take(struct conn *conn, const struct message *message, struct rf_slice bytes,
 		  struct rf_err *err) RF_MUST_CHECK;
 /* The time of the next evidence has come, or that asked for did not. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -13,7 +14,13 @@
 #include "manager/agents.h"
 #include "store/ledger.h"
 
-#define ANSWER_MS 120000 /* some TPMs take seconds for a quote, and hosts are busy */
+#define ANSWER_MS	120000 /* some TPMs take seconds for a quote, and hosts are busy */
+#define WHOLE_MS	600000 /* logs are wanted at least so often, though nothing changed */
+#define WHOLE_WAITING	64u    /* so many wait for a worker, and no more is asked for */
+#define WHOLE_WINDOW_MS 100
+#define WHOLE_IN_WINDOW 40
+#define WHOLE_RETRY_MS	500
+#define ORDER_LIFE_MS	INT64_C(86400000)
 
 static void schedule(struct conn *conn, int64_t in_ms)
 {
@@ -22,11 +29,82 @@ static void schedule(struct conn *conn, int64_t in_ms)
 	(void)evtimer_add(conn->clock, &t);
 }
 
+static int64_t random_ms(int64_t below)
+{
+	uint32_t n = 0;
+
+	(void)RAND_bytes((uint8_t *)&n, sizeof(n));
+	return n % below;
+}
+
 static void next_time(struct conn *conn)
 {
 	conn->asked = ASKED_NOTHING;
+	/* Nothing is kept of it between two turns: there are many hosts. */
 	rf_buf_done(&conn->evidence);
 	schedule(conn, conn->a->config->evidence_s * 1000);
+}
+
+void evidence_forget(struct conn *conn)
+{
+	conn->good.quoted_len = 0;
+	rf_buf_done(&conn->good.reason);
+}
+
+void evidence_put_by(struct conn *conn)
+{
+	struct kept *kept = rf_map_get(&conn->a->kept, conn->peer.host);
+
+	if (conn->a->shared || !conn->good.quoted_len)
+		return;
+	if (!kept) {
+		kept = rf_alloc(1, sizeof(*kept));
+		if (!kept || rf_map_set(&conn->a->kept, conn->peer.host, kept)) {
+			rf_free(kept);
+			return;
+		}
+		kept->next = conn->a->kept_list;
+		conn->a->kept_list = kept;
+	}
+	rf_buf_done(&kept->good.reason);
+	kept->tpm = conn->tpm;
+	kept->good = conn->good;
+	conn->good = (struct good_verdict){0};
+}
+
+void evidence_remember(struct conn *conn)
+{
+	struct kept *kept = rf_map_get(&conn->a->kept, conn->peer.host);
+
+	if (!kept || !kept->good.quoted_len)
+		return;
+	conn->tpm = kept->tpm;
+	conn->good = kept->good;
+	kept->good = (struct good_verdict){0};
+}
+
+/* Evidence with logs is large, and slow to judge: not more is asked for than is judged. */
+static bool is_time_for_whole(struct agents *a)
+{
+	const int64_t now = a->now_ms();
+
+	if (now - a->whole_window_ms >= WHOLE_WINDOW_MS || now < a->whole_window_ms) {
+		a->whole_window_ms = now;
+		a->wholes = 0;
+	}
+	if (workers_waiting(a->workers) >= WHOLE_WAITING || a->wholes >= WHOLE_IN_WINDOW)
+		return false;
+	a->wholes++;
+	return true;
+}
+
+/* May the answer be brief? Not where somebody waits for this very evidence. */
+static bool may_be_brief(const struct conn *conn)
+{
+	const int64_t left = conn->good.until_ms - conn->a->now_ms();
+
+	return conn->good.quoted_len && left > 0 && left <= WHOLE_MS && conn->tpm.memory.known &&
+	       !conn->approve_by[0] && !conn->attest[0] && rf_equal(conn->told, conn->good.state);
 }
 
 void evidence_ask(struct conn *conn)
@@ -40,6 +118,14 @@ void evidence_ask(struct conn *conn)
 	/* Without approval nothing of it counts, so nobody asks. */
 	if (conn->is_new && !conn->approve_by[0] && conn->a->config->approve)
 		return;
+	const bool brief = may_be_brief(conn);
+
+	if (!brief && !is_time_for_whole(conn->a)) {
+		schedule(conn, random_ms(WHOLE_RETRY_MS));
+		return;
+	}
+	if (brief)
+		m.ask_evidence.same = (struct rf_slice){conn->good.quoted, conn->good.quoted_len};
 	if (RAND_bytes(conn->nonce, sizeof(conn->nonce)) != 1 ||
 	    agents_random_id(conn->job, NULL) ||
 	    link_send(conn->link, &m, (struct rf_slice){0}, NULL)) {
@@ -50,19 +136,32 @@ void evidence_ask(struct conn *conn)
 	schedule(conn, ANSWER_MS);
 }
 
+void evidence_ask_soon(struct conn *conn)
+{
+	if (conn->asked == ASKED_NOTHING)
+		schedule(conn, random_ms(conn->a->config->evidence_s * 500));
+}
+
 /* ---- what becomes of it ---- */
 
-/* One verdict, as it goes into the store. */
-#define ORDER_LIFE_MS INT64_C(86400000)
-
+/* One verdict, as it goes into the store; its own until that has been. */
 struct outcome {
 	struct conn *conn;
 	struct store_verdict verdict;
 	struct store_memory memory;
-	struct rf_slice baseline; /* new and approved; none */
-	char approver[256], summary[512];
-	bool remembers;
+	struct rf_buf reason, baseline; /* baseline: new and approved; none */
+	uint8_t quoted[256];
+	size_t quoted_len;
+	char state[32], approver[256], summary[512];
+	bool remembers, brief;
 };
+
+static void outcome_free(struct outcome *o)
+{
+	rf_buf_done(&o->reason);
+	rf_buf_done(&o->baseline);
+	rf_free(o);
+}
 
 static int command_end(struct store *store, const struct outcome *o, const char *command,
 		       struct rf_err *err);
@@ -102,7 +201,7 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 	const char *host = o->conn->peer.host;
 	const struct store_document document = {.host = host,
 						.kind = "baseline",
-						.content = o->baseline,
+						.content = rf_buf_slice(&o->baseline),
 						.approved_by = o->approver,
 						.approval = o->conn->approve,
 						.at_ms = o->verdict.at_ms};
@@ -163,40 +262,98 @@ static int command_end(struct store *store, const struct outcome *o, const char 
 	return rc == RF_E_DUPLICATE || rc == RF_E_UNKNOWN ? 0 : rc;
 }
 
-/* Keeps it and tells the agent; a store that fails ends the session, and it is asked again. */
+/* What lets the next evidence be brief. */
+static void good_keep(struct conn *conn, struct outcome *o)
+{
+	if (o->remembers && o->brief)
+		return;
+	evidence_forget(conn);
+	if (!o->remembers)
+		return;
+	/* Not all hosts at once, when they all came at once. */
+	memcpy(conn->good.quoted, o->quoted, o->quoted_len);
+	conn->good.quoted_len = o->quoted_len;
+	rf_copy(conn->good.state, sizeof(conn->good.state), o->state);
+	conn->good.reason = o->reason;
+	o->reason = (struct rf_buf){0};
+	conn->good.until_ms = o->verdict.at_ms + WHOLE_MS - random_ms(WHOLE_MS / 4);
+}
+
+/* It is on the disk: only now does the agent hear of it. A store that fails ends the session, and
+ * the host is asked again. */
+static void on_written(void *arg, int rc, const struct rf_err *err)
+{
+	struct outcome *o = arg;
+	struct conn *conn = o->conn;
+
+	conn->writing = false;
+	if (rc && rc != RF_E_DUPLICATE) {
+		fprintf(stderr, "ringfence-manager agents: host %s: a verdict is not stored: %s\n",
+			conn->peer.host, rf_err_text(err));
+		link_close(conn->link, rf_err_text(err));
+		outcome_free(o);
+		return;
+	}
+	conn->approve[0] = conn->approve_by[0] = conn->attest[0] = '\0';
+	if (o->remembers)
+		conn->tpm.memory = o->memory;
+	if (conn->is_new && !rf_equal(o->state, "STALE"))
+		conn->is_new = false;
+	next_time(conn);
+	session_state(conn, o->state, rf_buf_text(&o->reason));
+	good_keep(conn, o);
+	outcome_free(o);
+}
+
+/* Keeps it, with others that come now, and tells the agent then. */
 static void settle(struct outcome *o)
 {
 	struct conn *conn = o->conn;
 	struct rf_err err = {0};
 
-	(void)rf_format(o->summary, sizeof(o->summary), "%s to %s: %s", conn->told,
-			o->verdict.state, o->verdict.reason ? o->verdict.reason : "");
-	int rc = store_transaction(conn->a->store, outcome_write, o, &err);
-
-	if (rc && rc != RF_E_DUPLICATE) {
-		link_close(conn->link, rf_err_text(&err));
+	if (o->reason.failed || o->baseline.failed) {
+		link_close(conn->link, "no memory for a verdict");
+		outcome_free(o);
 		return;
 	}
-	conn->approve[0] = conn->approve_by[0] = conn->attest[0] = '\0';
-	if (conn->is_new && !rf_equal(o->verdict.state, "STALE"))
-		conn->is_new = false;
-	next_time(conn);
-	session_state(conn, o->verdict.state, o->verdict.reason);
+	o->verdict.verdict = conn->job;
+	o->verdict.host = conn->peer.host;
+	o->verdict.state = o->state;
+	o->verdict.reason = rf_buf_text(&o->reason);
+	o->verdict.evidence = rf_buf_slice(&conn->evidence);
+	o->verdict.at_ms = conn->a->now_ms();
+	(void)rf_format(o->summary, sizeof(o->summary), "%s to %s: %.400s", conn->told, o->state,
+			o->verdict.reason);
+	if (batch_add(conn->a->batch, &(struct batch_item){outcome_write, on_written, o}, &err)) {
+		link_close(conn->link, rf_err_text(&err));
+		outcome_free(o);
+		return;
+	}
+	conn->writing = true;
+}
+
+static struct outcome *outcome_new(struct conn *conn, const char *state, const char *reason)
+{
+	struct outcome *o = rf_alloc(1, sizeof(*o));
+
+	if (!o) {
+		link_close(conn->link, "no memory for a verdict");
+		return NULL;
+	}
+	o->conn = conn;
+	rf_copy(o->state, sizeof(o->state), state);
+	rf_buf_add_text(&o->reason, reason ? reason : "");
+	return o;
 }
 
 static void blind(struct conn *conn, const char *why)
 {
-	RF_AUTOBUF struct rf_buf text = {0};
-	struct outcome o = {.conn = conn,
-			    .verdict = {.verdict = conn->job,
-					.host = conn->peer.host,
-					.state = "STALE",
-					.evidence = rf_buf_slice(&conn->evidence),
-					.at_ms = conn->a->now_ms()}};
+	struct outcome *o = outcome_new(conn, "STALE", "cannot judge: ");
 
-	rf_buf_printf(&text, "cannot judge: %s", why);
-	o.verdict.reason = rf_buf_text(&text);
-	settle(&o);
+	if (!o)
+		return;
+	rf_buf_add_text(&o->reason, why);
+	settle(o);
 }
 
 void evidence_clock(struct conn *conn)
@@ -209,28 +366,61 @@ void evidence_clock(struct conn *conn)
 	evidence_ask(conn);
 }
 
-struct known_key {
-	uint8_t name[66];
-	size_t len;
-	struct store_memory memory;
-};
-
 static int key_take(void *arg, const struct store_tpm *tpm)
 {
-	struct known_key *k = arg;
+	struct known_tpm *k = arg;
 
-	k->len = tpm->ak_name.len <= sizeof(k->name) ? tpm->ak_name.len : 0;
-	memcpy(k->name, tpm->ak_name.data, k->len);
+	k->loaded = true;
+	k->ak_name_len = tpm->ak_name.len <= sizeof(k->ak_name) ? tpm->ak_name.len : 0;
+	memcpy(k->ak_name, tpm->ak_name.data, k->ak_name_len);
 	k->memory = tpm->memory;
 	return 0;
+}
+
+/* Once for a session. */
+static int tpm_load(struct conn *conn, struct rf_err *err)
+{
+	if (conn->tpm.loaded)
+		return 0;
+	return store_tpm_get(conn->a->store, conn->peer.host, key_take, &conn->tpm, err);
+}
+
+/* What a worker found, under the checks that are ours: whose key it is. */
+static void outcome_fill(struct outcome *o, const struct message *answer, struct rf_slice baseline)
+{
+	const struct conn *conn = o->conn;
+	const struct known_tpm *known = &conn->tpm;
+	const struct rf_slice name = answer->judged.ak_name, quoted = answer->judged.quoted;
+
+	o->memory = (struct store_memory){true,
+					  answer->judged.clock_ms,
+					  answer->judged.firmware,
+					  answer->judged.resets,
+					  answer->judged.restarts,
+					  answer->judged.ima_entries};
+	o->brief = answer->judged.brief;
+	o->remembers = rf_equal(o->state, "TRUSTED") || rf_equal(o->state, "WARNING");
+	if (known->ak_name_len == 0 ||
+	    !rf_slice_equal(name, (struct rf_slice){known->ak_name, known->ak_name_len})) {
+		rf_copy(o->state, sizeof(o->state), "UNTRUSTED");
+		rf_buf_reset(&o->reason);
+		rf_buf_add_text(&o->reason, "The evidence is of another TPM's key than the one "
+					    "that joined");
+		o->remembers = false;
+	}
+	o->quoted_len = quoted.len <= sizeof(o->quoted) ? quoted.len : 0;
+	if (o->quoted_len)
+		memcpy(o->quoted, quoted.data, o->quoted_len);
+	rf_copy(o->approver, sizeof(o->approver), conn->approve_by);
+	/* What is not even trusted by itself is nobody's baseline. */
+	if (o->remembers && conn->approve_by[0])
+		rf_buf_add(&o->baseline, baseline.data, baseline.len);
 }
 
 static void on_judged(void *arg, const struct message *answer, struct rf_slice bytes,
 		      const char *why)
 {
 	struct conn *conn = arg;
-	struct known_key known = {0};
-	struct rf_err err = {0};
 
 	if (!answer || !rf_equal(answer->judged.job, conn->job)) {
 		blind(conn, answer ? "the answer was about another job" : why);
@@ -240,33 +430,21 @@ static void on_judged(void *arg, const struct message *answer, struct rf_slice b
 		blind(conn, answer->judged.reason ? answer->judged.reason : "no reason was given");
 		return;
 	}
-	struct outcome o = {.conn = conn,
-			    .verdict = {.verdict = conn->job,
-					.host = conn->peer.host,
-					.state = answer->judged.state,
-					.reason = answer->judged.reason,
-					.evidence = rf_buf_slice(&conn->evidence),
-					.at_ms = conn->a->now_ms()},
-			    .memory = {true, answer->judged.clock_ms, answer->judged.firmware,
-				       answer->judged.resets, answer->judged.restarts,
-				       answer->judged.ima_entries}};
-	const struct rf_slice name = answer->judged.ak_name;
+	/* Brief evidence goes on with the verdict that it rests on, whatever a worker calls it. */
+	const bool brief = answer->judged.brief;
 
-	if (store_tpm_get(conn->a->store, conn->peer.host, key_take, &known, &err)) {
-		link_close(conn->link, rf_err_text(&err));
+	if (brief && !conn->good.quoted_len) {
+		blind(conn, "there is no verdict that it could go on with");
 		return;
 	}
-	o.remembers = rf_equal(o.verdict.state, "TRUSTED") || rf_equal(o.verdict.state, "WARNING");
-	if (known.len == 0 || name.len != known.len || memcmp(name.data, known.name, name.len)) {
-		o.verdict.state = "UNTRUSTED";
-		o.verdict.reason = "The evidence is of another TPM's key than the one that joined";
-		o.remembers = false;
-	}
-	rf_copy(o.approver, sizeof(o.approver), conn->approve_by);
-	/* What is not even trusted by itself is nobody's baseline. */
-	if (o.remembers && conn->approve_by[0])
-		o.baseline = bytes;
-	settle(&o);
+	struct outcome *o =
+		outcome_new(conn, brief ? conn->good.state : answer->judged.state,
+			    brief ? rf_buf_text(&conn->good.reason) : answer->judged.reason);
+
+	if (!o)
+		return;
+	outcome_fill(o, answer, bytes);
+	settle(o);
 }
 
 /* ---- what came ---- */
@@ -276,38 +454,43 @@ static int document_take(void *arg, const struct store_document *document)
 	return rf_buf_add(arg, document->content.data, document->content.len);
 }
 
-static int judge(struct conn *conn, struct rf_err *err)
+static int judge(struct conn *conn, bool brief, struct rf_err *err)
 {
 	const struct store_document baseline = {.host = conn->peer.host, .kind = "baseline"};
+	const struct store_memory *known = &conn->tpm.memory;
 	RF_AUTOBUF struct rf_buf yaml = {0};
-	struct known_key known = {0};
-	int rc = store_tpm_get(conn->a->store, conn->peer.host, key_take, &known, err);
+	int rc = tpm_load(conn, err);
 
-	if (!rc && !conn->approve_by[0])
+	if (!rc && !brief && !conn->approve_by[0])
 		rc = store_document_each(conn->a->store, &baseline, 1, document_take, &yaml, err);
 	if (rc)
 		return rc;
 	/* A site that asks nobody takes the first good evidence as the baseline, and says so. */
-	if (!conn->approve_by[0] && yaml.len == 0 && !conn->a->config->approve)
+	if (!brief && !conn->approve_by[0] && yaml.len == 0 && !conn->a->config->approve)
 		rf_copy(conn->approve_by, sizeof(conn->approve_by), "policy: approve is off");
-	const struct message question = {
+	struct message question = {
 		.kind = WIRE_JUDGE,
 		.judge = {.job = conn->job,
 			  .nonce = {conn->nonce, sizeof(conn->nonce)},
 			  .now_ms = conn->a->now_ms(),
 			  .baseline_bytes = (int64_t)yaml.len,
 			  .approved_by = conn->approve_by[0] ? conn->approve_by : NULL,
-			  .known = known.memory.known,
-			  .clock_ms = known.memory.clock_ms,
-			  .firmware = known.memory.firmware,
-			  .resets = known.memory.resets,
-			  .restarts = known.memory.restarts,
-			  .ima_entries = known.memory.ima_entries}};
+			  .known = known->known,
+			  .clock_ms = known->clock_ms,
+			  .firmware = known->firmware,
+			  .resets = known->resets,
+			  .restarts = known->restarts,
+			  .ima_entries = known->ima_entries}};
 	const struct workers_question ask = {.message = &question,
 					     .first = rf_buf_slice(&yaml),
 					     .second = rf_buf_slice(&conn->evidence),
 					     .asker = {on_judged, conn}};
 
+	if (brief) {
+		question.judge.same = (struct rf_slice){conn->good.quoted, conn->good.quoted_len};
+		question.judge.ak_name =
+			(struct rf_slice){conn->tpm.ak_name, conn->tpm.ak_name_len};
+	}
 	return workers_ask(conn->a->workers, &ask, err);
 }
 
@@ -327,10 +510,17 @@ int evidence_take(struct conn *conn, const struct message *message, struct rf_sl
 		blind(conn, message->evidence.fault);
 		return 0;
 	}
+	/* An approval may have come since it was asked: then it counts for nothing. */
+	if (message->evidence.brief && !may_be_brief(conn)) {
+		evidence_forget(conn);
+		next_time(conn);
+		evidence_ask(conn);
+		return 0;
+	}
 	rf_buf_reset(&conn->evidence);
 	if (rf_buf_add(&conn->evidence, bytes.data, bytes.len))
 		return rf_fail(err, -ENOMEM, "no memory for evidence");
-	rc = judge(conn, err);
+	rc = judge(conn, message->evidence.brief, err);
 	if (rc == RF_E_LIMIT) {
 		blind(conn, rf_err_text(err));
 		rf_err_clear(err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attest/enrol.h"
+#include "attest/same.h"
 #include "attest/verdict.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -126,6 +127,8 @@ static int verdict_out(const struct judge *j, const struct message *q, struct rf
 
 	reasons_text(v, &reason);
 	m.judged.reason = rf_buf_text(&reason);
+	if (v->quote_proved)
+		m.judged.quoted = attest_same_quoted(v->quote.signed_bytes);
 	return message_frame(&m, baseline, out, err);
 }
 
@@ -159,18 +162,56 @@ static int baseline_choose(struct judge *j, const struct message *q, struct rf_s
 	return len ? baseline_take(j, own, err) : 0;
 }
 
+static struct verdict_memory memory_of(const struct message *q)
+{
+	return (struct verdict_memory){.known = q->judge.known,
+				       .clock_ms = (uint64_t)q->judge.clock_ms,
+				       .firmware_version = (uint64_t)q->judge.firmware,
+				       .reset_count = (uint32_t)q->judge.resets,
+				       .restart_count = (uint32_t)q->judge.restarts,
+				       .ima_entries = (uint32_t)q->judge.ima_entries};
+}
+
+/* Evidence without logs: what was judged goes on, or nothing can be said. */
+static int judge_brief(struct judge *j, const struct wire_frame *frame, const struct message *q,
+		       struct rf_buf *out, struct rf_err *err)
+{
+	const struct verdict_memory before = memory_of(q);
+	const struct same_question question = {q->judge.nonce, q->judge.same, q->judge.ak_name,
+					       &before};
+	struct verdict_memory memory;
+	struct rf_err why = {0};
+
+	if (attest_same_verify(j->hasher, frame->bytes, &question, &memory, &why)) {
+		(void)rf_wrap(&why, why.code, "evidence without logs");
+		return cannot(q, &why, out, err);
+	}
+	const struct message m = {.kind = WIRE_JUDGED,
+				  .judged = {.job = q->judge.job,
+					     .state = states[VERDICT_TRUSTED],
+					     .proved = true,
+					     .brief = true,
+					     .ak_name = q->judge.ak_name,
+					     .quoted = q->judge.same,
+					     .clock_ms = (int64_t)memory.clock_ms,
+					     .firmware = (int64_t)memory.firmware_version,
+					     .resets = memory.reset_count,
+					     .restarts = memory.restart_count,
+					     .ima_entries = memory.ima_entries}};
+
+	return message_frame(&m, (struct rf_slice){0}, out, err);
+}
+
 static int judge_evidence(struct judge *j, const struct wire_frame *frame, const struct message *q,
 			  struct rf_buf *out, struct rf_err *err)
 {
-	const struct verdict_memory before = {.known = q->judge.known,
-					      .clock_ms = (uint64_t)q->judge.clock_ms,
-					      .firmware_version = (uint64_t)q->judge.firmware,
-					      .reset_count = (uint32_t)q->judge.resets,
-					      .restart_count = (uint32_t)q->judge.restarts,
-					      .ima_entries = (uint32_t)q->judge.ima_entries};
+	const struct verdict_memory before = memory_of(q);
 	RF_AUTOBUF struct rf_buf made = {0};
 	struct rf_slice evidence = frame->bytes;
 	struct rf_err why = {0};
+
+	if (q->judge.same.len)
+		return judge_brief(j, frame, q, out, err);
 	int rc = baseline_choose(j, q, &evidence, &made, &why);
 
 	if (rc)

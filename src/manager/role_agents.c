@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -38,6 +39,7 @@
 #define LEASE_RENEW_MS	   10000
 #define REFUSED_PER_MINUTE 120
 #define PAGE		   1000
+#define LARGE_BYTES	   32768
 
 struct role {
 	struct agents a;
@@ -197,6 +199,7 @@ static void conn_free(struct conn *conn)
 	if (conn->clock)
 		event_free(conn->clock);
 	rf_buf_done(&conn->evidence);
+	evidence_forget(conn);
 	rf_free(conn);
 }
 
@@ -473,7 +476,9 @@ static int loop_open(struct role *role, struct rf_err *err)
 	    evtimer_add(role->tick, &soon) || event_add(role->stop, NULL))
 		return rf_fail(err, -ENOMEM, "no event loop");
 	role->accepting = true;
-	return workers_new(a->base, ROLE_FD_OTHER, &a->workers, err);
+	int rc = batch_new(a->base, a->store, &a->batch, err);
+
+	return rc ? rc : workers_new(a->base, ROLE_FD_OTHER, &a->workers, err);
 }
 
 static int sandbox(const struct agents *a, char *missing, struct rf_err *err)
@@ -494,6 +499,8 @@ static int start(struct role *role, struct rf_err *err)
 	char missing[SANDBOX_MISSING_BYTES], address[AGENTS_ADDRESS_BYTES];
 	int rc = server_tls(a->config, &a->tls, &a->authority, a->command_key, err);
 
+	/* What came as one large frame goes back to the system. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (!rc)
 		rc = listen_open(a->config->agents, &role->listener, err);
 	if (!rc)
@@ -513,10 +520,24 @@ static int start(struct role *role, struct rf_err *err)
 	return rc;
 }
 
+static void kept_free(struct agents *a)
+{
+	while (a->kept_list) {
+		struct kept *kept = a->kept_list;
+
+		a->kept_list = kept->next;
+		rf_buf_done(&kept->good.reason);
+		rf_free(kept);
+	}
+	rf_map_done(&a->kept);
+}
+
 static void stop(struct role *role)
 {
 	struct agents *a = &role->a;
 
+	/* While the connections are there that it speaks of. */
+	batch_free(a->batch);
 	while (a->conns) {
 		struct conn *conn = a->conns;
 
@@ -538,6 +559,7 @@ static void stop(struct role *role)
 	tls_free(a->tls);
 	rf_buf_done(&a->authority);
 	rf_map_done(&a->sessions);
+	kept_free(a);
 	if (role->listener >= 0)
 		close(role->listener);
 }

@@ -15,7 +15,8 @@
 #include "manager/agents.h"
 
 #define LEASE_MS	60000
-#define HELLOS_PER_S	500 /* admission: more than these come again later */
+#define HELLOS_PER_S	2000 /* admission: more than these come again later */
+#define HELLOS_CALM	100  /* and with more than these nobody is asked for evidence at once */
 #define RETRY_SPREAD_MS 8000
 #define RENEW_LEAST_MS	60000
 #define DAY_MS		INT64_C(86400000)
@@ -162,7 +163,11 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 	a->sessions_count++;
 	conn->state = CONN_OPEN;
 	link_idle(conn->link, a->config->idle_s * 1000 * 2);
-	evidence_ask(conn);
+	evidence_remember(conn);
+	if (a->hellos > HELLOS_CALM && !conn->is_new)
+		evidence_ask_soon(conn);
+	else
+		evidence_ask(conn);
 	session_commands(conn);
 	return 0;
 }
@@ -171,7 +176,12 @@ void session_end(struct conn *conn)
 {
 	if (conn->state != CONN_OPEN)
 		return;
+	/* What is on the way into the store gets there, and speaks of this connection for the last
+	 * time. */
+	if (conn->writing)
+		batch_flush(conn->a->batch);
 	conn->state = CONN_ENDING;
+	evidence_put_by(conn);
 	workers_forget(conn->a->workers, conn);
 	(void)evtimer_del(conn->clock);
 	conn->a->sessions_count--;

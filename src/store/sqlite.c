@@ -222,19 +222,24 @@ static int bind_one(sqlite3_stmt *stmt, int at, const struct store_value *value)
 	return sqlite3_bind_null(stmt, at);
 }
 
-/* SQLite takes $1 as a name, and numbers names as it meets them. */
+/* ?1 is the first parameter; $1 would be a name that SQLite looks for each time. */
 static int bind(sqlite3_stmt *stmt, struct store_params params)
 {
-	for (size_t i = 0; i < params.count; i++) {
-		char name[24];
-
-		snprintf(name, sizeof(name), "$%zu", i + 1);
-		int at = sqlite3_bind_parameter_index(stmt, name);
-
-		if (at == 0 || bind_one(stmt, at, &params.values[i]))
+	for (size_t i = 0; i < params.count; i++)
+		if (bind_one(stmt, (int)i + 1, &params.values[i]))
 			return SQLITE_ERROR;
-	}
 	return SQLITE_OK;
+}
+
+/* Our statements have no text with a $ in it. */
+static int prepare(struct sqlite *s, const char *sql, unsigned flags, sqlite3_stmt **out)
+{
+	RF_AUTOFREE char *text = rf_strdup(sql);
+
+	for (char *c = text; c && *c; c++)
+		if (*c == '$' && c[1] >= '1' && c[1] <= '9')
+			*c = '?';
+	return text ? sqlite3_prepare_v3(s->db, text, -1, flags, out, NULL) : SQLITE_NOMEM;
 }
 
 static struct store_value column(sqlite3_stmt *stmt, int i)
@@ -279,7 +284,7 @@ static int sqlite_run(void *arg, const struct store_statement *statement, size_t
 	unsigned flags = id < STORE_MAX_PREPARED ? SQLITE_PREPARE_PERSISTENT : 0;
 	int rc = 0;
 
-	if (!*stmt && sqlite3_prepare_v3(s->db, statement->sql, -1, flags, stmt, NULL))
+	if (!*stmt && prepare(s, statement->sql, flags, stmt))
 		return result_fail(s->db, "statement", err);
 	if (bind(*stmt, params))
 		rc = result_fail(s->db, "parameter", err);
