@@ -137,6 +137,10 @@ int h_ledger_export(struct api_call *call, struct rf_err *err)
 	int rc = store_ledger_export(call->api->store, take_line, &call->reply->body, err);
 
 	call->reply->type = "application/jsonl";
+	if (!rc && call->reply->body.len == 0)
+		rc = rf_fail(err, RF_E_MISSING,
+			     "nothing of the ledger is signed yet, so there is nothing to export; "
+			     "the manager signs what is new every few seconds: try again");
 	return rc == RF_E_LIMIT ? rf_fail(err, rc,
 					  "the ledger is too large for one answer; export it on "
 					  "the manager")

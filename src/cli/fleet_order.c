@@ -140,6 +140,18 @@ static int status_of(const json_t *command)
 	return done && json_integer_value(result) == CLI_FINDINGS ? CLI_FINDINGS : 1;
 }
 
+/* The same for a person. Who did not answer in time is unknown, never taken for good. */
+static const char *outcome_of(const json_t *command, int status)
+{
+	bool done = rf_equal(json_string_value(json_object_get(command, "state")), "done");
+	/* -2: it was interrupted on the host. */
+	bool known = done && json_integer_value(json_object_get(command, "result")) != -2;
+
+	if (!known)
+		return "unknown";
+	return status == 0 ? "ok" : status == CLI_FINDINGS ? "findings" : "failed";
+}
+
 /* Waits for one command; *out_status as status_of. */
 static int wait_one(struct client *client, const json_t *made, json_t *results, int *out_status,
 		    struct rf_err *err)
@@ -157,6 +169,9 @@ static int wait_one(struct client *client, const json_t *made, json_t *results, 
 			sleep(POLL_S);
 	}
 	*out_status = rc ? 1 : status_of(command);
+	if (!rc &&
+	    json_object_set_new(command, "outcome", json_string(outcome_of(command, *out_status))))
+		rc = rf_fail(err, -ENOMEM, "no memory");
 	if (!rc && json_array_append_new(results, command) < 0)
 		rc = rf_fail(err, -ENOMEM, "no memory");
 	return rc;
@@ -174,11 +189,16 @@ static int wait_all(struct client *client, const json_t *made, json_t *results, 
 	{
 		int status = 0;
 
+		if (isatty(STDERR_FILENO))
+			fprintf(stderr, "\r%zu of %zu hosts have answered ", at,
+				json_array_size(made));
 		if (!rc)
 			rc = wait_one(client, one, results, &status, err);
 		if (status && *out_status != 1)
 			*out_status = status;
 	}
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
 	return rc;
 }
 

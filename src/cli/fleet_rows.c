@@ -26,7 +26,8 @@
 #define MINUTES OF(NUMBER, "minutes", MINUTES)
 #define LIMIT	OF(NUMBER, "limit", LIMIT)
 /* Results of what hosts were told to do. */
-#define RESULTS "HOST=host COMMAND=command VERB=verb STATE=state RESULT=result OUTPUT=output"
+#define RESULTS                                                                                    \
+	"HOST=host OUTCOME=outcome COMMAND=command VERB=verb STATE=state RESULT=result OUTPUT=output"
 /* An order over --fleet. */
 #define ORDER(verb) POST("/commands/" verb), .fleet = true, .order = true, .columns = RESULTS
 

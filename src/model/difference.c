@@ -153,6 +153,48 @@ static int key_encode(const struct fact_table *table, const struct fact_value *v
 	return fact_encode_values(table, key, out);
 }
 
+/*
+ * Columns that change by themselves on a host where nothing happens. What is less than a unit is no
+ * change that is sent: a row goes when its value crosses one, and whenever another column changed.
+ * None (unit 0): the value says nothing of the host. A unit is below what a control's answer
+ * depends on; 0 and more than 0 are always told apart.
+ */
+static const struct coarse {
+	const char *table, *column;
+	int64_t unit;
+} coarse[] = {
+	{"collector_run", "duration_ms", 0},
+	{"host", "clock_ms", 86400000}, /* controls count days */
+	{"mount", "free_bytes", (int64_t)64 << 20},
+	{"storage_pool", "free_bytes", (int64_t)64 << 20},
+	{"ksm", "pages_sharing", 16384},
+};
+
+static int64_t coarsened(int64_t value, int64_t unit)
+{
+	if (!unit)
+		return 0;
+	return value > 0 ? value / unit + 1 : value;
+}
+
+/* Makes of a row what is compared; false: the row as it is. */
+static bool coarsen(const struct fact_table *table, struct fact_value *values)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < RF_COUNT(coarse); i++) {
+		if (strcmp(coarse[i].table, table->name) != 0)
+			continue;
+		for (size_t c = 0; c < table->columns_count; c++) {
+			if (strcmp(table->columns[c].name, coarse[i].column) != 0)
+				continue;
+			values[c].number = coarsened(values[c].number, coarse[i].unit);
+			any = true;
+		}
+	}
+	return any;
+}
+
 static int digests(struct rf_slice key, struct rf_slice row, struct entry *out)
 {
 	uint8_t sum[SHA256];
@@ -167,7 +209,8 @@ static int digests(struct rf_slice key, struct rf_slice row, struct entry *out)
 
 int difference_row(struct difference *d, struct rf_slice message, struct rf_err *err)
 {
-	RF_AUTOBUF struct rf_buf key = {0};
+	RF_AUTOBUF struct rf_buf key = {0}, coarse_row = {0};
+	struct rf_slice compared = message;
 	struct fact_value values[FACT_MAX_COLUMNS];
 	const struct fact_table *table;
 	struct entry one = {.at = d->now.bytes.len, .len = message.len, .order = d->now.count};
@@ -177,8 +220,12 @@ int difference_row(struct difference *d, struct rf_slice message, struct rf_err 
 		rc = rf_fail(err, RF_E_LIMIT, "more than %u facts", RF_MAX_FACT_ROWS);
 	if (!rc)
 		rc = key_encode(table, values, &key);
+	if (!rc && coarsen(table, values)) {
+		rc = fact_encode_values(table, values, &coarse_row);
+		compared = rf_buf_slice(&coarse_row);
+	}
 	if (!rc)
-		rc = digests(rf_buf_slice(&key), message, &one);
+		rc = digests(rf_buf_slice(&key), compared, &one);
 	if (!rc)
 		rf_buf_add(&d->now.bytes, message.data, message.len);
 	if (!rc && d->now.bytes.failed)

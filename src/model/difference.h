@@ -7,6 +7,9 @@
  * Bytes of a difference (what a frame FACTS carries): u8 operation | u32 length (big endian) | a
  * row. Applied in order to the rows of the state they give the rows of the new one, and applying
  * them twice does no harm.
+ *
+ * Columns that change by themselves (how long a collector took, the clock, free space) make no
+ * difference until they changed by what a control may look at: an idle host has none.
  */
 #ifndef RF_MODEL_DIFFERENCE_H
 #define RF_MODEL_DIFFERENCE_H

@@ -171,13 +171,16 @@ def test_order_is_waited_for(signed_in, run):
     done = {"command": "c-1", "host": "h-1", "verb": "check", "state": "done", "result": 0, "output": "3 fail"}
     signed_in.table[("GET", "/api/v1/commands/c-1")] = [(200, {**done, "state": "sent"}), (200, done)]
     r = run("check", "--fleet", "--where", "state=TRUSTED", "--only", "host.*")
-    assert r.code == 0 and "3 fail" in r.out, r.err
+    assert r.code == 0 and "3 fail" in r.out and "ok" in r.out, r.err
     posted = [b for m, p, b, _ in signed_in.got if p == "/api/v1/commands/check"]
     assert posted == [{"hosts": ["h-1"], "controls": ["host.*"]}]
     signed_in.table[("GET", "/api/v1/commands/c-1")] = (200, {**done, "result": 2})
     assert run("check", "--fleet", "--where", "state=TRUSTED").code == 2
-    signed_in.table[("GET", "/api/v1/commands/c-1")] = (200, {**done, "state": "expired"})
-    assert run("check", "--fleet", "--where", "state=TRUSTED").code == 1
+    # Who did not answer in time, or was interrupted, is unknown, and never passes.
+    for unknown in ({"state": "expired"}, {"result": -2}):
+        signed_in.table[("GET", "/api/v1/commands/c-1")] = (200, {**done, **unknown})
+        r = run("check", "--fleet", "--where", "state=TRUSTED", "-o", "json")
+        assert r.code == 1 and json.loads(r.out)[0]["outcome"] == "unknown"
     r = run("check", "--fleet", "--where", "state=TRUSTED", "--no-wait")
     assert r.code == 0 and "c-1" in r.out
     signed_in.table[("GET", "/api/v1/hosts?name=x&limit=1000")] = (200, {"items": []})

@@ -282,6 +282,60 @@ static void a_row_that_fits_no_frame_is_an_error(void **state)
 	store_done(&store);
 }
 
+/* ---- what changes by itself ---- */
+
+static size_t difference_of(const void *before, const void *after, enum fact_table_id table)
+{
+	const void *const rows[] = {before, after};
+	RF_AUTOBUF struct rf_buf state = {0};
+	struct store store = {.removed = 0};
+	struct taker taker = {.store = &store};
+	const struct difference_sink sink = {chunk, &taker, 65536};
+	size_t count = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		RF_AUTOBUF struct rf_buf message = {0}, next = {0};
+		struct difference *d = NULL;
+
+		assert_int_equal(fact_encode(&fact_tables[table], "h", rows[i], &message), 0);
+		assert_int_equal(difference_new(rf_buf_slice(&state), &d, NULL), 0);
+		assert_int_equal(difference_row(d, rf_buf_slice(&message), NULL), 0);
+		assert_int_equal(difference_end(d, &sink, &next, &count, NULL), 0);
+		difference_free(d);
+		rf_buf_reset(&state);
+		rf_buf_add(&state, next.data, next.len);
+	}
+	store_done(&store);
+	return count;
+}
+
+/* collector_run is the one that every collection changes. */
+static void an_idle_host_sends_nothing(void **state)
+{
+	struct fact_collector_run run = {
+		.collector = "ssh", .state = "ok", .tables = "", .source = ""};
+	struct fact_collector_run slower = run, failed = run;
+	struct fact_mount mount = {.target = "/", .source = ""}, filling = mount, full = mount;
+	struct fact_ksm ksm = {.source = ""}, sharing = ksm;
+
+	(void)state;
+	run.duration_ms = FACT_INT(5);
+	slower.duration_ms = FACT_INT(500);
+	failed.state = "failed";
+	failed.duration_ms = FACT_INT(5);
+	assert_int_equal(difference_of(&run, &slower, FACT_T_COLLECTOR_RUN), 0);
+	assert_int_equal(difference_of(&run, &failed, FACT_T_COLLECTOR_RUN), 1);
+	mount.free_bytes = FACT_INT(10000000000);
+	filling.free_bytes = FACT_INT(10000100000);
+	full.free_bytes = FACT_INT(0);
+	assert_int_equal(difference_of(&mount, &filling, FACT_T_MOUNT), 0);
+	assert_int_equal(difference_of(&mount, &full, FACT_T_MOUNT), 1);
+	/* None and a little are two things. */
+	ksm.pages_sharing = FACT_INT(0);
+	sharing.pages_sharing = FACT_INT(1);
+	assert_int_equal(difference_of(&ksm, &sharing, FACT_T_KSM), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +345,7 @@ int main(void)
 		cmocka_unit_test(of_two_rows_with_one_key_the_first_stands),
 		cmocka_unit_test(hostile_differences_are_refused),
 		cmocka_unit_test(a_row_that_fits_no_frame_is_an_error),
+		cmocka_unit_test(an_idle_host_sends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
