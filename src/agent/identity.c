@@ -18,7 +18,6 @@
 #include "sys/state.h"
 
 #define FILE_NAME  "identity.json"
-#define KEY_NAME   "key.pem"
 #define FILE_BYTES 8192u
 #define PEOPLE	   8443
 
@@ -170,7 +169,7 @@ int identity_key_make(const char *dir, EVP_PKEY **out, struct rf_err *err)
 	if (key && pem && PEM_write_bio_PKCS8PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL) == 1) {
 		long len = BIO_get_mem_data(pem, &data);
 
-		rc = state_write(dir, KEY_NAME,
+		rc = state_write(dir, IDENTITY_KEY_NAME,
 				 (struct rf_slice){(const uint8_t *)data, (size_t)len}, err);
 		rf_wipe(data, (size_t)len);
 	}
@@ -186,7 +185,7 @@ int identity_key_make(const char *dir, EVP_PKEY **out, struct rf_err *err)
 int identity_key_read(const char *dir, EVP_PKEY **out, struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
-	int rc = state_read(dir, KEY_NAME, FILE_BYTES, &text, err);
+	int rc = state_read(dir, IDENTITY_KEY_NAME, FILE_BYTES, &text, err);
 
 	if (rc)
 		return rf_wrap(err, rc, "the TLS key");
@@ -195,7 +194,7 @@ int identity_key_read(const char *dir, EVP_PKEY **out, struct rf_err *err)
 	*out = pem ? PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL) : NULL;
 	BIO_free(pem);
 	rf_wipe(text.data, text.len);
-	return *out ? 0 : rf_fail(err, RF_E_SYNTAX, "%s/%s is no key", dir, KEY_NAME);
+	return *out ? 0 : rf_fail(err, RF_E_SYNTAX, "%s/%s is no key", dir, IDENTITY_KEY_NAME);
 }
 
 int identity_request(EVP_PKEY *key, const char *name, struct rf_buf *out, struct rf_err *err)

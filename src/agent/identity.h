@@ -20,6 +20,7 @@
 #define IDENTITY_FOLDER	   "agent"
 #define IDENTITY_PEM_BYTES (64u << 10)
 #define IDENTITY_KEY_BYTES 32
+#define IDENTITY_KEY_NAME  "key.pem" /* in the folder of net */
 
 struct identity {
 	char host[65];	   /* our id; "" while joining */

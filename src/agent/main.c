@@ -28,6 +28,7 @@ static const char usage[] =
 	"  --tcti TCTI         join: the TPM, as for ringfence attest evidence; none: no TPM\n"
 	"  --ringfence PATH    run: the program that does commands; default: beside this one\n"
 	"  --socket PATH       run, hook: the socket for hooks; \"\": none\n"
+	"  --user NAME         run: who the process on the network becomes; default ringfence-net\n"
 	"  --config PATH       hook: default /etc/ringfence/hook.yaml\n"
 	"  --state-dir DIR     default /var/lib/ringfence\n";
 
@@ -86,6 +87,7 @@ static int cmd_run(int argc, char **argv)
 	char beside[RF_MAX_PATH_BYTES];
 	struct supervise_options o = {.state = agent_option(argc, argv, "--state-dir"),
 				      .program = agent_option(argc, argv, "--ringfence"),
+				      .user = agent_option(argc, argv, "--user"),
 				      .local = agent_option(argc, argv, "--socket")};
 	ssize_t len = readlink("/proc/self/exe", beside, sizeof(beside) - 16);
 	struct rf_err err = {0};
@@ -123,7 +125,7 @@ static int cmd_status(int argc, char **argv)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	bool runs = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 
-	printf("host:     %s (%s)\nmanager:  %s port %u\nTPM:      %s\nagent:    %s\n",
+	printf("host:     %s (%s)\nmanager:  %s port %u\nTPM:      %s\nTLS key:  a file, root's alone\nagent:    %s\n",
 	       identity.name, identity.host, identity.manager, identity.port, identity.tpm,
 	       runs ? "runs" : "does not run: systemctl start ringfence-agent");
 	if (fd >= 0)

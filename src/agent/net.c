@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/drop.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sys/state.h"
@@ -355,17 +356,35 @@ static int loop_open(struct net *net, struct rf_err *err)
 	return dial_new(&o, &net->dial, err);
 }
 
+/* Without that user it stays who it is, and says so: its sandbox holds all the same. */
+static int user_drop(struct net *net, const char *user, char *without, size_t size,
+		     struct rf_err *err)
+{
+	int rc = drop_to(user ? user : DROP_USER, net->dir, IDENTITY_KEY_NAME, err);
+
+	if (rc == RF_E_MISSING) {
+		(void)rf_format(without, size, "%s; ", rf_err_text(err));
+		rf_err_clear(err);
+		return 0;
+	}
+	return rc ? rc : rf_copy(net->dir, sizeof(net->dir), ".") ? 0 : -EINVAL;
+}
+
 int agent_net_run(int argc, char **argv)
 {
 	static struct net net = {.retry_ms = -1, .result = 1};
 	char missing[SANDBOX_MISSING_BYTES] = "";
 	const char *writable[] = {net.dir};
+	char without[SANDBOX_MISSING_BYTES + 64] = "";
 	struct rf_err err = {0};
 	int rc = files_open(&net, agent_option(argc, argv, "--state"), &err);
 
 	signal(SIGPIPE, SIG_IGN);
 	if (!rc)
 		rc = loop_open(&net, &err);
+	if (!rc)
+		rc = user_drop(&net, agent_option(argc, argv, "--user"), without, sizeof(without),
+			       &err);
 	if (!rc)
 		rc = sandbox_enter(SANDBOX_DIAL, writable, 1, missing, &err);
 	if (!rc)
@@ -379,7 +398,10 @@ int agent_net_run(int argc, char **argv)
 		return 1;
 	}
 	verdict_read(&net);
-	net_event(&net, "agent-started", "", missing[0] ? missing : "all layers of the sandbox");
+	size_t len = strlen(without);
+
+	(void)rf_format(without + len, sizeof(without) - len, "%s", missing);
+	net_event(&net, "agent-started", "", without[0] ? without : "all layers of the sandbox");
 	timer_ms(net.redial, random_below(BACKOFF_MS));
 	(void)event_base_dispatch(net.base);
 	link_free(net.manager);

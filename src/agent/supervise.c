@@ -95,12 +95,16 @@ static void become(const int fds[FDS], const char *program, const char *const *a
 
 static pid_t role_spawn(struct supervisor *s, int role, const int fds[FDS])
 {
-	const char *argv[8] = {"ringfence-agent", "--role", names[role]};
+	const char *argv[10] = {"ringfence-agent", "--role", names[role]};
 	size_t n = 3;
 
 	if (s->options->state) {
 		argv[n++] = "--state";
 		argv[n++] = s->options->state;
+	}
+	if (role == NET && s->options->user) {
+		argv[n++] = "--user";
+		argv[n++] = s->options->user;
 	}
 	pid_t pid = fork();
 

@@ -12,6 +12,7 @@
 struct supervise_options {
 	const char *state;   /* NULL: the usual place */
 	const char *program; /* `ringfence`; NULL: beside our own */
+	const char *user;    /* who the role net becomes; NULL: DROP_USER */
 	const char *local;   /* path of the socket for hooks; NULL: the usual; "": none */
 };
 

@@ -285,9 +285,9 @@ class Agent:
         got = self.call("join", self.manager.url, "--token", "0123456789abcdef", "--name", "host.example", "--tcti", tcti, *args)
         return got, done.get("enrol")
 
-    def start(self, within=()):
-        """within: words before it, as nsenter's."""
-        self.process = subprocess.Popen([*within, AGENT, "run", "--ringfence", EXE, "--socket", str(self.socket), "--state-dir", str(self.state)],
+    def start(self, within=(), more=()):
+        """within: words before it, as nsenter's; more: behind it."""
+        self.process = subprocess.Popen([*within, AGENT, "run", "--ringfence", EXE, "--socket", str(self.socket), "--state-dir", str(self.state), *more],
                                         stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
         return self
 

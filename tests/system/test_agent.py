@@ -4,6 +4,7 @@ twice, whoever dies, and each of its processes can do its own work alone."""
 import base64
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -77,6 +78,31 @@ def challenge(manager, tpm, secret=None, wrong=False):
 
 
 # ---- joining ----
+
+def test_who_hears_the_network_is_a_user_of_its_own(agent, manager):
+    """It owns its folder and no more; its certificate and its spool are renewed there, and it finds both again at its next start."""
+    got, _ = agent.join("--fingerprint", manager.authority.digest)
+    assert got.returncode == 0, got.stderr
+    agent.start(more=["--user", "nobody"])
+    until(lambda: manager.session, what="a session")
+    ids = {}
+    for role in ("net", "collect", "priv"):
+        status = open(f"/proc/{agent.roles()[role]}/status").read()
+        ids[role] = re.search(r"^Uid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)", status, re.M).groups()
+        assert "CapEff:\t0000000000000000" in status, role
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    assert ids["net"] == (nobody,) * 4 and ids["priv"] == ("0",) * 4, ids
+    folder = agent.state / "agent" / "net"
+    assert folder.stat().st_uid == int(nobody) and (folder / "key.pem").stat().st_uid == 0
+    before = (folder / "certificate.pem").read_bytes()
+    manager.order("renew")
+    until(lambda: (folder / "certificate.pem").read_bytes() != before, what="another certificate")
+    manager.drop()
+    agent.kill("net")
+    manager.back()
+    assert manager.result(manager.order("facts"))[0]["exit"] == 0
+    assert "net: no user" not in agent.log.read_text()
+
 
 def test_joins_without_a_tpm_and_says_so(agent, manager):
     got, enrol = agent.join("--fingerprint", manager.authority.digest)
