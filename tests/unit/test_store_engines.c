@@ -31,6 +31,7 @@ static const char *const seeds[] = {
 	"INSERT INTO agent VALUES ('h', 7, 3);"
 	"INSERT INTO command VALUES ('h', 3, 'c', 'check', '{}', 'a', '', 1, 9, NULL, 'waiting', 0, '', 1)",
 	"INSERT INTO counter VALUES ('ledger', 1)",
+	"INSERT INTO approval_rule VALUES ('isolation.change', '{}', 'p', 5)",
 };
 /* A table of each version's rows. */
 static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
@@ -39,8 +40,9 @@ static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
 				     "SELECT count(*) FROM object",
 				     "SELECT value FROM counter WHERE name = 'document'",
 				     "SELECT spool FROM agent",
-				     "SELECT value FROM counter WHERE name = 'ledger'"};
-static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1};
+				     "SELECT value FROM counter WHERE name = 'ledger'",
+				     "SELECT changed_ms FROM approval_rule"};
+static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1, 5};
 
 static const struct store_migration later = {
 	0, "later", "sum", "CREATE TABLE later (a TEXT) STRICT", "CREATE TABLE later (a TEXT)"};
