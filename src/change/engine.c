@@ -232,7 +232,24 @@ int engine_step(struct engine *engine, const struct change_spec *spec, struct rf
 
 /* ---- applying ---- */
 
-static int target_apply(struct engine *engine, uint32_t target, struct rf_err *err)
+/* The change is as it was planned; what went with it is not. */
+static int target_after(struct engine *engine, const struct verb_kind *kind, const char *target,
+			struct rf_slice state, struct priv_result *out, struct rf_err *err)
+{
+	struct rf_err why = {0};
+
+	if (!kind->after || kind->after(&engine->env, target, state, &why) == 0)
+		return 0;
+	/* The first is told; the ledger has them all. */
+	if (!out->incomplete)
+		rf_copy(out->text, sizeof(out->text), rf_err_text(&why));
+	out->incomplete = true;
+	return engine_note(engine, "incomplete", journal_id(engine->journal), rf_err_text(&why),
+			   err);
+}
+
+static int target_apply(struct engine *engine, uint32_t target, struct priv_result *out,
+			struct rf_err *err)
 {
 	RF_AUTOBUF struct rf_buf saved = {0}, wanted = {0};
 	size_t first, count;
@@ -265,7 +282,9 @@ static int target_apply(struct engine *engine, uint32_t target, struct rf_err *e
 				     "%s: reading it again does not give what was written",
 				     steps->target);
 	}
-	return rc ? rc : journal_log(engine->journal, EVENT_DONE, target, 0, err);
+	if (!rc)
+		rc = journal_log(engine->journal, EVENT_DONE, target, 0, err);
+	return rc ? rc : target_after(engine, kind, steps->target, rf_buf_slice(&wanted), out, err);
 }
 
 int engine_is(struct engine *engine, const struct verb_kind *kind, const char *target,
@@ -335,7 +354,7 @@ static int range_apply(struct engine *engine, uint32_t from, uint32_t to, struct
 	int rc = 0;
 
 	for (uint32_t t = from; rc == 0 && t < to; t++) {
-		rc = target_apply(engine, t, err);
+		rc = target_apply(engine, t, out, err);
 		out->applied_count += rc == 0;
 		if (!rc && engine->progress)
 			engine->progress(engine->progress_arg, out->applied_count,

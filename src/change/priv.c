@@ -155,7 +155,8 @@ static void result_take(const struct priv_reply *reply, struct priv_result *out)
 {
 	*out = (struct priv_result){.applied_count = reply->applied_count,
 				    .undone = reply->undone,
-				    .unconfirmed = reply->unconfirmed};
+				    .unconfirmed = reply->unconfirmed,
+				    .incomplete = reply->incomplete};
 	if (reply->code >= 0)
 		rf_copy(out->text, sizeof(out->text), reply->text);
 }

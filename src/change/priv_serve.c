@@ -164,6 +164,7 @@ static int reply_send(int socket, struct call *c, int rc, const struct rf_err *w
 	reply.applied_count = (uint32_t)c->result.applied_count;
 	reply.undone = c->result.undone;
 	reply.unconfirmed = c->result.unconfirmed;
+	reply.incomplete = c->result.incomplete;
 	rf_copy(reply.text, sizeof(reply.text), rc < 0 ? rf_err_text(why) : c->result.text);
 	if (rc >= 0 && c->has_memory) {
 		reply.code = priv_memory_make(rf_buf_slice(&c->memory), &memory, NULL);

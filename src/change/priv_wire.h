@@ -35,7 +35,7 @@ struct priv_request {
 struct priv_reply {
 	uint32_t magic;
 	int32_t code;
-	uint32_t applied_count, undone, unconfirmed, has_memory;
+	uint32_t applied_count, undone, unconfirmed, incomplete, has_memory;
 	uint32_t targets_count, more; /* more: not the answer yet, but how far COMMIT is */
 	char text[512];		      /* of an error, or notes */
 };

@@ -63,6 +63,12 @@ struct verb_kind {
 	 * the same state again completes. */
 	int (*put)(const struct verb_env *env, const char *target, struct rf_slice state,
 		   struct rf_err *err);
+	/* What goes with a state and has no inverse, once the object reads back so (viewers of a
+	 * screen that was closed are put out). Where it fails the change stands, and the rest of
+	 * the plan is carried out: it is told (priv_result.incomplete) and noted in the ledger.
+	 * Not called where a change is undone. NULL: nothing. */
+	int (*after)(const struct verb_env *env, const char *target, struct rf_slice state,
+		     struct rf_err *err);
 	/* The object is in the kernel's memory, gone with the power, and its states are ours, not a
 	 * stranger's bytes. Changed first in a plan, as soon as the steps are on disk: before the
 	 * rest of the journal and the ledger. */

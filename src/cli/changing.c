@@ -191,18 +191,22 @@ static int plan_apply(struct changing *c, bool quiet, struct rf_err *err)
 
 	if (rc < 0)
 		return rc;
+	if (result.incomplete)
+		fprintf(stderr,
+			"ringfence: the change is made, but not all that goes with it: %s\n",
+			result.text);
 	if (quiet)
-		return 0;
+		return result.incomplete ? CLI_FINDINGS : 0;
 	printf("Applied: %zu changes of %zu targets, each read back.\n", c->plan.count,
 	       result.applied_count);
-	if (result.text[0])
+	if (result.text[0] && !result.incomplete)
 		printf("Note: %s\n", result.text);
 	if (result.unconfirmed)
 		printf("It is undone in %u seconds, unless: ringfence fix --confirm %s\n",
 		       c->confirm_s, c->plan.id);
 	else
 		printf("Undo it with: ringfence rollback %s\n", c->plan.id);
-	return 0;
+	return result.incomplete ? CLI_FINDINGS : 0;
 }
 
 int changing_show_and_apply(const struct cli_args *args, struct changing *c,

@@ -423,12 +423,15 @@ static int plan_do(struct job *job, struct quarantine_wants *wants, struct rf_er
 	rc = changing_show_and_apply(job->args, c, &none, job->apply, err);
 	/* Behind the change, which does not wait for the ledger's disk: the plan's own entries name
 	 * it before. */
-	for (size_t i = 0; rc == 0 && job->apply && i < job->subjects.count; i++) {
+	for (size_t i = 0; rc >= 0 && job->apply && i < job->subjects.count; i++) {
 		struct subject *s = &job->subjects.items[i];
 
-		if (s->changed && !s->noted)
-			rc = note(job, "quarantine", c->plan.id, s->vm.name,
-				  quarantine_level_name(job->order.level), err);
+		int noted = s->changed && !s->noted
+				    ? note(job, "quarantine", c->plan.id, s->vm.name,
+					   quarantine_level_name(job->order.level), err)
+				    : 0;
+
+		rc = noted ? noted : rc;
 		s->noted = s->changed;
 	}
 	return rc;
@@ -481,16 +484,18 @@ static int all_run(struct job *job, struct rf_err *err)
 {
 	if (!in_stages(job))
 		return stage_run(job, QUARANTINE_WHOLE, err);
-	int rc = stage_run(job, QUARANTINE_CUT, err);
+	int cut = stage_run(job, QUARANTINE_CUT, err);
 
-	if (rc < 0)
-		return rc;
-	rc = stage_run(job, QUARANTINE_REST, err);
+	if (cut < 0)
+		return cut;
+	int rc = stage_run(job, QUARANTINE_REST, err);
+
 	return rc < 0 ? rf_wrap(err, rc,
 				"%s: the network cards are shut in and stay so, the rest is not "
 				"done (give the order again, or release)",
 				job->zone ? job->zone : job->subjects.items[0].vm.name)
-		      : rc;
+	       : rc   ? rc
+		      : cut;
 }
 
 static int shut_in(struct job *job, struct rf_err *err)

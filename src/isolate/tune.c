@@ -435,6 +435,27 @@ static int tune_put(const struct verb_env *env, const char *target, struct rf_sl
 				     : put_here(env, target, state, err);
 }
 
+static int tune_after(const struct verb_env *env, const char *target, struct rf_slice state,
+		      struct rf_err *err)
+{
+	VIRT_AUTOVM struct virt_vm *vm = NULL;
+	RF_AUTOBUF struct rf_buf value = {0};
+	struct tune_name name;
+	int rc = tune_parse(target, &name, err);
+
+	if (rc || name.layer != VIRT_LIVE || !name.row->way->after || !state.len ||
+	    state.data[0] != SET)
+		return rc;
+	rc = target_open(env, target, &name, &vm, err);
+	if (!rc)
+		rc = rf_buf_add(&value, state.data + 1, state.len - 1);
+	if (!rc)
+		rc = name.row->way->after(
+			&(struct tune_call){env, vm, name.vm, name.row, name.item},
+			rf_buf_text(&value), err);
+	return rc ? rf_wrap(err, rc, "%s", target) : 0;
+}
+
 static bool tune_gone(struct rf_slice state)
 {
 	return state.len == 1 && state.data[0] == GONE;
@@ -447,6 +468,7 @@ static const struct verb_kind kind_tune = {
 	.check = target_check,
 	.read = tune_read,
 	.put = tune_put,
+	.after = tune_after,
 	.gone = tune_gone,
 };
 

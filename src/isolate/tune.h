@@ -58,6 +58,8 @@ struct tune_way {
 	int (*read)(const struct tune_call *call, struct rf_buf *out, struct rf_err *err);
 	/* value was checked against the row. */
 	int (*put)(const struct tune_call *call, const char *value, struct rf_err *err);
+	/* What goes with a value that was put, as verb_kind's after; NULL: nothing. */
+	int (*after)(const struct tune_call *call, const char *value, struct rf_err *err);
 	/* QEMU itself is asked, and may never answer: the VM is opened, read and put in a child
 	 * that has an end (tune_monitor_here). One child and one connection for all of its
 	 * questions. */

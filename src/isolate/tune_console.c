@@ -25,11 +25,16 @@ static int vnc_put(const struct tune_call *call, const char *value, struct rf_er
 
 	if (rc < 0)
 		return rf_fail(err, rc, "%.80s is no place to listen at", value);
-	rc = tune_monitor(call->vm, "display-update", arguments, &answer, err);
-	return rc || strcmp(value, CONSOLE_CLOSED) != 0 ? rc : viewers_put_out(call->vm, err);
+	return tune_monitor(call->vm, "display-update", arguments, &answer, err);
 }
 
-static const struct tune_way way_vnc = {vnc_read, vnc_put};
+/* Nobody comes in any more. Who is in and cannot be put out keeps nothing else from being done. */
+static int vnc_after(const struct tune_call *call, const char *value, struct rf_err *err)
+{
+	return strcmp(value, CONSOLE_CLOSED) == 0 ? viewers_put_out(call->vm, err) : 0;
+}
+
+static const struct tune_way way_vnc = {vnc_read, vnc_put, .after = vnc_after};
 
 static int spice_read(const struct tune_call *call, struct rf_buf *out, struct rf_err *err)
 {

@@ -152,6 +152,8 @@ static struct {
 	char values[2][16];
 	bool refuses;
 	int silent;	     /* so many times nobody answers */
+	bool stays;	     /* what goes with a value is not done */
+	int afters;	     /* how often it was asked for */
 	int handles, ledger; /* ledger: its bytes when a value was put */
 	int state_dir;
 } memory;
@@ -201,11 +203,22 @@ static int memory_put(const struct verb_env *env, const char *target, struct rf_
 	return 0;
 }
 
+static int memory_after(const struct verb_env *env, const char *target, struct rf_slice value,
+			struct rf_err *err)
+{
+	(void)env;
+	/* It is so by then. */
+	assert_true(rf_slice_equal(value, rf_slice_text(memory.values[target[1] - '0'])));
+	memory.afters++;
+	return memory.stays ? rf_fail(err, RF_E_PEER, "%s: somebody stays", target) : 0;
+}
+
 static const struct verb_kind kind_memory = {.name = "memory",
 					     .rank = 1,
 					     .check = memory_check,
 					     .read = memory_read,
 					     .put = memory_put,
+					     .after = memory_after,
 					     .at_once = true};
 
 static int memory_predict(const struct change_spec *spec, struct rf_slice before,
@@ -277,6 +290,53 @@ static void at_once_comes_before_the_ledger(void **state)
 	assert_string_equal(host_text(&h, names[0]), OLD);
 	engine_close(&engine);
 	host_done(&h);
+}
+
+/* Somebody who cannot be put out keeps nothing else from being changed; it is told, and noted. */
+static void what_goes_with_it_fails_alone(void **state)
+{
+	for (int stays = 0; stays < 2; stays++) {
+		struct folder_host h;
+		struct priv_result result;
+		struct rf_err err = {0};
+		static char text[65536];
+		size_t noted = 0, size;
+
+		(void)state;
+		host_of_parts(&h);
+		struct engine engine;
+
+		memory_open(&engine, &h);
+		PLAN_AUTO struct plan plan = memory_plan(&engine);
+
+		memory.stays = stays;
+		if (plan_apply(&engine, &plan, 0, &result, &err) < 0)
+			fail_msg("%s", rf_err_text(&err));
+		assert_int_equal(result.applied_count, 3);
+		assert_int_equal(result.incomplete, stays);
+		assert_string_equal(result.text, stays ? "m0: somebody stays" : "");
+		assert_string_equal(memory.values[1], "shut");
+		assert_string_equal(host_text(&h, names[0]), NEW);
+		assert_int_equal(memory.afters, 2);
+		int fd = openat(memory.state_dir, "ledger/" LEDGER_FILE, O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		size = (size_t)read(fd, text, sizeof(text) - 1);
+		close(fd);
+		assert_true(size < sizeof(text));
+		text[size] = '\0';
+		for (const char *at = text; (at = strstr(at, "somebody stays")); at++)
+			noted++;
+		assert_int_equal(noted, stays ? 2 : 0);
+		assert_int_equal(strstr(text, "\"incomplete\"") != NULL, stays);
+		/* Nothing goes with an undoing. */
+		assert_int_equal(engine_rollback(&engine, "", &result, &err), 0);
+		assert_int_equal(memory.afters, 2);
+		assert_false(result.incomplete);
+		assert_string_equal(memory.values[0], "free");
+		engine_close(&engine);
+		host_done(&h);
+	}
 }
 
 /* What was changed at once is undone as anything else: a later refusal, a ledger that cannot be
@@ -457,6 +517,7 @@ int main(void)
 		cmocka_unit_test(a_part_that_somebody_changed_is_left),
 		cmocka_unit_test(a_death_on_the_way),
 		cmocka_unit_test(at_once_comes_before_the_ledger),
+		cmocka_unit_test(what_goes_with_it_fails_alone),
 		cmocka_unit_test(at_once_is_undone),
 		cmocka_unit_test(nobody_answers),
 		cmocka_unit_test(a_disk_of_the_state_that_is_full),
