@@ -46,8 +46,8 @@ struct priv_result {
 	size_t applied_count; /* targets changed */
 	bool undone;	      /* a failure was undone completely */
 	bool unconfirmed;     /* is undone by itself unless confirmed in time */
-	bool incomplete;      /* all is changed, but what goes with it was not done: text says what */
-	char text[512];	      /* notes for a person: hooks that failed, ...; "" */
+	bool incomplete; /* all is changed, but what goes with it was not done: text says what */
+	char text[512];	 /* notes for a person: hooks that failed, ...; "" */
 };
 
 /*
