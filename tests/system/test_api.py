@@ -4,6 +4,7 @@ at the gate, limits of connections, and the OpenAPI document against the specifi
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import ssl
@@ -262,6 +263,60 @@ def test_half_open_connections_shut_nobody_out(tmp_path):
         # One address has a quarter of all; another one still comes through.
         assert s.curl("/api/v1/health", "--interface", "127.0.0.3")[0] == 200
         for h in held:
+            h.close()
+    finally:
+        s.end()
+
+
+def test_ten_thousand_half_open_connections(tmp_path):
+    """From forty addresses, none of which says a word: there is a limit for each address and for all, and who comes from elsewhere is served meanwhile."""
+    if not os.path.exists(TOOL):
+        pytest.skip("api_tool is missing")
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (12000, max(old[1], 12000)))
+    except (ValueError, PermissionError):
+        pytest.skip("10,000 descriptors are not allowed here")
+    s, held = Server(str(tmp_path), 4000), []
+    try:
+        for i in range(10000):
+            try:
+                held.append(socket.create_connection(("127.0.0.1", s.port), timeout=5, source_address=(f"127.0.1.{1 + i % 40}", 0)))
+            except OSError:
+                pass  # turned away at once
+            if i % 2500 == 2499:
+                assert s.curl("/api/v1/health", "--interface", "127.0.0.3")[0] == 200
+        assert len(held) > 9000
+        assert s.curl("/api/v1/health", "--interface", "127.0.0.4")[0] == 200
+        with open(f"/proc/{s.process.pid}/status") as f:
+            memory = int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+        assert memory < 400 * 1024
+        assert len(os.listdir(f"/proc/{s.process.pid}/fd")) < 4200
+        metrics = subprocess.run(["curl", "-sS", f"http://127.0.0.1:{s.metrics}/metrics"], capture_output=True, text=True).stdout
+        assert int(re.search(r"^ringfence_api_connections_total (\d+)", metrics, re.M)[1]) > 4000
+    finally:
+        for h in held:
+            h.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+        s.end()
+
+
+def test_slow_loris_holds_nobody_up(tmp_path):
+    """A hundred heads that come a byte at a time: others are served meanwhile, and each ends by its deadline's clock, not by its own bytes."""
+    if not os.path.exists(TOOL):
+        pytest.skip("api_tool is missing")
+    s = Server(str(tmp_path))
+    try:
+        slow = [s.connect() for _ in range(100)]
+        for byte in b"GET /api/v1/health HTTP/1.1\r\nX:":
+            for h in slow:
+                h.sendall(bytes([byte]))
+        assert s.curl("/api/v1/health")[0] == 200
+        for h in slow[:50]:  # some go on and come to their end in order
+            h.sendall(b" y\r\nHost: localhost\r\n\r\n")
+            assert h.recv(100).startswith(b"HTTP/1.1 200")
+        assert s.curl("/api/v1/health")[0] == 200
+        for h in slow:
             h.close()
     finally:
         s.end()
