@@ -6,7 +6,6 @@
 #ifndef RF_FLEET_MEMBERS_H
 #define RF_FLEET_MEMBERS_H
 
-
 /*
  * M(kind, member, type, least, most, required). least and most are of the value of an INT, else of
  * the length in bytes (LIST: of each item). What is not required and not there is NULL, 0 or no
