@@ -405,6 +405,11 @@ void link_idle(struct link *link, int64_t idle_ms)
 		timer_set(link, idle_ms);
 }
 
+bool link_silent(const struct link *link)
+{
+	return link->tls && SSL_in_before(link->tls);
+}
+
 int link_peer(const struct link *link, struct tls_peer *out, struct rf_err *err)
 {
 	if (!link->tls)

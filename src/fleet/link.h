@@ -60,6 +60,9 @@ void link_idle(struct link *link, int64_t idle_ms);
 /* Stops reading, for work that is not done; what was read stays. */
 void link_pause(struct link *link, bool paused);
 
+/* TLS: has it not even begun its handshake? */
+bool link_silent(const struct link *link);
+
 /* Bytes that wait to be sent. */
 size_t link_waiting(const struct link *link);
 

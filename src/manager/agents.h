@@ -85,6 +85,7 @@ struct conn {
 	enum conn_state state;
 	struct tls_peer peer;
 	char address[AGENTS_ADDRESS_BYTES];
+	unsigned pressed; /* how often others waited while it did not finish its handshake */
 
 	/* joining */
 	struct join *join;

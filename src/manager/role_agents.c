@@ -32,7 +32,9 @@
 #define HANDSHAKE_MS	   10000
 #define FRAME_MS	   60000
 #define JOIN_IDLE_MS	   30000
-#define HANDSHAKES_MAX	   256u /* more wait in the kernel's queue */
+#define HANDSHAKES_MAX	   1024u /* more wait in the kernel's queue */
+#define PRESSED_SILENT	   1u	 /* times POLL_MS: who says nothing makes room for others, */
+#define PRESSED_SLOW	   10u	 /* and who does not come to an end */
 #define ACCEPTS_AT_ONCE	   64
 #define POLL_MS		   200
 #define LEASE_MS	   30000
@@ -302,6 +304,21 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
 	}
 }
 
+/* While others wait to be let in: strangers that keep a place and do not use it are ended, those
+ * that said nothing first. A host's own handshake begins with its first packet. */
+static void strangers_press(struct role *role)
+{
+	if (role->accepting)
+		return;
+	for (struct conn *c = role->a.conns; c; c = c->next) {
+		if (c->state != CONN_HANDSHAKE)
+			continue;
+		c->pressed++;
+		if (c->pressed > (link_silent(c->link) ? PRESSED_SILENT : PRESSED_SLOW))
+			link_close(c->link, "no handshake while others waited");
+	}
+}
+
 /* ---- what the store has for hosts ---- */
 
 struct page {
@@ -416,6 +433,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	strangers_press(role);
 	if (!rc)
 		rc = events_poll(&role->a, &err);
 	if (!rc)

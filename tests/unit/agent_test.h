@@ -410,7 +410,7 @@ static inline void agent_join(struct test_agent *a, const char *token)
 {
 	MESSAGE_AUTO struct message challenge = {0};
 	uint8_t secret[64];
-	size_t len;
+	size_t len = 0;
 
 	manager_invite(a->m, token);
 	agent_enrol(a, token, 0);
