@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What system tests share: running ringfence, and a libvirtd of the test's own."""
+import ctypes
 import json
 import os
 import pathlib
@@ -11,6 +12,20 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXE = os.environ.get("RINGFENCE", str(ROOT / "build/src/cli/ringfence"))
+CLONE_NEWNS, MS_REC, MS_SLAVE = 0x00020000, 0x4000, 0x80000
+
+
+def own_bpffs():
+    """What tests run never sees the pins of this host: this process, and all that it starts, has a BPF file system of its own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or not os.path.isdir("/sys/fs/bpf") or libc.unshare(CLONE_NEWNS) != 0:
+        return
+    if libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None) != 0 or libc.mount(b"bpf", b"/sys/fs/bpf", b"bpf", 0, None) != 0:
+        print("conftest: no BPF file system of the tests' own:", os.strerror(ctypes.get_errno()))
+
+
+HOSTS_BPFFS = os.stat("/sys/fs/bpf").st_dev if os.path.isdir("/sys/fs/bpf") else 0
+own_bpffs()
 
 
 class Result:

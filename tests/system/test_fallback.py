@@ -11,12 +11,13 @@ import time
 
 import pytest
 
-from conftest import EXE
+from conftest import EXE, HOSTS_BPFFS
 from guard_lab import BROADCAST, arp, icmp6, mac, need, sh, udp
 from spoof import ALL_NODES, Peer, forged, ip6, udp_body, v6
 from test_isolate import Host, frame
 
-WITHOUT = ["setpriv", "--bounding-set", "-bpf,-sys_admin"]
+# Behind the mount, which wants CAP_SYS_ADMIN: a BPF file system of the test's own, and no right to load a program.
+WITHOUT = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /sys/fs/bpf && exec setpriv --bounding-set -bpf,-sys_admin "$@"']
 POLICY = """isolate: 1
 zones:
   web: {exchanges-with: [web, outside]}
@@ -38,7 +39,7 @@ class Bare(Host):
         self.policy.write_text(POLICY)
 
     def run(self, *args):
-        return self.lab.run("unshare", "-m", *WITHOUT, EXE, *args, check=False)
+        return self.lab.run(*WITHOUT, self.lab.dir, EXE, *args, check=False)
 
     def nft(self, *args, check=True):
         return self.lab.run("nft", *args, check=check).stdout
@@ -95,6 +96,11 @@ def honest(host):
         "a report of a listener": six + ip6("::", "ff02::16", 0, "3a00050200000100" + "8f000000" + "00000001" + "04000000" + v6("ff02::1")),
         "a fragment of UDP": six + ip6(ME.ip6, "ff02::1", 44, "1100000100000001" + udp_body(40000, 40001)),
     }
+
+
+def test_the_pins_of_this_host_are_not_seen(host):
+    tests, seen = os.stat("/sys/fs/bpf").st_dev, int(host.lab.run(*WITHOUT, host.lab.dir, "stat", "-c", "%d", "/sys/fs/bpf").stdout)
+    assert seen == os.stat(host.lab.dir).st_dev and len({seen, tests, HOSTS_BPFFS}) == 3
 
 
 def test_it_is_said_aloud(host):
@@ -284,7 +290,7 @@ def test_the_service_puts_a_flushed_table_back(host):
     applied(host)
     read, write = os.pipe()
     os.set_inheritable(write, True)
-    service = subprocess.Popen(["nsenter", f"--net=/run/netns/{host.lab.ns}", "unshare", "-m", *WITHOUT, EXE, "--role", "guard", "--state",
+    service = subprocess.Popen(["nsenter", f"--net=/run/netns/{host.lab.ns}", *WITHOUT, host.lab.dir, EXE, "--role", "guard", "--state",
                                 host.tmp / "state", "--domain-xml", host.xml, "--ready", str(write)], pass_fds=[write], stderr=subprocess.PIPE, text=True)
     os.close(write)
     try:
