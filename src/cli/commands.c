@@ -540,19 +540,19 @@ const struct cli_command cli_commands[] = {
 	 "curl --cacert ca.pem -H \"Authorization: Bearer $TOKEN\" https://manager:8443/api/v1/hosts   the same",
 	 OPTIONS(OPT_MANAGER, OPT_STATE, OPT_GLOB, OPT_LABEL, OPT_LIMIT), 0, 0, cmd_fleet},
 	{"host show", "HOST", "one host; its verdicts, changes or findings", "",
-	 "ringfence host show h-7f3a\n"
-	 "ringfence host show h-7f3a --verdicts\n"
-	 "ringfence host show h-7f3a --findings --state FAIL",
+	 "ringfence host show kvm-7\n"
+	 "ringfence host show kvm-7 --verdicts\n"
+	 "ringfence host show kvm-7 --findings --state FAIL",
 	 OPTIONS(OPT_MANAGER, OPT_VERDICTS, OPT_CHANGES, OPT_FINDINGS, OPT_STATE, OPT_CONTROL,
 		 OPT_LIMIT),
 	 1, 1, cmd_fleet},
 	{"host approve", "HOST", "let a host that joined take part: its boot becomes the baseline",
 	 "",
 	 "ringfence host list --state NEW\n"
-	 "ringfence host approve h-7f3a",
+	 "ringfence host approve kvm-7",
 	 OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
 	{"host retire", "HOST", "take a host out for good, and revoke its certificate", "",
-	 "ringfence host retire h-7f3a --reason 'hardware returned'",
+	 "ringfence host retire kvm-7 --reason 'hardware returned'",
 	 OPTIONS(OPT_MANAGER, OPT_REASON), 1, 1, cmd_fleet},
 	{"host invite", "", "print a token with which one host joins",
 	 "It counts once, for an hour unless --minutes says otherwise, and is shown this once.",
@@ -565,7 +565,7 @@ const struct cli_command cli_commands[] = {
 	 OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
 	{"host commands", "", "what agents were told to do, and what came of it", "",
 	 "ringfence host commands\n"
-	 "ringfence host commands --host h-7f3a --limit 5",
+	 "ringfence host commands --host kvm-7 --limit 5",
 	 OPTIONS(OPT_MANAGER, OPT_OF_HOST, OPT_LIMIT), 0, 0, cmd_fleet},
 	{"host command", "COMMAND", "one command and its result", "",
 	 "ringfence host command c-81d0", OPTIONS(OPT_MANAGER), 1, 1, cmd_fleet},
@@ -632,14 +632,14 @@ const struct cli_command cli_commands[] = {
 	{"grant give", "PRINCIPAL ROLE", "give a role on an object, in place of another there", "",
 	 "ringfence grant give ada watcher\n"
 	 "ringfence grant give ops operator --group --on site:west\n"
-	 "ringfence grant give ada operator --on host:h-7f3a --conditions office-hours.json",
+	 "ringfence grant give ada operator --on host:kvm-7 --conditions office-hours.json",
 	 OPTIONS(OPT_MANAGER, OPT_ON, OPT_GROUP, OPT_HERE_ONLY, OPT_CONDITIONS), 2, 2, cmd_fleet},
 	{"grant take", "PRINCIPAL", "take a role on an object back", "",
 	 "ringfence grant take ada\n"
 	 "ringfence grant take ops --group --on site:west",
 	 OPTIONS(OPT_MANAGER, OPT_ON, OPT_GROUP), 1, 1, cmd_fleet},
 	{"grant explain", "OBJECT USER", "what a user may do to an object, and why", "",
-	 "ringfence grant explain host:h-7f3a ada", OPTIONS(OPT_MANAGER), 2, 2, cmd_fleet},
+	 "ringfence grant explain host:kvm-7 ada", OPTIONS(OPT_MANAGER), 2, 2, cmd_fleet},
 	{"user list", "", "accounts", "", "ringfence user list", OPTIONS(OPT_MANAGER, OPT_LIMIT), 0,
 	 0, cmd_fleet},
 	{"user show", "USER", "one account", "", "ringfence user show ada", OPTIONS(OPT_MANAGER), 1,

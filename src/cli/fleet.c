@@ -447,15 +447,20 @@ int fleet_run(const struct cli_args *args, struct rf_err *err)
 	CLIENT_AUTOLOGIN struct client_login login = {0};
 	FLEET_AUTOREQUEST struct fleet_request made = {0};
 	CLIENT_AUTO struct client *client = NULL;
+	struct cli_args named = *args;
+	json_t *hosts = NULL;
 	enum fleet_format format = FLEET_TABLE;
 	int rc = row ? fleet_format_parse(cli_value(args, OPT_OUTPUT), &format, err)
 		     : rf_fail(err, RF_E_USAGE, "%s does not do this over a fleet",
 			       args->command->name);
 
 	if (!rc)
-		rc = fleet_request_make(row, args, common_now_ms(), &made, err);
-	if (!rc)
 		rc = fleet_client(args, &login, &client, err);
+	if (!rc)
+		rc = fleet_host_named(client, row, &named, &hosts, err);
+	if (!rc)
+		rc = fleet_request_make(row, &named, common_now_ms(), &made, err);
+	json_decref(hosts);
 	if (rc)
 		return rc;
 	if (row->chosen && cli_has(args, OPT_WHERE)) {

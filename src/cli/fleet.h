@@ -42,7 +42,8 @@ struct fleet_row {
 	struct fleet_argument words[FLEET_MAX_WORDS]; /* in order; ends with member NULL. A list
 							 takes all that are left */
 	struct fleet_argument options[FLEET_MAX_OPTIONS];
-	const char *columns; /* "NAME=name SINCE=state_ms": of a list; NULL: all that is there */
+	const char *columns; /* "NAME=name SEEN=~seen_ms": of a list; ~: a time, shown as how long
+				ago; NULL: all that is there */
 	const char *done;    /* what is said where the answer is empty; NULL: "done" */
 	enum cli_option_id with; /* the row counts with this option alone (OPT_HELP: always) */
 	bool fleet;		 /* with --fleet */
@@ -106,6 +107,21 @@ int fleet_list(struct client *client, const char *path, json_t **out,
  * status (1 when one of them failed, else 2 when one has findings, else 0), or an error. */
 int fleet_order(struct client *client, const struct fleet_row *row, const struct cli_args *args,
 		struct fleet_request *request, struct rf_err *err) RF_MUST_CHECK;
+
+#define FLEET_HOST_ID 32 /* hexadecimal digits */
+
+/* Whether text is the whole id of a host. */
+bool fleet_host_is_id(const char *text);
+
+/* The id of the one host among items that has this name, or whose id begins so. It belongs to
+ * items. RF_E_UNKNOWN; RF_E_USAGE where two fit. */
+int fleet_host_pick(const json_t *items, const char *text, const char **out,
+		    struct rf_err *err) RF_MUST_CHECK;
+
+/* Puts the id in place of the name by which args, of this row, names a host; *out_keep holds its
+ * text and is the caller's to free. */
+int fleet_host_named(struct client *client, const struct fleet_row *row, struct cli_args *args,
+		     json_t **out_keep, struct rf_err *err) RF_MUST_CHECK;
 
 /* Runs the row of what was typed: the function of all these commands, and of --fleet. */
 int fleet_run(const struct cli_args *args, struct rf_err *err) RF_MUST_CHECK;

@@ -32,7 +32,7 @@
 #define ORDER(verb) POST("/commands/" verb), .fleet = true, .order = true, .columns = RESULTS
 
 #define HOSTS                                                                                      \
-	"HOST=host NAME=name STATE=state GOOD=good_ms FAILS=failures SEEN=seen_ms AGENT=agent_version"
+	"HOST=host STATE=state GOOD=~good_ms FAILS=failures SEEN=~seen_ms AGENT=agent_version NAME=name"
 #define FINDINGS                                                                                   \
 	"HOST=host CONTROL=control RESOURCE=resource STATE=state SINCE=since_ms EVIDENCE=evidence"
 #define COMMANDS                                                                                   \
@@ -133,7 +133,7 @@ const struct fleet_row fleet_rows[] = {
 	{"waiver revoke", POST("/waivers/{waiver}/revoke"), .words = {WORD("waiver")}},
 
 	{"events", GET("/events"), .options = {OF(NUMBER, "after", AFTER), LIMIT}, .stream = true,
-	 .columns = "SEQ=seq AT=at_ms KIND=kind HOST=host ABOUT=about FROM=old_state TO=new_state TEXT=text"},
+	 .columns = "AT=at_ms KIND=kind HOST=host ABOUT=about TO=new_state TEXT=text"},
 	{"ledger show", GET("/ledger"), .fleet = true},
 	{"ledger export", GET("/ledger/export"), .fleet = true, .to_file = true},
 };

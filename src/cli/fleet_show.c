@@ -9,13 +9,16 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/common.h"
 #include "cli/fleet.h"
 #include "cli/rows.h"
 
 #define MAX_COLUMNS 64 /* of a question, too */
+#define ID_SHOWN    8  /* of a host's id in a table: commands take that much */
 
 struct column {
 	char head[32], member[48];
+	bool age; /* a time: how long ago */
 };
 
 int fleet_format_parse(const char *name, enum fleet_format *out, struct rf_err *err)
@@ -47,6 +50,29 @@ static void time_add(struct rf_buf *out, int64_t ms)
 	}
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 	rf_buf_add_text(out, text);
+}
+
+/* How long ago, in one unit. */
+static void age_add(struct rf_buf *out, int64_t ms)
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	int64_t seconds = (common_now_ms() - ms) / 1000;
+
+	if (ms <= 0 || seconds < 1) {
+		rf_buf_add_text(out, ms <= 0 ? "never" : "now");
+		return;
+	}
+	for (size_t i = 0; i < RF_COUNT(units); i++) {
+		/* Two units' worth of the smaller one says more than one of the larger. */
+		if (seconds < 2 * units[i].seconds && units[i].seconds > 1)
+			continue;
+		rf_buf_printf(out, "%lld %s ago", (long long)(seconds / units[i].seconds),
+			      units[i].unit);
+		return;
+	}
 }
 
 /* Who reads a value: a program; a person; a person in a table, whose library makes what moves a
@@ -115,9 +141,12 @@ static size_t columns_read(const char *text, struct column out[MAX_COLUMNS])
 	while (*text && count < MAX_COLUMNS) {
 		size_t head = strcspn(text, "="), member = strcspn(text + head + 1, " ");
 		struct column *c = &out[count++];
+		const char *name = text + head + 1;
 
+		c->age = *name == '~';
 		(void)rf_format(c->head, sizeof(c->head), "%.*s", (int)head, text);
-		(void)rf_format(c->member, sizeof(c->member), "%.*s", (int)member, text + head + 1);
+		(void)rf_format(c->member, sizeof(c->member), "%.*s", (int)member - c->age,
+				name + c->age);
 		text += head + 1 + member;
 		text += strspn(text, " ");
 	}
@@ -138,12 +167,26 @@ static size_t columns_guess(const json_t *items, struct column out[MAX_COLUMNS])
 			continue;
 		struct column *c = &out[count++];
 
+		c->age = false;
 		(void)rf_copy(c->head, sizeof(c->head), name);
 		(void)rf_copy(c->member, sizeof(c->member), name);
 		for (char *p = c->head; *p; p++)
 			*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
 	}
 	return count;
+}
+
+static void cell_add(struct rf_buf *out, const struct column *column, const json_t *item)
+{
+	const json_t *value = json_object_get(item, column->member);
+	const char *text = json_string_value(value);
+
+	if (column->age && json_is_integer(value))
+		age_add(out, json_integer_value(value));
+	else if (text && fleet_host_is_id(text))
+		rf_buf_add(out, text, ID_SHOWN);
+	else
+		value_add(out, column->member, value, TABLE);
 }
 
 static int table_line(struct libscols_table *table, const json_t *item,
@@ -155,8 +198,7 @@ static int table_line(struct libscols_table *table, const json_t *item,
 	for (size_t i = 0; i < count && !rc; i++) {
 		RF_AUTOBUF struct rf_buf text = {0};
 
-		value_add(&text, columns[i].member, json_object_get(item, columns[i].member),
-			  TABLE);
+		cell_add(&text, &columns[i], item);
 		/* A report of many lines is for -o json, or for the command that shows one thing.
 		 */
 		char *end = text.data ? strchr((char *)text.data, '\n') : NULL;

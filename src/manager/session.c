@@ -128,6 +128,22 @@ static int welcome(struct conn *conn, const struct opening *o, struct rf_err *er
 	return rc ? rc : link_send(conn->link, &m, (struct rf_slice){0}, err);
 }
 
+/* Where a site asks nobody, one that can show nothing is what its invitation made it. */
+static int without_tpm_admit(struct conn *conn, struct rf_err *err)
+{
+	const struct store_state state = {conn->peer.host, "NO_TPM",
+					  "it has no TPM; policy: approve is off",
+					  conn->a->now_ms()};
+	int rc;
+
+	if (!conn->is_new || conn->has_tpm || conn->a->config->approve)
+		return 0;
+	rc = store_host_state(conn->a->store, &state, conn_lease(conn), err);
+	if (!rc)
+		session_state(conn, state.state, state.reason);
+	return rc;
+}
+
 static int on_hello(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		    struct rf_err *err)
 {
@@ -169,7 +185,7 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 	else
 		evidence_ask(conn);
 	session_commands(conn);
-	return 0;
+	return without_tpm_admit(conn, err);
 }
 
 void session_end(struct conn *conn)

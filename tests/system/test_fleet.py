@@ -21,23 +21,26 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 
 
 class Manager:
-    def __init__(self, folder):
-        self.folder, self.state, self.login = folder, folder / "manager", folder / "login.json"
+    """within: words before its commands, as for another namespace; keys: of manager.yaml."""
+
+    def __init__(self, folder, within=(), address="127.0.0.1", **keys):
+        self.folder, self.state, self.login, self.within = folder, folder / "manager", folder / "login.json", within
         self.config, self.log = folder / "manager.yaml", folder / "manager.log"
-        self.config.write_text("listen: 127.0.0.1:0\nmetrics: none\nagents: 127.0.0.1:0\naddress: 127.0.0.1:1\nevidence_s: 2\n"
-                               "unproven_tpm: yes\nwithout_tpm: yes\n")
+        keys = {"listen": f"{address}:0", "metrics": "none", "agents": f"{address}:0", "address": f"{address}:1", "evidence_s": 2,
+                "unproven_tpm": "yes", "without_tpm": "yes", "names": f'["{address}"]', **keys}
+        self.config.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()))
         out = self.run("init")
         assert out.returncode == 0, out.stderr
         self.code = re.search(r"code (\S+)", out.stdout)[1]
         self.process = None
 
     def run(self, *args):
-        return subprocess.run([MANAGER, "--config", self.config, "--state", self.state, *args], capture_output=True, text=True, timeout=60)
+        return subprocess.run([*self.within, MANAGER, "--config", self.config, "--state", self.state, *args], capture_output=True, text=True, timeout=60)
 
     def start(self):
         self.log.write_bytes(b"")
-        self.process = subprocess.Popen([MANAGER, "--config", self.config, "--state", self.state, "serve"], stdout=open(self.log, "ab"),
-                                        stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([*self.within, MANAGER, "--config", self.config, "--state", self.state, "serve"],
+                                        stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
         until(lambda: "ready: api" in self.log.read_text(), what="the manager")
         text = self.log.read_text()
         self.api, self.agents = re.search(r"ready: api (\S+)", text)[1], re.search(r"ready: agents (\S+)", text)[1]
@@ -50,7 +53,7 @@ class Manager:
         assert out.returncode == 0, out.stderr
 
     def cli(self, *args):
-        return subprocess.run([EXE, *args, "--login", self.login], capture_output=True, text=True, timeout=60)
+        return subprocess.run([*self.within, EXE, *args, "--login", self.login], capture_output=True, text=True, timeout=60)
 
     def token(self):
         out = self.cli("host", "invite")

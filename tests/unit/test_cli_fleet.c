@@ -315,6 +315,17 @@ static void test_show(void **state)
 		{"[{\"a\":\"x\\u001b[2J\"}]", "A=a", NULL, "\\x1b[2J"},
 		{"[{\"a\":\"line\\nbreak\"}]", "A=a", NULL, "A\nline\n"},
 		{"[{\"a_ms\":0}]", "A=a_ms", NULL, "never"},
+		{"[{\"a_ms\":0}]", "A=~a_ms", NULL, "never"},
+		{"[{\"a_ms\":86400000}]", "A=~a_ms", NULL, " d ago\n"},
+		{"[{\"a_ms\":86400000}]", "A=~a_ms", "csv", "\"86400000\""},
+		{"[{\"a_ms\":9007199254740991}]", "A=~a_ms", NULL, "now\n"},
+		/* A host's id: what of it a command wants. Nothing else is cut. */
+		{"[{\"host\":\"0123456789abcdef0123456789abcdef\"}]", "H=host", NULL,
+		 "H\n01234567\n"},
+		{"[{\"host\":\"0123456789abcdef0123456789abcdef\"}]", "H=host", "csv",
+		 "\"0123456789abcdef0123456789abcdef\""},
+		{"[{\"host\":\"0123456789abcdef0123456789abcdeX\"}]", "H=host", NULL,
+		 "0123456789abcdef0123456789abcdeX\n"},
 		{"[{\"a\":\"x,\\\"y\\\"\"},{\"a\":5}]", "A=a", "csv",
 		 "a\r\n\"x,\"\"y\"\"\"\r\n\"5\"\r\n"},
 		{"[{\"a\":1},{\"a\":2}]", "A=a", "jsonl", "{\"a\":1}\n{\"a\":2}\n"},
@@ -342,6 +353,49 @@ static void test_show(void **state)
 	assert_int_equal(fleet_format_parse("xml", &format, NULL), RF_E_USAGE);
 }
 
+static void test_hosts_are_named(void **state)
+{
+	static const char *const hosts =
+		"[{\"host\":\"aaaa0000000000000000000000000000\",\"name\":\"one\",\"state\":\"TRUSTED\"},"
+		"{\"host\":\"aaaa1000000000000000000000000000\",\"name\":\"two\",\"state\":\"NEW\"},"
+		"{\"host\":\"bbbb0000000000000000000000000000\",\"name\":\"two\",\"state\":\"RETIRED\"},"
+		"{\"host\":\"cccc0000000000000000000000000000\",\"name\":\"bbbb\",\"state\":\"NEW\"},"
+		"{\"host\":\"dddd0000000000000000000000000000\",\"name\":\"same\",\"state\":\"NEW\"},"
+		"{\"host\":\"eeee0000000000000000000000000000\",\"name\":\"same\",\"state\":\"NEW\"},{}]";
+	static const struct {
+		const char *text, *want; /* how its id begins */
+		int rc;
+	} cases[] = {
+		{"one", "aaaa0", 0},
+		{"two", "aaaa1", 0},  /* the retired one gave its name away */
+		{"bbbb", "cccc0", 0}, /* a name before the beginning of an id */
+		{"bbbb0", "bbbb0", 0},
+		{"aaaa", NULL, RF_E_USAGE},
+		{"same", NULL, RF_E_USAGE},
+		{"ddd", NULL, RF_E_UNKNOWN}, /* too short */
+		{"", NULL, RF_E_UNKNOWN},
+		{"three", NULL, RF_E_UNKNOWN},
+	};
+	json_t *items = json_loads(hosts, 0, NULL);
+
+	(void)state;
+	assert_non_null(items);
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		const char *got = "untouched";
+		struct rf_err err = {0};
+		int rc = fleet_host_pick(items, cases[i].text, &got, &err);
+
+		if (rc != cases[i].rc)
+			fail_msg("%s: %s", cases[i].text, rf_err_text(&err));
+		assert_int_equal(strncmp(got, rc ? "untouched" : cases[i].want, 5), 0);
+	}
+	json_decref(items);
+	assert_true(fleet_host_is_id("0123456789abcdef0123456789abcdef"));
+	assert_false(fleet_host_is_id("0123456789abcdef0123456789abcde"));
+	assert_false(fleet_host_is_id("0123456789ABCDEF0123456789abcdef"));
+	assert_false(fleet_host_is_id(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_where),
 		cmocka_unit_test(test_show),
+		cmocka_unit_test(test_hosts_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
