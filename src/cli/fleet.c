@@ -464,10 +464,10 @@ int fleet_run(const struct cli_args *args, struct rf_err *err)
 	if (rc)
 		return rc;
 	if (row->chosen && cli_has(args, OPT_WHERE)) {
-		json_t *hosts = NULL;
+		json_t *chosen = NULL;
 
-		rc = fleet_hosts(client, cli_value(args, OPT_WHERE), &hosts, err);
-		if (!rc && json_object_set_new(made.body, "hosts", hosts))
+		rc = fleet_hosts(client, cli_value(args, OPT_WHERE), &chosen, err);
+		if (!rc && json_object_set_new(made.body, "hosts", chosen))
 			rc = rf_fail(err, -ENOMEM, "no memory");
 		if (rc)
 			return rc;

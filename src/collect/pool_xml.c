@@ -231,7 +231,7 @@ bool volume_put(const struct xml_node *xml, const char *pool, const char *path, 
 		return false;
 	v.encrypted = FACT_BOOL(
 		rf_starts(xml_attr_text(xml_child(target, "encryption"), "format"), "luks"));
-	if (v.encrypted.v != 1)
+	if (images && v.encrypted.v != 1)
 		images_sample(images, v.path, &v.sampled_count, &v.blank_count);
 	find_owner(images, v.path, target, &o);
 	v.mode = o.mode;

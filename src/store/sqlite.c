@@ -89,10 +89,11 @@ static int ask(struct sqlite *s, const char *sql, char *out, size_t size_bytes, 
 static int file_own(struct sqlite *s, enum store_access access, struct rf_err *err)
 {
 	char id[32], tables[32];
-	int rc = ask(s, "PRAGMA application_id", id, sizeof(id), err);
+	/* Tables first: who makes them at this moment has written the head before. */
+	int rc = ask(s, "SELECT count(*) FROM sqlite_master", tables, sizeof(tables), err);
 
 	if (!rc)
-		rc = ask(s, "SELECT count(*) FROM sqlite_master", tables, sizeof(tables), err);
+		rc = ask(s, "PRAGMA application_id", id, sizeof(id), err);
 	if (rc || rf_equal(id, APPLICATION_IS))
 		return rc;
 	if (!rf_equal(id, "0") || !rf_equal(tables, "0"))
