@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "control/sql_token.h"
 #include "manager/check_apart.h"
+#include "manager/waived.h"
 
 #define ID_BYTES 40
 #define DAY_MS	 86400000
@@ -27,7 +28,8 @@ struct check {
 	struct control_set set;
 	const struct profile *profile;
 	struct check_limits limits;
-	bool alone; /* each host by itself */
+	struct waived waived; /* the fleet's, as of this turn */
+	bool alone;	      /* each host by itself */
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	char after[STORE_ID_BYTES]; /* who was due last */
 };
@@ -71,6 +73,7 @@ static void id_make(const struct check *check, int64_t now_ms, char out[ID_BYTES
 	rf_buf_add_hex(&id, check->digest, 12);
 	if (check->set.waivers_count)
 		rf_buf_printf(&id, ".%lld", (long long)(now_ms / DAY_MS));
+	rf_buf_printf(&id, "%s%s", check->waived.digest[0] ? "." : "", check->waived.digest);
 	rf_copy(out, ID_BYTES, rf_buf_text(&id));
 }
 
@@ -142,6 +145,7 @@ void check_close(struct check *check)
 	if (!check)
 		return;
 	control_set_done(&check->set);
+	waived_done(&check->waived);
 	rf_free(check);
 }
 
@@ -289,8 +293,8 @@ static int findings_keep(const struct check *check, const struct check_turn *tur
 	return rc == RF_E_CHANGED || rc == RF_E_DENIED ? 0 : rc;
 }
 
-static int host_check(const struct check *check, const struct check_turn *turn,
-		      const struct due *due, struct rf_err *err)
+static int host_check(struct check *check, const struct check_turn *turn, const struct due *due,
+		      struct rf_err *err)
 {
 	struct check_answer answer = {0};
 	struct rf_err why = {0};
@@ -301,6 +305,9 @@ static int host_check(const struct check *check, const struct check_turn *turn,
 
 	if (rc && err)
 		*err = why;
+	if (!rc)
+		rc = waived_apply(&check->waived, turn->store, due->host, answer.findings,
+				  answer.count, err);
 	if (!rc)
 		rc = findings_keep(check, turn, &putting, err);
 	check_answer_done(&answer);
@@ -375,7 +382,7 @@ static const struct check_host *answer_of(const struct check_answer *answer, con
 }
 
 /* Of whom a pass said nothing is judged alone, which says why. */
-static void pass_keep(struct round *r, const struct due *due, const struct check_answer *answer)
+static void pass_keep(struct round *r, const struct due *due, struct check_answer *answer)
 {
 	const struct check_host *of = answer_of(answer, due->host);
 	struct rf_err why = {0};
@@ -387,7 +394,10 @@ static void pass_keep(struct round *r, const struct due *due, const struct check
 	struct putting putting = {
 		.due = due, .run = {.findings = answer->findings + of->from, .count = of->count}};
 
-	failed(r, due, findings_keep(r->check, r->turn, &putting, &why), &why);
+	int rc = waived_apply(&r->check->waived, r->turn->store, due->host,
+			      answer->findings + of->from, of->count, &why);
+
+	failed(r, due, rc ? rc : findings_keep(r->check, r->turn, &putting, &why), &why);
 }
 
 /* One pass over hosts from `from` on, by one question for each control; where it fails they are
@@ -431,6 +441,10 @@ int check_some(struct check *check, const struct check_turn *turn, size_t *out_c
 	char id[ID_BYTES];
 	const struct store_unjudged want = {id, check->after, CHECK_HOSTS_A_TURN};
 
+	*out_count = 0;
+	r.first = waived_load(&check->waived, turn->store, turn->now_ms, err);
+	if (r.first)
+		return r.first;
 	id_make(check, turn->now_ms, id);
 	r.first = store_facts_unjudged(turn->store, &want, due_take, &page, err);
 	if (r.first)

@@ -10,6 +10,7 @@
 #include "manager/init.h"
 #include "manager/roles.h"
 #include "model/fact.h"
+#include "store/consent.h"
 
 #define ASLR "host.kernel.aslr"
 #define NOW  1700000000000
@@ -295,6 +296,66 @@ static void every_host_has_its_turn(struct place *p)
 	check_close(check);
 }
 
+static void waiver_put(struct store *store, bool revoked, int64_t seq)
+{
+	const struct store_waiver waiver = {.waiver = "waiver-1",
+					    .row = {.control = ASLR,
+						    .resource = "h1",
+						    .reason = "the vendor mends it",
+						    .owner = "anna",
+						    .owner_subject = "anna",
+						    .approver = "otto",
+						    .approver_subject = "otto",
+						    .compensating = "no guests of others",
+						    .since_ms = NOW,
+						    .expires_ms = NOW + 100000,
+						    .revoked = revoked},
+					    .seq = seq};
+	struct rf_err err = {0};
+
+	must(store_waiver_put(store, &waiver, &err), &err);
+}
+
+/* A fleet's waiver begins, ends by itself, or is revoked: the finding is what it has to be, though
+ * no fact changed. */
+static void waivers_make_findings_waived(struct place *p)
+{
+	struct check *check = opened(&usual);
+
+	ready(p);
+	facts_put(p->store, "h1", true, "0");
+	facts_put(p->store, "h2", true, "0");
+	assert_int_equal(some(check, p, NOW), 2);
+	assert_state(p->store, "h1", "FAIL");
+	waiver_put(p->store, false, 0);
+	assert_int_equal(some(check, p, NOW + 1), 2);
+	assert_state(p->store, "h1", "WAIVED");
+	assert_non_null(strstr(findings(p->store, "h1").evidence,
+			       "waiver-1 of anna, approved by otto: the vendor mends it; "));
+	assert_state(p->store, "h2", "FAIL");
+	assert_int_equal(some(check, p, NOW + 2), 0);
+	/* It ends. */
+	assert_int_equal(some(check, p, NOW + 100001), 2);
+	assert_state(p->store, "h1", "FAIL");
+	assert_int_equal(some(check, p, NOW + 100002), 0);
+	check_close(check);
+}
+
+static void a_revoked_waiver_holds_no_more(struct place *p)
+{
+	struct check *check = opened(&usual);
+
+	ready(p);
+	facts_put(p->store, "h1", true, "0");
+	waiver_put(p->store, false, 0);
+	assert_int_equal(some(check, p, NOW + 1), 1);
+	assert_state(p->store, "h1", "WAIVED");
+	waiver_put(p->store, true, ask(p->store, "SELECT max(seq) FROM waiver"));
+	assert_int_equal(some(check, p, NOW + 2), 1);
+	assert_state(p->store, "h1", "FAIL");
+	check_close(check);
+}
+
 /* Who lost the lease writes nothing. */
 static void a_lost_lease_writes_nothing(struct place *p)
 {
@@ -440,6 +501,8 @@ static const struct shared_case cases[] = {
 	{"other controls judge all anew", other_controls_judge_all_anew},
 	{"retired hosts rest", retired_hosts_rest},
 	{"every host has its turn", every_host_has_its_turn},
+	{"waivers make findings waived", waivers_make_findings_waived},
+	{"a revoked waiver holds no more", a_revoked_waiver_holds_no_more},
 	{"a lost lease writes nothing", a_lost_lease_writes_nothing},
 };
 
