@@ -3,6 +3,7 @@
  * Hosts as people name them: by their name, or by the first characters of their id, as tables show
  * it. The API knows the whole id alone; a name that fits two hosts is refused, and says which.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,10 +12,11 @@
 
 #define HOSTS	   "/api/v1/hosts"
 #define PREFIX_MIN 4
+#define HEX	   "0123456789abcdef"
 
 bool fleet_host_is_id(const char *text)
 {
-	return strlen(text) == FLEET_HOST_ID && strspn(text, "0123456789abcdef") == FLEET_HOST_ID;
+	return strlen(text) == FLEET_HOST_ID && strspn(text, HEX) == FLEET_HOST_ID;
 }
 
 static const char *text_of(const json_t *item, const char *member)
@@ -81,10 +83,22 @@ int fleet_host_named(struct client *client, const struct fleet_row *row, struct 
 		     json_t **out_keep, struct rf_err *err)
 {
 	const char **place = place_of(row, args);
-	int rc;
+	RF_AUTOBUF struct rf_buf named = {0};
 
 	if (!place || fleet_host_is_id(*place))
 		return 0;
+	rf_buf_add_text(&named, HOSTS "?name=");
+	client_escape(&named, *place);
+	int rc = named.failed ? rf_fail(err, -ENOMEM, "no memory")
+			      : fleet_list(client, rf_buf_text(&named), out_keep, err);
+
+	if (rc || json_array_size(*out_keep) > 0)
+		return rc ? rc : fleet_host_pick(*out_keep, *place, place, err);
+	/* What is no beginning of an id is the manager's to refuse. */
+	if (strspn(*place, HEX) != strlen(*place))
+		return 0;
+	json_decref(*out_keep);
+	*out_keep = NULL;
 	rc = fleet_list(client, HOSTS, out_keep, err);
 	return rc ? rc : fleet_host_pick(*out_keep, *place, place, err);
 }

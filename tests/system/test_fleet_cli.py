@@ -147,6 +147,8 @@ def test_list_is_read_to_its_end(signed_in, run):
 
 
 def test_refusals_say_what_to_do(signed_in, run):
+    for name in ("nowhere", "h-1"):
+        signed_in.table[("GET", f"/api/v1/hosts?name={name}&limit=1000")] = (200, {"items": [], "next": ""})
     r = run("host", "show", "nowhere")
     assert r.code == 1 and "there is no such thing. Look again." in r.err
     signed_in.table[("POST", "/api/v1/hosts/h-1/retire")] = (403, {"detail": "a second person is needed", "approval": "a-9"})
