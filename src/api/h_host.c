@@ -148,11 +148,22 @@ static int take_host(void *arg, const struct store_host *host)
 	return call_one(arg, host_json(host));
 }
 
+static int take_reason(void *arg, const struct store_host_change *change)
+{
+	return json_object_set_new(arg, "reason", json_string(change->reason)) ? -ENOMEM : 0;
+}
+
 int h_host(struct api_call *call, struct rf_err *err)
 {
-	int rc = store_host_get(call->api->store, call_var(call, "host"), take_host, call, err);
+	const char *host = call_var(call, "host");
+	int rc = store_host_get(call->api->store, host, take_host, call, err);
 
-	return rc ? rc : sum_add(call, call->answer, err);
+	if (!rc)
+		rc = sum_add(call, call->answer, err);
+	/* The newest change is the one that gave it its state. */
+	return rc ? rc
+		  : store_host_change_each(call->api->store, host, 1, take_reason, call->answer,
+					   err);
 }
 
 /* The manager of its connection makes its first boot the baseline, and itself its state. */

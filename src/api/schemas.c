@@ -189,6 +189,7 @@ ROWS(schema_host) = {
 	{"name", SCHEMA_TEXT, true, MAYBE, NULL},
 	{"state", SCHEMA_TEXT, true, WORDS(STATES), NULL},
 	{"state_ms", SCHEMA_TIME, true, TIME, "Since when."},
+	{"reason", SCHEMA_PROSE, false, BIG, "Why it is in this state; left out of lists."},
 	{"good_ms", SCHEMA_TIME, true, TIME, "The last verdict of TRUSTED or WARNING; 0 for none."},
 	{"good_age_s", SCHEMA_INT, false, COUNT, "So long ago; left out where there was none."},
 	{"failures", SCHEMA_INT, true, COUNT, "Findings that fail."},

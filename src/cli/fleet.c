@@ -413,6 +413,37 @@ static int show(const struct fleet_row *row, const struct cli_args *args,
 	return 0;
 }
 
+/* A list, of the chosen hosts alone, one after the other. */
+static int list_of_chosen(struct client *client, const char *path, const char *where, json_t **out,
+			  struct rf_err *err)
+{
+	json_t *hosts = NULL, *all = json_array(), *host;
+	int rc = all ? fleet_hosts(client, where, &hosts, err) : rf_fail(err, -ENOMEM, "no memory");
+	size_t at;
+
+	json_array_foreach(hosts, at, host)
+	{
+		RF_AUTOBUF struct rf_buf one = {0};
+		json_t *items = NULL;
+
+		rf_buf_printf(&one, "%s%shost=%s", path, strchr(path, '?') ? "&" : "?",
+			      json_string_value(host));
+		rc = fleet_list(client, rf_buf_text(&one), &items, err);
+		if (!rc && json_array_extend(all, items) < 0)
+			rc = rf_fail(err, -ENOMEM, "no memory");
+		json_decref(items);
+		if (rc)
+			break;
+	}
+	json_decref(hosts);
+	if (rc) {
+		json_decref(all);
+		return rc;
+	}
+	*out = all;
+	return 0;
+}
+
 /* A list that has pages is read to its end, unless a person said how far. */
 static int call(struct client *client, const struct fleet_row *row, const struct cli_args *args,
 		const struct fleet_request *made, struct rf_err *err)
@@ -431,7 +462,10 @@ static int call(struct client *client, const struct fleet_row *row, const struct
 	if (row->paged && !cli_has(args, OPT_LIMIT)) {
 		json_t *items = NULL;
 
-		rc = fleet_list(client, request.path, &items, err);
+		rc = row->chosen && cli_has(args, OPT_WHERE)
+			     ? list_of_chosen(client, request.path, cli_value(args, OPT_WHERE),
+					      &items, err)
+			     : fleet_list(client, request.path, &items, err);
 		if (!rc)
 			rc = fleet_show_items(stdout, items, row->columns, format, err);
 		json_decref(items);
@@ -439,6 +473,37 @@ static int call(struct client *client, const struct fleet_row *row, const struct
 	}
 	rc = client_call(client, &request, &answer, err);
 	return rc ? rc : show(row, args, &answer, format, err);
+}
+
+/* Options that say how, and not what. */
+static const enum cli_option_id anywhere[] = {OPT_HELP,	    OPT_VERSION,     OPT_OUTPUT,
+					      OPT_COLOR,    OPT_QUIET,	     OPT_FLEET,
+					      OPT_APPROVAL, OPT_BREAK_GLASS, OPT_LOGIN};
+
+static bool is_used(const struct fleet_row *row, enum cli_option_id option)
+{
+	for (size_t i = 0; i < RF_COUNT(anywhere); i++)
+		if (anywhere[i] == option)
+			return true;
+	for (const struct fleet_argument *a = row->options; a->member; a++)
+		if (a->option == option)
+			return true;
+	return option == row->with || (option == OPT_FOLLOW && row->stream) ||
+	       (option == OPT_NO_WAIT && row->order) ||
+	       (option == OPT_WHERE && (row->chosen || row->order));
+}
+
+/* What would have no effect is not taken as if it had one. */
+static int options_check(const struct fleet_row *row, const struct cli_args *args,
+			 struct rf_err *err)
+{
+	for (const struct cli_option *o = cli_options; o < cli_options + OPT_COUNT; o++)
+		if (cli_has(args, o->id) && !is_used(row, o->id))
+			return rf_fail(err, RF_E_USAGE, "--%s has no effect on %s%s here", o->name,
+				       row->command, row->fleet ? " --fleet" : "");
+	if (row->paged && cli_has(args, OPT_WHERE) && cli_has(args, OPT_LIMIT))
+		return rf_fail(err, RF_E_USAGE, "--limit and --where do not go together");
+	return 0;
 }
 
 int fleet_run(const struct cli_args *args, struct rf_err *err)
@@ -455,6 +520,8 @@ int fleet_run(const struct cli_args *args, struct rf_err *err)
 			       args->command->name);
 
 	if (!rc)
+		rc = options_check(row, args, err);
+	if (!rc)
 		rc = fleet_client(args, &login, &client, err);
 	if (!rc)
 		rc = fleet_host_named(client, row, &named, &hosts, err);
@@ -463,7 +530,7 @@ int fleet_run(const struct cli_args *args, struct rf_err *err)
 	json_decref(hosts);
 	if (rc)
 		return rc;
-	if (row->chosen && cli_has(args, OPT_WHERE)) {
+	if (row->chosen && made.body && cli_has(args, OPT_WHERE)) {
 		json_t *chosen = NULL;
 
 		rc = fleet_hosts(client, cli_value(args, OPT_WHERE), &chosen, err);

@@ -50,7 +50,8 @@ struct fleet_row {
 	bool stream;		 /* with --follow */
 	bool paged;		 /* read to its end */
 	bool to_file;		 /* its text goes into the file that is named, in place of a word */
-	bool chosen;		 /* "hosts" is what --where chooses, where it is given */
+	bool chosen;		 /* where --where is given: "hosts" of the body, or a list of these
+				    hosts' items alone */
 	bool order; /* hosts are to do it: "hosts" is what --where chooses, results are waited for
 		     */
 };

@@ -34,7 +34,7 @@
 #define HOSTS                                                                                      \
 	"HOST=host STATE=state GOOD=~good_ms FAILS=failures SEEN=~seen_ms AGENT=agent_version NAME=name"
 #define FINDINGS                                                                                   \
-	"HOST=host CONTROL=control RESOURCE=resource STATE=state SINCE=since_ms EVIDENCE=evidence"
+	"HOST=host STATE=state CONTROL=control RESOURCE=resource SINCE=since_ms EVIDENCE=evidence"
 #define COMMANDS                                                                                   \
 	"COMMAND=command HOST=host VERB=verb BY=ordered_by STATE=state RESULT=result AT=created_ms"
 
@@ -93,7 +93,7 @@ const struct fleet_row fleet_rows[] = {
 	{"host commands", GET("/commands"), .options = {TEXT("host", OF_HOST), LIMIT}, .columns = COMMANDS},
 	{"host command", GET("/commands/{command}"), .words = {WORD("command")}},
 
-	{"check", GET("/findings"), .fleet = true, .with = OPT_LAST, .paged = true, .columns = FINDINGS,
+	{"check", GET("/findings"), .fleet = true, .with = OPT_LAST, .paged = true, .chosen = true, .columns = FINDINGS,
 	 .options = {LIMIT, TEXT("state", STATE), TEXT("control", CONTROL)}},
 	{"query", POST("/query"), .fleet = true, .chosen = true, .words = {WORD("sql")}},
 	{"check", ORDER("check"), .options = {TEXT("profile", PROFILE), OF(TEXTS, "controls", ONLY), MINUTES}},

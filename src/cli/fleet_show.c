@@ -12,9 +12,11 @@
 #include "cli/common.h"
 #include "cli/fleet.h"
 #include "cli/rows.h"
+#include "cli/story.h"
 
-#define MAX_COLUMNS 64 /* of a question, too */
-#define ID_SHOWN    8  /* of a host's id in a table: commands take that much */
+#define MAX_COLUMNS 64	   /* of a question, too */
+#define NOTE	    "    " /* before what stands under a line */
+#define ID_SHOWN    8	   /* of a host's id in a table: commands take that much */
 
 struct column {
 	char head[32], member[48];
@@ -176,7 +178,8 @@ static size_t columns_guess(const json_t *items, struct column out[MAX_COLUMNS])
 	return count;
 }
 
-static void cell_add(struct rf_buf *out, const struct column *column, const json_t *item)
+static void cell_add(struct rf_buf *out, const struct column *column, const json_t *item,
+		     enum reader reader)
 {
 	const json_t *value = json_object_get(item, column->member);
 	const char *text = json_string_value(value);
@@ -186,7 +189,7 @@ static void cell_add(struct rf_buf *out, const struct column *column, const json
 	else if (text && fleet_host_is_id(text))
 		rf_buf_add(out, text, ID_SHOWN);
 	else
-		value_add(out, column->member, value, TABLE);
+		value_add(out, column->member, value, reader);
 }
 
 static int table_line(struct libscols_table *table, const json_t *item,
@@ -198,7 +201,7 @@ static int table_line(struct libscols_table *table, const json_t *item,
 	for (size_t i = 0; i < count && !rc; i++) {
 		RF_AUTOBUF struct rf_buf text = {0};
 
-		cell_add(&text, &columns[i], item);
+		cell_add(&text, &columns[i], item, TABLE);
 		/* A report of many lines is for -o json, or for the command that shows one thing.
 		 */
 		char *end = text.data ? strchr((char *)text.data, '\n') : NULL;
@@ -210,9 +213,60 @@ static int table_line(struct libscols_table *table, const json_t *item,
 	return rc;
 }
 
+/* Whether each item's cells stand on one line of the terminal. */
+static bool table_fits(const json_t *items, const struct column *columns, size_t count)
+{
+	size_t width = count;
+	const json_t *item;
+	size_t at;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t widest = strlen(columns[i].head);
+
+		json_array_foreach(items, at, item)
+		{
+			RF_AUTOBUF struct rf_buf text = {0};
+
+			cell_add(&text, &columns[i], item, PERSON);
+			if (rf_width(rf_buf_text(&text)) > widest)
+				widest = rf_width(rf_buf_text(&text));
+		}
+		width += widest;
+	}
+	return width <= rows_width();
+}
+
+/* A text of several lines, in words, behind head; each as far in as the first. */
+static void lines_print(FILE *out, const char *head, struct rf_buf *text)
+{
+	unsigned indent = (unsigned)strlen(head);
+	RF_AUTOFREE char *blank = rf_asprintf("%*s", (int)indent, "");
+
+	for (char *rest = (char *)text->data, *line; (line = rf_line_next(&rest));) {
+		RF_AUTOBUF struct rf_buf shown = {0};
+
+		rf_buf_add_visible(&shown, line, strlen(line));
+		story_print_wrapped(out, head, indent, rf_buf_text(&shown));
+		head = blank ? blank : "";
+	}
+}
+
+/* What stands under an item's line: its last cell. */
+static void note_print(FILE *out, const struct column *column, const json_t *item)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	cell_add(&text, column, item, TABLE);
+	if (text.len)
+		lines_print(out, NOTE, &text);
+}
+
 static int table_print(FILE *out, const json_t *items, const struct column *columns, size_t count)
 {
+	/* A last cell that is too long for its line gets lines of its own. */
+	bool noted = count > 1 && !table_fits(items, columns, count);
 	struct libscols_table *table = scols_new_table();
+	size_t shown = noted ? count - 1 : count;
 	int rc = table ? 0 : -ENOMEM;
 	const json_t *item;
 	size_t at;
@@ -222,18 +276,27 @@ static int table_print(FILE *out, const json_t *items, const struct column *colu
 		scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
 		scols_table_set_termwidth(table, rows_width());
 	}
-	for (size_t i = 0; i < count && !rc; i++)
-		rc = scols_table_new_column(table, columns[i].head, 0.1,
-					    i + 1 == count ? SCOLS_FL_WRAP : 0)
-			     ? 0
-			     : -ENOMEM;
+	for (size_t i = 0; i < shown && !rc; i++)
+		rc = scols_table_new_column(table, columns[i].head, 0, 0) ? 0 : -ENOMEM;
 	json_array_foreach(items, at, item)
 	{
 		if (!rc)
-			rc = table_line(table, item, columns, count);
+			rc = table_line(table, item, columns, shown);
 	}
-	if (!rc)
+	if (!rc && !noted)
 		rc = scols_print_table(table);
+	json_array_foreach(items, at, item)
+	{
+		struct libscols_line *line = noted ? scols_table_get_line(table, at) : NULL;
+
+		if (rc || !line)
+			continue;
+		rc = scols_table_print_range(table, line, line);
+		/* The library ends each line of a range but the table's last. */
+		if (at + 1 == json_array_size(items))
+			fputc('\n', out);
+		note_print(out, &columns[count - 1], item);
+	}
 	scols_unref_table(table);
 	return rc;
 }
@@ -321,11 +384,12 @@ int fleet_show_one(FILE *out, const json_t *object, enum fleet_format format, st
 	json_object_foreach(it, name, value) widest = strlen(name) > widest ? strlen(name) : widest;
 	json_object_foreach(it, name, value)
 	{
-		RF_AUTOBUF struct rf_buf text = {0}, shown = {0};
+		RF_AUTOBUF struct rf_buf text = {0}, head = {0}, shown = {0};
 
-		value_add(&text, name, value, PERSON);
 		rf_buf_add_visible(&shown, name, strlen(name));
-		fprintf(out, "%-*s  %s\n", (int)widest, rf_buf_text(&shown), rf_buf_text(&text));
+		rf_buf_printf(&head, "%-*s  ", (int)widest, rf_buf_text(&shown));
+		value_add(&text, name, value, TABLE);
+		lines_print(out, rf_buf_text(&head), &text);
 	}
 	return 0;
 }

@@ -304,6 +304,11 @@ static char *shown(const char *json, const char *columns, const char *how)
 	return text;
 }
 
+#define LONG_FIRST                                                                                 \
+	"one word after the other until the line of the terminal is full and then a little more of it all"
+#define LONG_SECOND "words, so that they stand on the next"
+#define LONG	    LONG_FIRST " " LONG_SECOND
+
 static void test_show(void **state)
 {
 	static const struct {
@@ -314,6 +319,11 @@ static void test_show(void **state)
 		{"[{\"a\":\"x\"}]", NULL, NULL, "A\nx\n"},
 		{"[{\"a\":\"x\\u001b[2J\"}]", "A=a", NULL, "\\x1b[2J"},
 		{"[{\"a\":\"line\\nbreak\"}]", "A=a", NULL, "A\nline\n"},
+		/* What is too long for its line stands under it, in words. */
+		{"[{\"a\":\"x\",\"b\":\"" LONG "\"},{\"a\":\"y\",\"b\":\"\"}]", "A=a B=b", NULL,
+		 "A\nx\n    " LONG_FIRST "\n    " LONG_SECOND "\ny\n"},
+		{"[{\"a\":\"x\",\"b\":\"" LONG "\\nz\\u001b[2J\"}]", "A=a B=b", NULL,
+		 LONG_SECOND "\n    z\\x1b[2J\n"},
 		{"[{\"a_ms\":0}]", "A=a_ms", NULL, "never"},
 		{"[{\"a_ms\":0}]", "A=~a_ms", NULL, "never"},
 		{"[{\"a_ms\":86400000}]", "A=~a_ms", NULL, " d ago\n"},
@@ -339,6 +349,7 @@ static void test_show(void **state)
 	};
 
 	(void)state;
+	setenv("COLUMNS", "100", 1);
 	for (size_t i = 0; i < RF_COUNT(cases); i++) {
 		char *text = shown(cases[i].json, cases[i].columns, cases[i].format);
 
