@@ -56,7 +56,9 @@ static void header_fill(struct plan *plan, const struct plan_maker *with)
 	gmtime_r(&s, &tm);
 	strftime(plan->created, sizeof(plan->created), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	strftime(day, sizeof(day), "%Y%m%d-%H%M%S", &tm);
-	rf_format(plan->id, sizeof(plan->id), "%s-%08x", day, (unsigned)with->random);
+	/* Ids sort by time, also within a second: "the newest" is said of them. */
+	rf_format(plan->id, sizeof(plan->id), "%s-%03x%05x", day, (unsigned)(with->now_ms % 1000),
+		  (unsigned)with->random & 0xfffffu);
 	rf_copy(plan->root, sizeof(plan->root), "/");
 }
 

@@ -44,7 +44,7 @@ struct plan_refusal {
 };
 
 struct plan {
-	char id[CHANGE_ID_BYTES]; /* YYYYMMDD-HHMMSS-hex */
+	char id[CHANGE_ID_BYTES]; /* YYYYMMDD-HHMMSS-hex; newer ones sort behind */
 	char created[32];	  /* RFC 3339, UTC */
 	char made_by[64], host[256], reason[256];
 	char root[256]; /* "/" or the directory that stands for the host */

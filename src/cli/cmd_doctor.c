@@ -157,11 +157,12 @@ static enum answer probe_swtpm(struct sys *sys, char *detail, size_t size)
 static enum answer probe_bpf(struct sys *sys, char *detail, size_t size)
 {
 	struct rf_err why = {0};
-	int rc = guard_forbidden(&why);
+	enum guard_means means = guard_means(&why);
 
 	(void)sys;
-	rf_format(detail, size, "%s", rc < 0 ? rf_err_text(&why) : "a program can be loaded");
-	return rc < 0 ? CANNOT : CAN;
+	rf_format(detail, size, "%s",
+		  means == GUARD_MEANS_BPF ? "a program can be loaded" : rf_err_text(&why));
+	return means == GUARD_MEANS_BPF ? CAN : means == GUARD_MEANS_KEPT ? PARTLY : CANNOT;
 }
 
 static enum answer probe_btf(struct sys *sys, char *detail, size_t size)

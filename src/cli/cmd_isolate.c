@@ -137,7 +137,9 @@ static int plan_and(const struct cli_args *args, bool apply, struct rf_err *err)
 		rc = isolate_input_read(args, args->words_count ? args->words[0] : NULL,
 					ISOLATE_PLAN, &in, err);
 	const struct isolate_scene scene = {.live = in.live,
-					    .by_nft = in.without_bpf[0] != 0,
+					    .by_nft = in.guarding.means == GUARD_MEANS_NFT,
+					    .back = in.guarding.means == GUARD_MEANS_BPF &&
+						    in.guarding.nft_holds,
 					    .links = &in.links,
 					    .before = in.before ? policy_layer(in.before) : NULL,
 					    .kept = rf_buf_slice(&in.kept),

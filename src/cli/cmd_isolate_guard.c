@@ -146,19 +146,18 @@ int cmd_isolate_guard_stop(const struct cli_args *args, struct rf_err *err)
 }
 
 /* Where BPF is forbidden. Said aloud, with what it cannot. */
-static int nft_status(bool runs, struct rf_err *err)
+static int nft_status(const struct isolate_guarding *guarding, bool runs, struct rf_err *err)
 {
 	FALLBACK_AUTO struct fallback f = {.ports = NULL};
-	struct rf_err why = {0};
-	bool forbidden = guard_forbidden(&why) < 0;
 	size_t stale = 0;
 	int rc = fallback_read(&f, err);
 
 	if (rc < 0)
 		return rc;
 	if (!f.there || !f.ports_count) {
-		printf("guard: none is loaded%s%s\n", forbidden ? "; " : "",
-		       forbidden ? rf_err_text(&why) : "");
+		printf("guard: none is loaded\n");
+		if (guarding->note[0])
+			printf("%s\n", guarding->note);
 		return CLI_FINDINGS;
 	}
 	for (size_t i = 0; i < f.ports_count; i++)
@@ -172,9 +171,7 @@ static int nft_status(bool runs, struct rf_err *err)
 	       f.births.count ? "refused everything until they are guarded, where the policy names "
 				"them"
 			      : "not guarded from birth: the policy names no ports or bridges");
-	printf("%s\nit does not have: " NFT_LACKS "\n",
-	       forbidden ? rf_err_text(&why)
-			 : "BPF may be used here: ringfence isolate apply brings it back");
+	printf("%s\n", guarding->note);
 	return f.whole && !stale && runs ? 0 : CLI_FINDINGS;
 }
 
@@ -183,6 +180,7 @@ int cmd_isolate_guard_status(const struct cli_args *args, struct rf_err *err)
 	const struct guard_options options = {.existing = true};
 	RF_AUTOFREE uint32_t *ports = rf_alloc(GUARD_SLOTS, sizeof(*ports));
 	struct guard_rules rules = {.count = 0};
+	struct isolate_guarding guarding;
 	struct guard *guard = NULL;
 	int lock = -1;
 	int64_t pid = 0;
@@ -193,11 +191,14 @@ int cmd_isolate_guard_status(const struct cli_args *args, struct rf_err *err)
 	if (rc < 0 || !ports)
 		return rc < 0 ? rc : rf_fail(err, -ENOMEM, "no memory");
 	printf(pid ? "service: runs, process %lld\n" : "service: does not run\n", (long long)pid);
+	isolate_guarding_ask(&guarding);
 	rc = guard_open(&options, &guard, err);
 	if (rc == -ENOENT)
-		return nft_status(pid != 0, err);
+		return nft_status(&guarding, pid != 0, err);
 	if (rc < 0)
 		return rc;
+	if (guarding.note[0])
+		printf("%s\n", guarding.note);
 	rc = guard_rules_get(guard, &rules, err);
 	if (!rc)
 		printf("guard: %zu ports, strict %s, %u rules of nft\n",

@@ -112,7 +112,7 @@ static void subject_print(const struct verify *v, const struct checked_port *s)
 		printf("%zu of %u promises enforced and proven", s->port.count - s->failed,
 		       s->port.count);
 	if (s->port.nft && !s->problem[0])
-		printf("guarded by nft, for BPF is forbidden here; what holds is told below");
+		printf("guarded by nft; what holds is told below");
 	printf("\n");
 	for (size_t i = 0; i < s->port.count; i++) {
 		const struct prover_proof *p = &s->port.proofs[i];
@@ -279,8 +279,10 @@ static int host_verify(struct verify *v, const struct isolate_input *in, struct 
 static int layer_verify(struct verify *v, const struct isolate_input *in, struct rf_err *err)
 {
 	struct isolate_wants wants = {0};
-	const struct isolate_scene scene = {
-		.live = in->live, .links = &in->links, .by_nft = in->without_bpf[0] != 0};
+	const struct isolate_scene scene = {.live = in->live,
+					    .links = &in->links,
+					    .by_nft = in->guarding.means == GUARD_MEANS_NFT ||
+						      in->guarding.nft_holds};
 	int rc = isolate_wants_make(in->policy, &in->result, &scene, &wants, err);
 
 	if (!rc)
@@ -377,6 +379,12 @@ int cmd_isolate_verify(const struct cli_args *args, struct rf_err *err)
 	if (output && !v.json && strcmp(output, "text") != 0)
 		return rf_fail(err, RF_E_USAGE, "-o: text or json, not %s", output);
 	bool policy = args->words_count || cli_has(args, OPT_KEPT);
+	struct isolate_guarding guarding;
+
+	isolate_guarding_ask(&guarding);
+	/* With a policy and --all it is among that one's notes. */
+	if (!policy || !v.all)
+		isolate_guarding_say(args, &guarding);
 	int rc = prover_start(v.active, &v.prover, &v.guarded, err);
 
 	/* A policy may speak of disks alone; a port that it names is told to be unguarded. */

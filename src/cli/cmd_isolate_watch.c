@@ -599,8 +599,11 @@ int cmd_isolate_watch(const struct cli_args *args, struct rf_err *err)
 
 	if (!w)
 		return rf_fail(err, -ENOMEM, "no memory");
+	struct isolate_guarding guarding;
 	int rc = style_choose(args, w, err);
 
+	isolate_guarding_ask(&guarding);
+	isolate_guarding_say(args, &guarding);
 	if (!rc)
 		rc = sources_open(w, args, err);
 	/* The ring of samples is mapped before nothing can be opened any more. */

@@ -17,6 +17,16 @@
 #define ISOLATE_POLICY	   "/etc/ringfence/isolate.yaml"
 #define ISOLATE_GUARD_LOCK "guard.lock" /* held by the guard's service; its process */
 
+/* How ports are guarded on this host: what plan, apply, verify, watch, status and doctor say. */
+struct isolate_guarding {
+	enum guard_means means;
+	bool nft_holds;		   /* the table of the fallback is there */
+	char note[NFT_NOTE_BYTES]; /* "", or what is said */
+};
+void isolate_guarding_ask(struct isolate_guarding *out);
+/* Says the note on standard error, unless --quiet. */
+void isolate_guarding_say(const struct cli_args *args, const struct isolate_guarding *guarding);
+
 /* Zero-initialise; isolate_input_done frees. */
 struct isolate_input {
 	struct policy *policy;
@@ -29,7 +39,7 @@ struct isolate_input {
 	struct cpu_result cpu;
 	struct policy_notes notes; /* of processor, memory and disk */
 	struct records quarantined;
-	char without_bpf[NFT_NOTE_BYTES]; /* "", or what is said where BPF is forbidden */
+	struct isolate_guarding guarding;
 	struct disk_input disks;
 	/* ISOLATE_PROOF: what is said of disks. */
 	struct isolate_promises promises;

@@ -252,12 +252,23 @@ static int live_read(struct isolate_input *in, struct rf_err *err)
 }
 
 /* Without root nothing could be loaded, and nothing is to be said of it. */
-static void forbidden_ask(struct isolate_input *in)
+void isolate_guarding_ask(struct isolate_guarding *out)
 {
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
 	struct rf_err why = {0};
 
-	if (geteuid() == 0 && guard_forbidden(&why) < 0)
-		nft_note(rf_err_text(&why), in->without_bpf);
+	*out = (struct isolate_guarding){.means = GUARD_MEANS_BPF};
+	if (geteuid() != 0)
+		return;
+	out->means = guard_means(&why);
+	out->nft_holds = fallback_read(&f, NULL) == 0 && f.there;
+	nft_note(out->means, out->nft_holds, rf_err_text(&why), out->note);
+}
+
+void isolate_guarding_say(const struct cli_args *args, const struct isolate_guarding *guarding)
+{
+	if (guarding->note[0] && !cli_has(args, OPT_QUIET))
+		fprintf(stderr, "ringfence: %s\n", guarding->note);
 }
 
 /* What a quarantine limits is the policy's again only after it. */
@@ -293,7 +304,7 @@ static int host_read(const struct cli_args *args, enum isolate_purpose purpose,
 	if (closed_guards_read(&in->guards) < 0)
 		return rf_fail(err, -ENOMEM, "no memory");
 	access_read(&in->links, &in->access);
-	forbidden_ask(in);
+	isolate_guarding_ask(&in->guarding);
 	rc = common_facts_by(args, collectors, &in->facts, err);
 	if (!rc)
 		rc = policy_nics_load(in->facts, &in->nics, err);
@@ -417,9 +428,9 @@ int isolate_input_read(const struct cli_args *args, const char *file, enum isola
 	if (!rc)
 		rc = parse(out, s.name, rf_buf_slice(&s.yaml), err);
 	rf_buf_done(&s.yaml);
-	if (!rc && out->without_bpf[0] && out->result.ports_count)
+	if (!rc && out->guarding.note[0] && out->result.ports_count)
 		rc = policy_note(&out->notes, &(struct policy_note){.vm = "", .part = "network"},
-				 "%s", out->without_bpf);
+				 "%s", out->guarding.note);
 	if (!rc)
 		rc = closed_look(out, purpose == ISOLATE_PLAN, err);
 	return rc || purpose != ISOLATE_PROOF ? rc

@@ -178,6 +178,11 @@ static int keep(struct role *role, const char *why, struct rf_err *err)
 		rc = rc == -EINTR ? 0 : rc;
 	}
 	keeper_close(&keeper);
+	/* What starts it again finds the guard. */
+	if (rc == RF_E_CHANGED)
+		return rf_fail(err, rc,
+			       "BPF guards again, and rules of nft no more: this service ends, to "
+			       "be started as the guard's");
 	return rc;
 }
 
@@ -189,7 +194,13 @@ static int role_start(struct role *role, const struct cli_args *args, struct rf_
 	struct rf_err why = {0};
 	char missing[RESIDENT_MISSING_BYTES];
 	int rc = folders_open(role, err);
-	bool forbidden = rc == 0 && guard_forbidden(&why) < 0;
+	enum guard_means means = rc == 0 ? guard_means(&why) : GUARD_MEANS_BPF;
+	bool forbidden = means == GUARD_MEANS_NFT;
+
+	if (means == GUARD_MEANS_NONE)
+		return rf_fail(err, RF_E_DENIED, "%s", rf_err_text(&why));
+	if (means == GUARD_MEANS_KEPT)
+		say(NULL, rf_err_text(&why));
 
 	reader.folder = role->resident.folder;
 	reader.state = role->resident.state ? role->resident.state : STATE_DIR;

@@ -18,8 +18,9 @@
 
 /* A pillar with verbs of its own adds its table here. */
 static const struct verb_table *const tables[] = {
-	&change_verbs, &isolate_verbs,	     &tune_verbs,	    &quarantine_verbs,
-	&shape_verbs,  &isolate_layer_verbs, &isolate_policy_verbs, NULL};
+	&change_verbs,	       &isolate_verbs,	      &tune_verbs,
+	&quarantine_verbs,     &shape_verbs,	      &isolate_layer_verbs,
+	&isolate_holder_verbs, &isolate_policy_verbs, NULL};
 const struct verb_set role_verbs = {tables};
 
 static int priv_run(int argc, char **argv)

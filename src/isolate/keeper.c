@@ -47,6 +47,18 @@ static bool is_stale(const struct fallback *f)
 	return false;
 }
 
+/* BPF came back, and somebody applied the policy by it: then nobody took the rules away. */
+static bool is_taken_over(const struct keeper *k)
+{
+	for (size_t i = 0; i < k->kept.ports_count; i++) {
+		uint32_t ifindex = guard_link_index(k->kept.ports[i].name);
+
+		if (ifindex && guard_hangs(ifindex))
+			return true;
+	}
+	return false;
+}
+
 static int look(struct keeper *k, struct rf_err *err)
 {
 	FALLBACK_AUTO struct fallback now = {.ports = NULL};
@@ -62,6 +74,8 @@ static int look(struct keeper *k, struct rf_err *err)
 		fallback_done(&k->kept);
 		k->kept = now;
 		now = (struct fallback){.ports = NULL};
+	} else if (k->kept.there && !now.there && is_taken_over(k)) {
+		return RF_E_CHANGED;
 	} else if (k->kept.there) {
 		put_back(k);
 	}

@@ -21,7 +21,8 @@ struct keeper {
 
 /* Takes what is in force as what is to be kept. Set lock_fd, say and arg before. */
 int keeper_open(struct keeper *keeper, struct rf_err *err) RF_MUST_CHECK;
-/* Waits at most timeout_ms for one thing to happen, and deals with it. -EINTR at a signal. */
+/* Waits at most timeout_ms for one thing to happen, and deals with it. -EINTR at a signal,
+ * RF_E_CHANGED where a guard of BPF holds the ports now. */
 int keeper_step(struct keeper *keeper, int timeout_ms, struct rf_err *err) RF_MUST_CHECK;
 void keeper_close(struct keeper *keeper);
 

@@ -70,10 +70,28 @@ int nft_promises(const struct nft_seen *seen, struct isolate_promises *out)
 	return rc;
 }
 
-void nft_note(const char *why, char out[NFT_NOTE_BYTES])
+void nft_note(enum guard_means means, bool nft_holds, const char *why, char out[NFT_NOTE_BYTES])
 {
-	rf_format(out, NFT_NOTE_BYTES,
-		  "%.110s. nft guards instead: MAC, ARP, IP, ND, DHCP, RA, destination, zones, "
-		  "tags of a VM's own, rates, uplinks, strict and birth hold. Not: " NFT_LACKS,
-		  why);
+	out[0] = '\0';
+	switch (means) {
+	case GUARD_MEANS_BPF:
+		if (nft_holds)
+			rf_format(out, NFT_NOTE_BYTES,
+				  "BPF may be used again: rules of nft guard until `ringfence "
+				  "isolate apply` puts its programs in their place");
+		return;
+	case GUARD_MEANS_KEPT:
+		rf_format(out, NFT_NOTE_BYTES, "%.400s", why);
+		return;
+	case GUARD_MEANS_NFT:
+		rf_format(out, NFT_NOTE_BYTES,
+			  "%.110s. nft guards instead: MAC, ARP, IP, ND, DHCP, RA, destination, "
+			  "zones, tags of a VM's own, rates, uplinks, strict and birth hold. "
+			  "Not: " NFT_LACKS,
+			  why);
+		return;
+	case GUARD_MEANS_NONE:
+		rf_format(out, NFT_NOTE_BYTES, "%.400s. Until then no port is changed", why);
+		return;
+	}
 }

@@ -20,13 +20,15 @@ struct nft_seen {
 /* Appends them; what the port asks for and nft does not do is told as not enforced. -ENOMEM */
 int nft_promises(const struct nft_seen *seen, struct isolate_promises *out) RF_MUST_CHECK;
 
-/* What holds and what does not where nft guards, for a plan; cut to size. */
-#define NFT_NOTE_BYTES 560
+/* What is said, wherever it is asked, of how ports are guarded where that is not simply by BPF; cut
+ * to size. */
+#define NFT_NOTE_BYTES 640
 /* What the BPF programs do and rules of nft cannot. */
 #define NFT_LACKS                                                                                  \
 	"VLAN tags put on by the guard, blocking on a MAC change, the longest frame, counting "    \
 	"without refusing, frames to 01:80:c2:00:00:0e that the port itself takes, recorders and " \
 	"honeywalls of a quarantine, samples, proof by frames"
-void nft_note(const char *why, char out[NFT_NOTE_BYTES]);
+/* why: of guard_means. "" where BPF guards, and nft holds nothing. Pure. */
+void nft_note(enum guard_means means, bool nft_holds, const char *why, char out[NFT_NOTE_BYTES]);
 
 #endif

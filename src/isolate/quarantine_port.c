@@ -71,21 +71,11 @@ static void guard_drop(void *guard)
  */
 static int guard_here(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
 {
-	const struct guard_options there = {.existing = true};
-
 	*out = env->keep && env->keep->drop == guard_drop ? env->keep->what : NULL;
 	if (*out)
 		return 0;
-	if (!env->live)
-		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has a guard");
-	/* The one that is there first: loading takes the kernel a quarter of a second, in which the
-	 * VM would go on sending. */
-	int rc = guard_open(&there, out, err);
+	int rc = verbs_guard_get(env, load, out, err);
 
-	if (rc == -ENOENT) {
-		rf_err_clear(err);
-		rc = load ? guard_open(NULL, out, err) : 0;
-	}
 	if (!rc && *out && env->keep && !env->keep->what)
 		*env->keep = (struct verb_keep){*out, guard_drop};
 	return rc;
@@ -209,7 +199,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 		return segment_tidy(target, NULL, err);
 	if (!rc)
 		rc = guard_here(env, s.guarded, &guard, err);
-	if (verbs_nft_instead(env, rc, guard))
+	if (!rc && !guard)
 		rc = nft_put(env, target, &s, err);
 	else if (!rc && s.guarded)
 		rc = guarded_put(guard, target, ifindex, &s, err);

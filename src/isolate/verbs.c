@@ -59,14 +59,31 @@ int isolate_link_find(const char *name, uint32_t *out, struct rf_err *err)
 
 int verbs_guard_get(const struct verb_env *env, bool load, struct guard **out, struct rf_err *err)
 {
-	const struct guard_options options = {.existing = !load};
+	const struct guard_options there = {.existing = true};
 
 	*out = NULL;
 	if (!env->live)
 		return rf_fail(err, RF_E_UNSUPPORTED, "only a running host has a guard");
-	int rc = guard_open(&options, out, err);
+	int rc = guard_open(&there, out, err);
 
-	return rc == -ENOENT && !load ? 0 : rc;
+	if (rc != -ENOENT)
+		return rc;
+	rf_err_clear(err);
+	/* What nft holds stays there until all of it is moved (verbs_holder.c). */
+	if (!load || verbs_nft_holds(env))
+		return 0;
+	rc = guard_open(NULL, out, err);
+	if (rc != -EPERM && rc != RF_E_UNSUPPORTED)
+		return rc;
+	struct rf_err why = {0};
+	enum guard_means means = guard_means(&why);
+
+	if (means == GUARD_MEANS_NONE)
+		return rf_fail(err, RF_E_DENIED, "%s", rf_err_text(&why));
+	if (means != GUARD_MEANS_NFT)
+		return rc;
+	rf_err_clear(err);
+	return 0;
 }
 
 /* ---- ports ---- */
@@ -179,10 +196,10 @@ static int guarded_put(const struct verb_env *env, const char *target, bool vm,
 	const struct fallback_change by_nft = {
 		.what = FALLBACK_PORT, .link = target, .port = guarded ? &port : NULL};
 
-	if (verbs_nft_instead(env, rc, guard))
-		return verbs_nft_change(env, &by_nft, err);
 	if (rc < 0)
 		return rc;
+	if (!guard)
+		return verbs_nft_change(env, &by_nft, err);
 	/* Denied between the two: no frame passes by no policy. */
 	if (guarded)
 		rc = guard_attach(guard, ifindex, err);
@@ -191,9 +208,6 @@ static int guarded_put(const struct verb_env *env, const char *target, bool vm,
 	if (!rc && guarded)
 		rc = guard_port_set(guard, ifindex, &port, err);
 	guard_close(guard);
-	/* Where BPF came back: what nft still holds of it goes behind. */
-	if (!rc)
-		rc = verbs_nft_retire(env, target, err);
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }
 
@@ -473,10 +487,10 @@ static int zone_put(const struct verb_env *env, const char *target, struct rf_sl
 	rc = verbs_guard_get(env, true, &guard, err);
 	const struct fallback_change by_nft = {.what = FALLBACK_ZONE, .zone = zone, .row = &row};
 
-	if (verbs_nft_instead(env, rc, guard))
-		rc = verbs_nft_change(env, &by_nft, err);
-	else if (!rc)
+	if (!rc && guard)
 		rc = guard_zone_set(guard, zone, &row);
+	else if (!rc)
+		rc = verbs_nft_change(env, &by_nft, err);
 	guard_close(guard);
 	return rc ? rf_wrap(err, rc, "%s", target) : 0;
 }

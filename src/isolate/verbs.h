@@ -13,6 +13,7 @@
 
 extern const struct verb_table isolate_verbs;	     /* ports, zones, uplinks */
 extern const struct verb_table isolate_layer_verbs;  /* the second layer, strict */
+extern const struct verb_table isolate_holder_verbs; /* nft or BPF */
 extern const struct verb_table isolate_policy_verbs; /* the policy that is kept (applied.h) */
 
 /* Payload of "guard-fence": flags locked, learning, flood, isolated: 0, 1, or as it is; the static
@@ -26,7 +27,8 @@ struct isolate_fence {
 	uint8_t count;
 	uint8_t macs[ISOLATE_FENCE_MACS][6];
 };
-#define ISOLATE_RULES_TARGET "bridge ringfence_guard" /* of "guard-rules" */
+#define ISOLATE_HOLDER_TARGET "guard"		       /* of "guard-holder", whose value is "bpf" */
+#define ISOLATE_RULES_TARGET  "bridge ringfence_guard" /* of "guard-rules" */
 
 /* State of a "port": 1 or 0 (guarded or not), then struct guard_port from its mode on: what lies
  * before that the guard itself writes. */
@@ -57,7 +59,8 @@ struct isolate_scene {
 	const struct policy_layer *before; /* of the policy that is in force; NULL */
 	struct rf_slice kept, keep;	   /* bytes that are kept now, and that are to be */
 	const struct ownway *access;	   /* what the administrator's own way goes over; NULL */
-	bool by_nft;			   /* BPF is forbidden: rules guard ports from birth, too */
+	bool by_nft;			   /* rules of nft guard, also from birth */
+	bool back;			   /* they do, and BPF may be used again */
 };
 
 /* What has to be so for a policy: the rows of its zones and of those that live has and the policy

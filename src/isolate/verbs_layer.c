@@ -284,10 +284,10 @@ static int strict_put(const struct verb_env *env, const char *target, struct rf_
 	int rc = verbs_guard_get(env, state.data[0], &guard, err);
 	const struct fallback_change by_nft = {.what = FALLBACK_STRICT, .strict = state.data[0]};
 
-	if (verbs_nft_instead(env, rc, guard))
-		rc = verbs_nft_change(env, &by_nft, err);
-	else if (rc == 0)
+	if (rc == 0 && guard)
 		guard_strict_set(guard, state.data[0]);
+	else if (rc == 0)
+		rc = verbs_nft_change(env, &by_nft, err);
 	guard_close(guard);
 	return rc;
 }
@@ -370,10 +370,10 @@ static int rules_put(const struct verb_env *env, const char *target, struct rf_s
 	if (rc < 0)
 		return rc;
 	rc = verbs_guard_get(env, rules.count > 0, &guard, err);
-	if (verbs_nft_instead(env, rc, guard))
-		rc = verbs_nft_change(env, &by_nft, err);
-	else if (!rc)
+	if (!rc && guard)
 		rc = guard_rules_set(guard, &rules, err);
+	else if (!rc)
+		rc = verbs_nft_change(env, &by_nft, err);
 	guard_close(guard);
 	return rc;
 }

@@ -36,11 +36,13 @@ static void hold_give(const struct verb_env *env, struct fallback *f)
 		hold_drop(f);
 }
 
-bool verbs_nft_instead(const struct verb_env *env, int rc, const struct guard *guard)
+bool verbs_nft_holds(const struct verb_env *env)
 {
-	if (!env->live || guard)
-		return false;
-	return rc == 0 || ((rc == -EPERM || rc == RF_E_UNSUPPORTED) && guard_forbidden(NULL) < 0);
+	struct fallback *f = NULL;
+	bool holds = hold_take(env, &f, NULL) == 0 && f->there;
+
+	hold_give(env, f);
+	return holds;
 }
 
 int verbs_nft_change(const struct verb_env *env, const struct fallback_change *change,
@@ -51,17 +53,6 @@ int verbs_nft_change(const struct verb_env *env, const struct fallback_change *c
 
 	if (!rc)
 		rc = fallback_change(f, change, err);
-	hold_give(env, f);
-	return rc;
-}
-
-int verbs_nft_retire(const struct verb_env *env, const char *link, struct rf_err *err)
-{
-	struct fallback *f = NULL;
-	int rc = hold_take(env, &f, err);
-
-	if (!rc)
-		rc = fallback_retire(f, link, err);
 	hold_give(env, f);
 	return rc;
 }

@@ -6,7 +6,10 @@
 #include "change/verb.h"
 #include "isolate/guard/guard.h"
 
-/* Opens the guard that is there, or loads one; *out NULL where there is none to open. */
+/* The guard that holds this host's ports: the one that is there; else, with load, a new one. *out
+ * NULL: rules of nft hold them (or nobody yet), and change them. The one place where verbs learn
+ * which; RF_E_DENIED, RF_E_MISMATCH where a guard is there that this process may not change.
+ * Loading takes the kernel a quarter of a second: the one that is there comes first. */
 int verbs_guard_get(const struct verb_env *env, bool load, struct guard **out,
 		    struct rf_err *err) RF_MUST_CHECK;
 /* The link of that name; or the one that had it when it was guarded. RF_E_MISSING. */
@@ -14,13 +17,9 @@ int verbs_link_read(const char *name, struct guard_link *out, struct rf_err *err
 
 /* ---- where BPF is forbidden (verbs_nft.c) ---- */
 
-/* Whether nft holds it: opening the guard (rc, guard) failed for a reason that nft does not have,
- * or no guard is loaded and nothing was to be loaded for it. */
-bool verbs_nft_instead(const struct verb_env *env, int rc, const struct guard *guard);
+/* Whether the table is there. */
+bool verbs_nft_holds(const struct verb_env *env);
 int verbs_nft_change(const struct verb_env *env, const struct fallback_change *change,
-		     struct rf_err *err) RF_MUST_CHECK;
-/* BPF guards the link now: nft holds nothing of it any more. */
-int verbs_nft_retire(const struct verb_env *env, const char *link,
 		     struct rf_err *err) RF_MUST_CHECK;
 /* What the table carries; of an altered one nothing. */
 int verbs_nft_port_read(const struct verb_env *env, const char *link, struct guard_port *out,

@@ -160,12 +160,25 @@ static void access_mark(struct isolate_wants *w, const struct policy_result *res
 	}
 }
 
+static int holder_want(struct isolate_wants *w)
+{
+	static const char bpf[] = "bpf";
+
+	return wants_add(w, "guard-holder", ISOLATE_HOLDER_TARGET,
+			 (struct rf_slice){(const uint8_t *)bpf, sizeof(bpf) - 1},
+			 rf_arena_copy(&w->texts, "BPF may be used again: its programs take over "
+						  "what rules of nft hold, and those go"));
+}
+
 int isolate_wants_make(const struct policy *policy, const struct policy_result *result,
 		       const struct isolate_scene *scene, struct isolate_wants *out,
 		       struct rf_err *err)
 {
 	struct isolate_wants wants = {0};
-	int rc = zones_want(&wants, policy, scene->live, err);
+	int rc = scene->back ? holder_want(&wants) : 0;
+
+	if (!rc)
+		rc = zones_want(&wants, policy, scene->live, err);
 
 	for (size_t i = 0; rc == 0 && i < result->ports_count; i++) {
 		rc = port_want(&wants, &result->ports[i]);

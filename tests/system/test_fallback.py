@@ -261,10 +261,10 @@ def test_quarantine(host):
 
 def test_shown_by_watch_and_status(host):
     p = host.run("isolate", "guard", "status", "--state-dir", host.tmp / "state")
-    assert p.returncode == 2 and "none is loaded; BPF is forbidden here" in p.stdout
+    assert p.returncode == 2 and "none is loaded\nBPF is forbidden here" in p.stdout
     applied(host)
     p = host.run("isolate", "guard", "status", "--state-dir", host.tmp / "state")
-    assert p.returncode == 2 and "by rules of nft, the fallback: 3 ports, strict off" in p.stdout and "it does not have: VLAN tags put on" in p.stdout
+    assert p.returncode == 2 and "by rules of nft, the fallback: 3 ports, strict off" in p.stdout and "Not: VLAN tags put on" in p.stdout
     assert not host.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
     p = host.run("isolate", "watch", "--once", "-o", "jsonl", "--state-dir", host.tmp / "state", "-q")
     rows = {r["port"]: r for r in map(json.loads, p.stdout.splitlines()) if r["event"] == "port"}

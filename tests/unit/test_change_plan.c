@@ -57,6 +57,29 @@ static void order_and_sums(void **state)
 	host_done(&h);
 }
 
+/* "The newest" is said of ids: whatever is random in them, time comes first. */
+static void ids_sort_by_time(void **state)
+{
+	static const struct plan_maker moments[] = {
+		{.now_ms = 1795000000000, .random = UINT64_MAX},
+		{.now_ms = 1795000000001, .random = 0},
+		{.now_ms = 1795000000999, .random = 7},
+		{.now_ms = 1795000001000, .random = 0},
+	};
+	char before[CHANGE_ID_BYTES] = "";
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(moments); i++) {
+		struct plan plan = {0};
+
+		assert_int_equal(plan_make(&moments[i], NULL, 0, &plan, NULL), 0);
+		assert_true(strcmp(before, plan.id) < 0);
+		assert_int_equal(strlen(plan.id), 24);
+		rf_copy(before, sizeof(before), plan.id);
+		plan_done(&plan);
+	}
+}
+
 static void written_and_read_again(void **state)
 {
 	struct folder_host h;
@@ -207,9 +230,9 @@ static void states_that_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order_and_sums),	cmocka_unit_test(written_and_read_again),
-		cmocka_unit_test(hostile_plans),	cmocka_unit_test(larger_than_allowed),
-		cmocka_unit_test(states_that_are_none),
+		cmocka_unit_test(order_and_sums),	  cmocka_unit_test(ids_sort_by_time),
+		cmocka_unit_test(written_and_read_again), cmocka_unit_test(hostile_plans),
+		cmocka_unit_test(larger_than_allowed),	  cmocka_unit_test(states_that_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

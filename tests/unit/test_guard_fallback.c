@@ -596,7 +596,6 @@ static void test_promises(void **state)
 				.as_wanted = true,
 				.whole = true,
 				.rules = 99};
-	char note[NFT_NOTE_BYTES];
 
 	(void)state;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
@@ -626,9 +625,36 @@ static void test_promises(void **state)
 	assert_int_equal(promises.count, 1);
 	assert_string_equal(promises.items[0].what, "nothing passes");
 	isolate_promises_done(&promises);
-	nft_note("BPF is forbidden here: the kernel loads no program: Operation not permitted",
-		 note);
-	assert_non_null(strstr(note, "proof by frames"));
+}
+
+/* What is said, of each way; and nothing where there is nothing to say. */
+static void test_notes(void **state)
+{
+	static const struct {
+		enum guard_means means;
+		bool nft_holds;
+		const char *words; /* "": it is silent */
+	} cases[] = {
+		{GUARD_MEANS_BPF, false, ""},
+		{GUARD_MEANS_BPF, true, "BPF may be used again"},
+		{GUARD_MEANS_KEPT, false, "Operation not permitted"},
+		{GUARD_MEANS_NFT, false, "proof by frames"},
+		{GUARD_MEANS_NFT, true, "proof by frames"},
+		{GUARD_MEANS_NONE, false, "Until then no port is changed"},
+	};
+	static const char why[] =
+		"BPF is forbidden here: the kernel loads no program: Operation not permitted";
+	char note[NFT_NOTE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		memset(note, 'x', sizeof(note));
+		nft_note(cases[i].means, cases[i].nft_holds, why, note);
+		if (!cases[i].words[0])
+			assert_string_equal(note, "");
+		assert_non_null(strstr(note, cases[i].words));
+		assert_true(strlen(note) < sizeof(note) - 1);
+	}
 }
 
 /* Each allocation fails once: an error, never half a table. */
@@ -681,6 +707,7 @@ int main(void)
 		cmocka_unit_test(test_chains_of_a_port),
 		cmocka_unit_test(test_folds),
 		cmocka_unit_test(test_promises),
+		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_no_memory),
 	};
 

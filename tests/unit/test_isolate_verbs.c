@@ -9,7 +9,7 @@
 #include "isolate/shape.h"
 #include "isolate/verbs.h"
 
-static const struct verb_table *const tables[] = {&isolate_verbs, NULL};
+static const struct verb_table *const tables[] = {&isolate_verbs, &isolate_holder_verbs, NULL};
 static const struct verb_set set = {tables};
 static const struct verb_env env = {.live = true};
 static const uint8_t MAC[6] = {0x52, 0x54, 0, 0, 0, 1};
@@ -55,6 +55,8 @@ static void targets(void **state)
 		{"guard-zone", "zone -1", false},
 		{"guard-zone", "zone", false},
 		{"guard-zone", "vnet0", false},
+		{"guard-holder", "guard", true},
+		{"guard-holder", "vnet0", false},
 	};
 	struct guard_zone row = isolate_zone_new(0);
 	struct guard_port port;
@@ -63,13 +65,64 @@ static void targets(void **state)
 	guard_port_init(&port, MAC);
 	for (size_t i = 0; i < RF_COUNT(CASES); i++) {
 		bool zone = strcmp(CASES[i].verb, "guard-zone") == 0;
-		struct change_spec spec = spec_of(CASES[i].verb, CASES[i].target,
-						  zone ? (const void *)&row : (const void *)&port,
-						  zone ? sizeof(row) : sizeof(port));
+		bool holder = strcmp(CASES[i].verb, "guard-holder") == 0;
+		const void *payload = zone ? (const void *)&row : &port;
+		struct change_spec spec =
+			spec_of(CASES[i].verb, CASES[i].target, holder ? "bpf" : payload,
+				holder ? 3
+				: zone ? sizeof(row)
+				       : sizeof(port));
 
 		if ((checked(&spec) == 0) != CASES[i].taken)
 			fail_msg("%s %s", CASES[i].verb, CASES[i].target);
 	}
+}
+
+/* It moves to BPF and nowhere else; a state is one byte, and undone it is what it was. */
+static void holder(void **state)
+{
+	static const struct {
+		const char *value;
+		bool taken;
+	} values[] = {{"bpf", true}, {"nft", false}, {"", false}, {"bpfx", false}};
+	static const struct {
+		uint8_t bytes[2];
+		size_t len;
+		int rc;
+		bool by_nft;
+	} states[] = {{{0}, 1, 0, false},
+		      {{1}, 1, 0, true},
+		      {{1}, 0, RF_E_SYNTAX, false},
+		      {{1, 0}, 2, RF_E_SYNTAX, false}};
+	struct change_spec spec = spec_of("guard-holder", "guard", "bpf", 3);
+	const struct verb *verb = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(values); i++) {
+		struct change_spec one =
+			spec_of("guard-holder", "guard", values[i].value, strlen(values[i].value));
+
+		assert_int_equal(checked(&one) == 0, values[i].taken);
+	}
+	assert_int_equal(verb_check(&set, &env, &spec, &verb, NULL), 0);
+	for (size_t i = 0; i < RF_COUNT(states); i++) {
+		const struct rf_slice before = {states[i].bytes, states[i].len};
+		RF_AUTOBUF struct rf_buf after = {0}, words = {0};
+
+		assert_int_equal(verb->predict(&spec, before, &after, NULL), states[i].rc);
+		assert_int_equal(verb->show(&spec, before, &words), states[i].by_nft);
+		if (states[i].rc)
+			continue;
+		assert_int_equal(after.len, 1);
+		assert_int_equal(after.data[0], 0);
+	}
+	/* Who is no host has no guard; bytes that are none change nothing. */
+	assert_int_equal(verb->kind->put(&(struct verb_env){.live = false}, "guard",
+					 (struct rf_slice){states[0].bytes, 1}, NULL),
+			 RF_E_UNSUPPORTED);
+	assert_int_equal(
+		verb->kind->put(&env, "guard", (struct rf_slice){(const uint8_t *)"\2", 1}, NULL),
+		RF_E_SYNTAX);
 }
 
 /* What a planner that was taken over might ask for. */
@@ -279,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(targets),
+		cmocka_unit_test(holder),
 		cmocka_unit_test(hostile_payloads),
 		cmocka_unit_test(predicted),
 		cmocka_unit_test(a_folder_has_no_guard),

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guard by nft: what it holds, and what of a port's policy it cannot. See fallback.h. Pure, but
- * for guard_forbidden. Reading is fallback_read.c, changing fallback_write.c, rules are
+ * The guard by nft: what it holds, and what of a port's policy it cannot. See fallback.h. Pure.
+ * Reading is fallback_read.c, changing fallback_write.c, rules are
  * fallback_rules.c and fallback_base.c.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,23 +17,6 @@ void fallback_done(struct fallback *f)
 	rf_free(f->ports);
 	rf_free(f->zones);
 	*f = (struct fallback){.ports = NULL};
-}
-
-int guard_forbidden(struct rf_err *why)
-{
-	/* r0 = 0; exit: the smallest program of the guard's kind. */
-	static const struct bpf_insn nothing[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT}};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "rf_may", "GPL", nothing, RF_COUNT(nothing),
-			       NULL);
-
-	if (fd < 0)
-		return rf_fail(why, -errno,
-			       "BPF is forbidden here: the kernel loads no program: %s",
-			       rf_code_text(-errno));
-	close(fd);
-	return 0;
 }
 
 /* ---- the policy ---- */

@@ -46,10 +46,6 @@ struct fallback {
 #define FALLBACK_AUTO __attribute__((cleanup(fallback_done)))
 void fallback_done(struct fallback *f);
 
-/* Whether this process may load a BPF program: 0, or what the kernel says of it (-EPERM, -ENOSYS
- * ...), with the reason. */
-int guard_forbidden(struct rf_err *why) RF_MUST_CHECK;
-
 /* What the kernel has. No table, or no nf_tables, is nothing. Where the table was altered its ports
  * are stale: in force again with the next write, but each has to be set before it counts. */
 int fallback_read(struct fallback *out, struct rf_err *err) RF_MUST_CHECK;
@@ -75,9 +71,16 @@ struct fallback_change {
  * whole. Errors as of fallback_write, and RF_E_BUSY where others change rules all the time. */
 int fallback_change(struct fallback *f, const struct fallback_change *change,
 		    struct rf_err *err) RF_MUST_CHECK;
-/* BPF is there again: what nft would refuse of ports that have no rules any more (births, strict)
- * goes; the table, too, with its last port. */
-int fallback_retire(struct fallback *f, const char *link, struct rf_err *err) RF_MUST_CHECK;
+/* Takes the whole table away; 0 also where there is none. */
+int fallback_remove(struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
+
+/* BPF is there again. Puts all that the table holds and guard does not guard yet under guard, ports
+ * with the same marks so that no frame is lost between; the table itself stays. */
+struct guard;
+int guard_take_over(struct guard *guard, const struct fallback *f,
+		    struct rf_err *err) RF_MUST_CHECK;
+/* Its inverse: what guard holds, as a table could. */
+int guard_hand_over(struct guard *guard, struct fallback *f, struct rf_err *err) RF_MUST_CHECK;
 
 /* NULL: there is none. */
 const struct fallback_port *fallback_find(const struct fallback *f, const char *name);

@@ -149,7 +149,7 @@ int fallback_change(struct fallback *f, const struct fallback_change *change, st
 	return rc ? fail(rc, err) : 0;
 }
 
-static int table_remove(struct fallback *f)
+int fallback_remove(struct fallback *f, struct rf_err *err)
 {
 	struct nft_batch batch = {.sequence = 0};
 	int rc = nft_batch_begin(&batch, FALLBACK_TABLE);
@@ -160,25 +160,5 @@ static int table_remove(struct fallback *f)
 	}
 	nft_batch_done(&batch);
 	fallback_done(f);
-	return rc;
-}
-
-int fallback_retire(struct fallback *f, const char *link, struct rf_err *err)
-{
-	const struct guard_rules none = {.count = 0};
-	const struct fallback_change changes[] = {
-		{.what = FALLBACK_PORT, .link = link},
-		{.what = FALLBACK_STRICT},
-		{.what = FALLBACK_BIRTHS, .births = &none},
-	};
-	int rc = fallback_renew(f, err);
-
-	for (size_t i = 0; rc == 0 && f->there && i < RF_COUNT(changes); i++)
-		rc = fallback_change(f, &changes[i], err);
-	if (rc == 0 && f->there && f->ports_count == 0) {
-		rc = table_remove(f);
-		if (rc)
-			rc = fail(rc, err);
-	}
-	return rc;
+	return rc && !nft_is_missing(rc) ? fail(rc, err) : 0;
 }

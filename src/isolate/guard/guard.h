@@ -32,8 +32,9 @@ struct guard_options {
 /*
  * Opens the host's guard: the pinned one; else the one whose programs still hang on a link, whose
  * pins somebody removed; else a new one. A pinned guard of another build is replaced on each of its
- * ports, in one step per port, and keeps its maps. -EPERM, RF_E_UNSUPPORTED (no BPF here),
- * RF_E_MISMATCH (maps of another layout: guard_unload first).
+ * ports, in one step per port, and keeps its maps; where no program may be loaded it is used as it
+ * is. -EPERM, RF_E_UNSUPPORTED (no BPF here), RF_E_DENIED (it is pinned, and not for this process),
+ * RF_E_MISMATCH (maps of another layout: guard_unload first; another network namespace's).
  */
 int guard_open(const struct guard_options *options, struct guard **out,
 	       struct rf_err *err) RF_MUST_CHECK;
@@ -178,6 +179,7 @@ void guard_service_words(const struct guard_service *service, struct rf_buf *out
  * GUARD_GROUPS_ONLY. RF_E_LIMIT. */
 int guard_port_groups(struct guard_port *port, struct rf_err *err) RF_MUST_CHECK;
 
+#include "isolate/guard/means.h"
 #include "isolate/guard/watch.h"
 #include "isolate/guard/fallback.h"
 

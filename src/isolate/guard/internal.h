@@ -72,6 +72,8 @@ const char *guard_program_name(unsigned program);
 int guard_program_read(struct program *program) RF_MUST_CHECK;
 /* Opens what is pinned in guard->dir; fds that are not there stay -1. Returns how many maps. */
 int guard_pins_open(struct guard *guard);
+/* Behind it: a program is pinned that could not be opened. */
+bool guard_pins_closed(const struct guard *guard);
 /* Pins what is open and not pinned yet; replace also exchanges the pinned programs. */
 int guard_pins_write(struct guard *guard, bool replace, struct rf_err *err) RF_MUST_CHECK;
 void guard_pins_remove(const struct guard *guard);

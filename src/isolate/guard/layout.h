@@ -134,12 +134,12 @@ struct guard_zone {
 /* Written by the user side only. Marks carry the zone in their low half. */
 struct guard_settings {
 	__u32 layout;
-	__u32 secret; /* high half of the mark on frames that passed a guard */
-	__u32 probe;  /* high half of the mark on test frames: judged, never counted */
-	__u32 strict; /* 1: a frame that no guard marked is refused at each egress */
-	__u32 cursor; /* where the next free configuration is looked for */
-	__u32 hook;   /* enum guard_hook */
-	__u32 reserved;
+	__u32 secret;	/* high half of the mark on frames that passed a guard */
+	__u32 probe;	/* high half of the mark on test frames: judged, never counted */
+	__u32 strict;	/* 1: a frame that no guard marked is refused at each egress */
+	__u32 cursor;	/* where the next free configuration is looked for */
+	__u32 hook;	/* enum guard_hook */
+	__u32 netns;	/* number of the network namespace whose links these are; 0: not known */
 	__u32 event_ns; /* least time between two events of a port on a CPU */
 };
 

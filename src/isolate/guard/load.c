@@ -88,12 +88,34 @@ static void views_close(struct guard *guard)
 	}
 }
 
+/* Links go by their numbers: another network namespace's guard knows others by ours. */
+static uint32_t netns_here(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/net", &ns) == 0 ? (uint32_t)ns.st_ino : 0;
+}
+
+static int netns_check(const struct guard *guard, struct rf_err *err)
+{
+	uint32_t here = netns_here(), there = guard->settings->netns;
+
+	if (!here || !there || here == there)
+		return 0;
+	return rf_fail(err, RF_E_MISMATCH,
+		       "%s: the guard that is pinned there is another network namespace's: give "
+		       "this one a BPF file system of its own (mount -t bpf bpf /sys/fs/bpf)",
+		       guard->dir);
+}
+
 /* Two halves of a mark that nobody guesses, and that differ. */
 static int settings_init(struct guard *guard, enum guard_hook hook, struct rf_err *err)
 {
 	struct guard_settings *s = guard->settings;
 	uint16_t random[2] = {0, 0};
 
+	if (s->layout == GUARD_LAYOUT && !s->netns)
+		s->netns = netns_here();
 	if (s->layout == GUARD_LAYOUT)
 		return 0;
 	if (s->layout != 0)
@@ -110,6 +132,7 @@ static int settings_init(struct guard *guard, enum guard_hook hook, struct rf_er
 	if (hook == GUARD_HOOK_TCX && !guard_tcx_works())
 		return rf_fail(err, RF_E_UNSUPPORTED, "this kernel has no tcx (6.6)");
 	s->hook = hook;
+	s->netns = netns_here();
 	guard->zones[0].to[0] = 1;
 	guard->zones[0].restricted = 1;
 	for (uint32_t i = 1; i < GUARD_ZONES; i++)
@@ -238,6 +261,8 @@ static int load(struct guard *guard, bool reuse, enum guard_hook hook, struct rf
 	if (rc == 0)
 		rc = views_open(guard, err);
 	if (rc == 0)
+		rc = netns_check(guard, err);
+	if (rc == 0)
 		rc = settings_init(guard, hook, err);
 	if (rc == 0)
 		rc = programs_settle(guard, fresh, err);
@@ -248,17 +273,32 @@ static int load(struct guard *guard, bool reuse, enum guard_hook hook, struct rf
 	return rc;
 }
 
-static int open_existing(struct guard *guard, struct rf_err *err)
+static bool is_whole(const struct guard *guard, int maps)
 {
-	if (guard_pins_open(guard) < MAP_COUNT || guard->programs[PROG_IN].fd < 0 ||
-	    guard->programs[PROG_OUT].fd < 0)
-		return rf_fail(err, -ENOENT, "%s: no guard is loaded", guard->dir);
+	return maps == MAP_COUNT && guard->programs[PROG_IN].fd >= 0 &&
+	       guard->programs[PROG_OUT].fd >= 0;
+}
 
+/* Behind guard_pins_open. */
+static int use_existing(struct guard *guard, struct rf_err *err)
+{
 	int rc = views_open(guard, err);
 
 	if (rc == 0 && guard->settings->layout != GUARD_LAYOUT)
 		rc = rf_fail(err, RF_E_MISMATCH, "%s: maps of another version", guard->dir);
-	return rc;
+	return rc ? rc : netns_check(guard, err);
+}
+
+static int open_existing(struct guard *guard, struct rf_err *err)
+{
+	if (is_whole(guard, guard_pins_open(guard)))
+		return use_existing(guard, err);
+	if (guard_pins_closed(guard))
+		return rf_fail(err, RF_E_DENIED,
+			       "%s: a guard is pinned there, and the kernel lets this process not "
+			       "use it: change it where CAP_BPF is given",
+			       guard->dir);
+	return rf_fail(err, -ENOENT, "%s: no guard is loaded", guard->dir);
 }
 
 static int open_or_load(struct guard *guard, enum guard_hook hook, struct rf_err *err)
@@ -275,7 +315,14 @@ static int open_or_load(struct guard *guard, enum guard_hook hook, struct rf_err
 			guard_pins_forget(guard);
 		found = more ? found + more : 0;
 	}
-	return load(guard, found > 0, hook, err);
+	bool whole = is_whole(guard, found);
+	int rc = load(guard, found > 0, hook, err);
+
+	/* Where programs may not be loaded those that are stay, and are used. */
+	if (rc != -EPERM || !whole)
+		return rc;
+	rf_err_clear(err);
+	return use_existing(guard, err);
 }
 
 static int guard_begin(struct guard *guard, const struct guard_options *options, struct rf_err *err)
@@ -297,6 +344,9 @@ static int guard_begin(struct guard *guard, const struct guard_options *options,
 	guard_lock(guard);
 	rc = existing ? open_existing(guard, err)
 		      : open_or_load(guard, options ? options->hook : GUARD_HOOK_CLSACT, err);
+	/* Nothing is in it where nothing could be loaded. */
+	if (rc && !existing)
+		(void)rmdir(dir);
 	guard_unlock(guard);
 	return rc;
 }

@@ -100,6 +100,18 @@ int guard_pins_open(struct guard *guard)
 	return found;
 }
 
+bool guard_pins_closed(const struct guard *guard)
+{
+	char path[PIN_PATH_BYTES];
+
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (guard->programs[i].fd < 0 && pin_path(guard, PROGRAM_NAMES[i], "", path) &&
+		    access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int pin_one(struct guard *guard, int fd, const char *name, bool replace, struct rf_err *err)
 {
 	char path[PIN_PATH_BYTES], fresh[PIN_PATH_BYTES];
