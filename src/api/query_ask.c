@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <string.h>
 
 #include "api/query.h"
@@ -13,6 +14,8 @@
 #include "base/str.h"
 
 #define QUERY_WAITING 16u
+/* More than all that waits may take by the limits of who answers: what comes later never comes. */
+#define QUERY_S 120
 
 struct question {
 	TAILQ_ENTRY(question) next;
@@ -26,6 +29,7 @@ struct query {
 	struct server *server;
 	struct bufferevent *bev; /* NULL: nobody answers */
 	TAILQ_HEAD(questions, question) all;
+	struct event *late;
 	unsigned count;
 	uint64_t last_id;
 };
@@ -70,10 +74,31 @@ static void end(struct query *query)
 {
 	bufferevent_free(query->bev);
 	query->bev = NULL;
+	evtimer_del(query->late);
 	query->server->api.settings.has_queries = false;
 	while (!TAILQ_EMPTY(&query->all))
 		finish(TAILQ_FIRST(&query->all), -EAGAIN,
 		       rf_slice_text("the process that asks has ended"));
+}
+
+/* Questions are answered in order: when the first has been waiting too long, all have. */
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct query *query = arg;
+
+	(void)fd;
+	(void)what;
+	end(query);
+}
+
+static void watch(struct query *query)
+{
+	static const struct timeval limit = {.tv_sec = QUERY_S};
+
+	if (TAILQ_EMPTY(&query->all))
+		evtimer_del(query->late);
+	else
+		evtimer_add(query->late, &limit);
 }
 
 static void on_answer(struct bufferevent *bev, void *arg)
@@ -101,6 +126,7 @@ static void on_answer(struct bufferevent *bev, void *arg)
 		if (q && all)
 			finish(q, head.code, (struct rf_slice){all + sizeof(head), head.bytes});
 		evbuffer_drain(input, sizeof(head) + head.bytes);
+		watch(query);
 	}
 }
 
@@ -124,7 +150,8 @@ int query_open(struct server *server, int fd, struct rf_err *err)
 		return 0;
 	evutil_make_socket_nonblocking(fd);
 	query->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!query->bev)
+	query->late = evtimer_new(server->base, on_late, query);
+	if (!query->bev || !query->late)
 		return rf_fail(err, -ENOMEM, "no memory");
 	bufferevent_setcb(query->bev, on_answer, NULL, on_end, query);
 	return bufferevent_enable(query->bev, EV_READ | EV_WRITE)
@@ -140,6 +167,8 @@ void query_close(struct query *query)
 		question_free(TAILQ_FIRST(&query->all));
 	if (query->bev)
 		bufferevent_free(query->bev);
+	if (query->late)
+		event_free(query->late);
 	rf_free(query);
 }
 
@@ -162,7 +191,8 @@ int query_ask(struct server *server, struct evhttp_request *request, const struc
 	*q = (struct question){.server = server, .request = request, .id = head.id};
 	(void)rf_copy(q->account, sizeof(q->account), reply->account);
 	TAILQ_INSERT_TAIL(&query->all, q, next);
-	query->count++;
+	if (query->count++ == 0)
+		watch(query);
 	query->last_id = head.id;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_close, q);
 	bufferevent_write(query->bev, &head, sizeof(head));

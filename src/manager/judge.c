@@ -84,10 +84,11 @@ static int baseline_make(struct judge *j, struct rf_slice evidence, const struct
 	return rc;
 }
 
-/* The reasons that decided, worst first, a line for each. */
+/* The reasons that decided, worst first, a line for each, and what to do about the first. */
 static void reasons_text(const struct verdict *v, struct rf_buf *out)
 {
 	char words[REASON_BYTES];
+	const char *next = NULL;
 	size_t shown = 0;
 
 	for (size_t i = 0; i < v->reasons.count && shown < REASONS_SHOWN; i++) {
@@ -98,8 +99,11 @@ static void reasons_text(const struct verdict *v, struct rf_buf *out)
 			continue;
 		rf_buf_printf(out, "%s%s", shown ? "\n" : "",
 			      reason_words(r, words, sizeof(words)));
+		next = next ? next : reason_next(r);
 		shown++;
 	}
+	if (next && next[0])
+		rf_buf_printf(out, "\nNext: %s", next);
 }
 
 static const char *const states[] = {

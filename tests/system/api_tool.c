@@ -113,6 +113,7 @@ int main(int argc, char **argv)
 		.key = argv[3],
 		.agents_address = "https://manager.example:8443",
 		.sign_in_fd = pair[0],
+		.query_fd = -1,
 		.stop_fd = 0,
 		.ready_fd = 1,
 		.connections_max = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0,

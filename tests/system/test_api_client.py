@@ -152,7 +152,8 @@ def test_every_operation_by_every_role(client, admin, bearers):
             if body is not None and "hosts" in body:
                 body["hosts"] = ["h00"]
             answer = client.call(name, bearer, {"host": "h00", "user": "nobody"}, body=body)
-            assert answer[0] < 500 and is_problem(answer), (role, name, answer)
+            # Nobody answers questions over facts behind this tool.
+            assert (answer[0] < 500 or (name, answer[0]) == ("query", 503)) and is_problem(answer), (role, name, answer)
             if privilege and privilege not in roles[role] and privilege not in ("object.read", "object.view"):
                 assert answer[0] in (403, 404), (role, name, answer)
             count += 1
@@ -186,7 +187,7 @@ def test_every_field(client, admin):
         tries += [({}, {p["name"]: SQL}, full) for p in client.parameters(operation, "query")]
         for variables, query, body in tries:
             answer = client.call(name, admin, variables, query, body)
-            assert answer[0] < 500 and is_problem(answer), (name, variables, query, str(body)[:300], answer)
+            assert (answer[0] < 500 or (name, answer[0]) == ("query", 503)) and is_problem(answer), (name, variables, query, str(body)[:300], answer)
             count += 1
         if full is not None:
             for raw in ("", "{", "[]", "null", '{"a":1,"a":1}', "[" * 5000, "\x00", '"' + "a" * 1000):
