@@ -107,6 +107,7 @@ struct conn {
 	char attest[STORE_ID_BYTES];
 	int64_t sent_serial; /* of commands that went out in this session */
 	int64_t renewed_ms;
+	int64_t seen_ms; /* of a host without a TPM: when that was written last */
 };
 
 /* Refuses and ends: reason, what to do next (NULL), and in how many ms to come again (0: not). */

@@ -18,6 +18,7 @@
 #define HELLOS_PER_S	2000 /* admission: more than these come again later */
 #define HELLOS_CALM	100  /* and with more than these nobody is asked for evidence at once */
 #define RETRY_SPREAD_MS 8000
+#define SEEN_EACH_MS	60000
 #define RENEW_LEAST_MS	60000
 #define DAY_MS		INT64_C(86400000)
 
@@ -178,6 +179,7 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 		return rc;
 	a->sessions_count++;
 	conn->state = CONN_OPEN;
+	conn->seen_ms = a->now_ms();
 	link_idle(conn->link, a->config->idle_s * 1000 * 2);
 	evidence_remember(conn);
 	if (a->hellos > HELLOS_CALM && !conn->is_new)
@@ -435,11 +437,28 @@ static int on_renew(struct conn *conn, const struct message *m, struct rf_slice 
 
 /* ---- others ---- */
 
+/* A host without a TPM has no verdicts that would show that it is there. */
+static int alive(struct conn *conn, struct rf_err *err)
+{
+	int64_t now_ms = conn->a->now_ms();
+
+	/* A clock that was set back counts as long ago. */
+	if (conn->state != CONN_OPEN || conn->has_tpm ||
+	    (now_ms >= conn->seen_ms && now_ms - conn->seen_ms < SEEN_EACH_MS))
+		return 0;
+	conn->seen_ms = now_ms;
+	return store_host_seen(conn->a->store, conn->peer.host, conn->agent_version, now_ms, err);
+}
+
 static int on_ping(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		   struct rf_err *err)
 {
 	(void)m;
 	(void)bytes;
+	int rc = alive(conn, err);
+
+	if (rc)
+		return rc;
 	return link_send(
 		conn->link,
 		&(struct message){.kind = WIRE_PONG, .pong = {.now_ms = conn->a->now_ms()}},
@@ -449,11 +468,9 @@ static int on_ping(struct conn *conn, const struct message *m, struct rf_slice b
 static int on_pong(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		   struct rf_err *err)
 {
-	(void)conn;
 	(void)m;
 	(void)bytes;
-	(void)err;
-	return 0;
+	return alive(conn, err);
 }
 
 /* ---- frames ---- */
