@@ -113,7 +113,6 @@ static int options_read(struct job *job, struct rf_err *err)
 	const struct cli_args *args = job->args;
 	const char *level = cli_value(args, OPT_LEVEL), *mib = cli_value(args, OPT_RECORD_MAX);
 	int64_t n = DEFAULT_RECORD_MIB;
-	struct isolate_guarding guarding;
 
 	if (!level || quarantine_level_parse(level, &job->order.level) < 0)
 		return rf_fail(err, RF_E_USAGE,
@@ -124,12 +123,6 @@ static int options_read(struct job *job, struct rf_err *err)
 			       MAX_RECORD_MIB, mib);
 	job->record_bytes = (uint64_t)n << 20;
 	job->order.record = n > 0;
-	/* Nobody but the programs copies frames. */
-	isolate_guarding_ask(&guarding);
-	if (n > 0 && (guarding.means == GUARD_MEANS_NFT || guarding.nft_holds)) {
-		fprintf(stderr, "ringfence: nothing is recorded: %s\n", guarding.note);
-		job->order.record = false;
-	}
 	int rc = services_read(job, err);
 
 	return rc ? rc : honeypot_read(job, err);

@@ -42,6 +42,17 @@ static void port_find(const struct guard_links *links, struct quarantine_card *c
 	}
 }
 
+/* Where rules of nft hold the port. */
+static bool nft_holds(const char *tap, enum guard_quarantine wanted)
+{
+	FALLBACK_AUTO struct fallback f = {.ports = NULL};
+	const struct fallback_port *port = NULL;
+
+	if (fallback_read(&f, NULL) == 0 && f.whole)
+		port = fallback_find(&f, tap);
+	return port && !port->stale && port->port.quarantine == wanted;
+}
+
 static void guard_ask(struct guard *guard, const struct quarantine_record *r,
 		      const struct quarantine_card *card, struct card_state *out)
 {
@@ -56,6 +67,9 @@ static void guard_ask(struct guard *guard, const struct quarantine_record *r,
 	out->in_force = ifindex ? "no" : "off";
 	if (!guard) {
 		out->in_force = ifindex ? "?" : "off";
+		if (ifindex && quarantine_level_parse(r->level, &level) == 0 &&
+		    nft_holds(card->tap, wanted[level]))
+			out->in_force = "yes";
 		return;
 	}
 	if (!ifindex || quarantine_level_parse(r->level, &level) < 0 ||

@@ -157,7 +157,8 @@ static int loop(struct role *role, struct rf_err *err)
 /* Where BPF is forbidden rules of nft are kept, and nothing else. */
 static int keep(struct role *role, const char *why, struct rf_err *err)
 {
-	struct keeper keeper = {.lock_fd = role->service.lock_fd, .rules_fd = -1, .say = say};
+	struct keeper keeper = {
+		.lock_fd = role->service.lock_fd, .rules_fd = -1, .links_fd = -1, .say = say};
 	char missing[SANDBOX_MISSING_BYTES], line[400];
 	int rc = sandbox_enter(SANDBOX_GUARD, NULL, 0, missing, err);
 

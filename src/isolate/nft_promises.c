@@ -10,8 +10,12 @@
 static const struct {
 	const char *what;
 	uint32_t unless; /* flags with which the policy promises it not */
+	uint32_t only;	 /* and without which */
 } rows[] = {
 	{"it sends from its own MAC addresses only", GUARD_MAC_CHANGE},
+	{"it sends nothing more once it sent from another one", GUARD_MAC_CHANGE,
+	 GUARD_BLOCK_ON_CHANGE},
+	{"it sends no frames that are too long, but of TCP and UDP", 0},
 	{"it answers ARP and neighbour discovery for itself only", GUARD_ANY_V4 | GUARD_ANY_V6},
 	{"it sends from its own IPv4 addresses only", GUARD_ANY_V4},
 	{"it sends from its own IPv6 addresses only", GUARD_ANY_V6},
@@ -53,17 +57,24 @@ static int row_add(const struct nft_seen *seen, const char *what, bool held,
 int nft_promises(const struct nft_seen *seen, struct isolate_promises *out)
 {
 	const char *lacking;
+	bool away = seen->port->redirect_ifindex, judged = seen->port->mode == GUARD_MODE_ENFORCE;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < RF_COUNT(rows); i++) {
-		if (seen->port->mode == GUARD_MODE_ENFORCE &&
-		    (seen->port->flags & rows[i].unless) == 0)
+	if (away)
+		rc = row_add(
+			seen,
+			"all that it sends goes to its honeywall, and nothing else comes to it",
+			true, out);
+	if (!rc && seen->port->mirror_ifindex)
+		rc = row_add(seen, "what it sends and gets is copied to a recorder", true, out);
+	for (size_t i = 0; !away && judged && rc == 0 && i < RF_COUNT(rows); i++) {
+		if ((seen->port->flags & rows[i].unless) == 0 &&
+		    (seen->port->flags & rows[i].only) == rows[i].only)
 			rc = row_add(seen, rows[i].what, true, out);
 	}
 	if (!rc && seen->port->mode == GUARD_MODE_DENY)
 		rc = row_add(seen, "nothing passes", true, out);
-	if (!rc && seen->port->mode == GUARD_MODE_ENFORCE &&
-	    (seen->port->pps || seen->port->flood_pps))
+	if (!rc && judged && !away && (seen->port->pps || seen->port->flood_pps))
 		rc = row_add(seen, "it sends at most so many frames a second", true, out);
 	for (size_t n = 0; rc == 0 && (lacking = fallback_lacks(seen->port, n)); n++)
 		rc = row_add(seen, lacking, false, out);

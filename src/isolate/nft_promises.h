@@ -25,9 +25,9 @@ int nft_promises(const struct nft_seen *seen, struct isolate_promises *out) RF_M
 #define NFT_NOTE_BYTES 640
 /* What the BPF programs do and rules of nft cannot. */
 #define NFT_LACKS                                                                                  \
-	"VLAN tags put on by the guard, blocking on a MAC change, the longest frame, counting "    \
-	"without refusing, frames to 01:80:c2:00:00:0e that the port itself takes, recorders and " \
-	"honeywalls of a quarantine, samples, proof by frames"
+	"VLAN tags put on by the guard, the longest frame of TCP and UDP, counting without "       \
+	"refusing, frames to 01:80:c2:00:00:0e that the port itself takes, samples, proof by "     \
+	"frames"
 /* why: of guard_means. "" where BPF guards, and nft holds nothing. Pure. */
 void nft_note(enum guard_means means, bool nft_holds, const char *why, char out[NFT_NOTE_BYTES]);
 

@@ -140,8 +140,8 @@ static void own_segment(const struct port_state *s, char out[IFNAMSIZ])
 		segment_name(s->port.mac, out);
 }
 
-static int guarded_put(struct guard *guard, const char *target, uint32_t ifindex,
-		       struct port_state *s, struct rf_err *err)
+/* Makes what frames are sent to, and says so in the port. */
+static int links_ready(const char *target, struct port_state *s, struct rf_err *err)
 {
 	char own[IFNAMSIZ];
 	uint32_t unused;
@@ -152,6 +152,14 @@ static int guarded_put(struct guard *guard, const char *target, uint32_t ifindex
 		rc = link_ready(s->redirect, target, &s->port.redirect_ifindex, err);
 	if (!rc && own[0] && strcmp(own, s->mirror) != 0 && strcmp(own, s->redirect) != 0)
 		rc = segment_make(own, target, 0, &unused, err);
+	return rc;
+}
+
+static int guarded_put(struct guard *guard, const char *target, uint32_t ifindex,
+		       struct port_state *s, struct rf_err *err)
+{
+	int rc = links_ready(target, s, err);
+
 	if (!rc)
 		rc = guard_attach(guard, ifindex, err);
 	/* A port in quarantine counts from here. */
@@ -162,25 +170,27 @@ static int guarded_put(struct guard *guard, const char *target, uint32_t ifindex
 	return rc;
 }
 
-/* Where BPF is forbidden: nothing is copied or sent elsewhere, and that is said before anything is
- * made. */
+/* Where nft holds the ports. What it cannot is said before anything is made. */
 static int nft_put(const struct verb_env *env, const char *target, struct port_state *s,
 		   struct rf_err *err)
 {
 	const struct fallback_change change = {
 		.what = FALLBACK_PORT, .link = target, .port = s->guarded ? &s->port : NULL};
-	char own[IFNAMSIZ];
-	uint32_t unused;
-
-	s->port.mirror_ifindex = s->mirror[0] != 0;
-	s->port.redirect_ifindex = s->redirect[0] != 0;
 	const char *why = s->guarded ? fallback_refuses(&s->port) : NULL;
 	int rc = why ? rf_fail(err, RF_E_UNSUPPORTED, "BPF is forbidden here, and %s", why) : 0;
 
-	own_segment(s, own);
-	if (!rc && own[0])
-		rc = segment_make(own, target, 0, &unused, err);
+	if (!rc)
+		rc = links_ready(target, s, err);
 	return rc ? rc : verbs_nft_change(env, &change, err);
+}
+
+/* Rules of nft go by names, and would be the next one's. */
+static int port_bury(const struct verb_env *env, const char *target, struct rf_err *err)
+{
+	const struct fallback_change gone = {.what = FALLBACK_PORT, .link = target};
+	int rc = env->live && verbs_nft_holds(env) ? verbs_nft_change(env, &gone, err) : 0;
+
+	return rc ? rc : segment_tidy(target, NULL, err);
 }
 
 static int port_put(const struct verb_env *env, const char *target, struct rf_slice state,
@@ -196,7 +206,7 @@ static int port_put(const struct verb_env *env, const char *target, struct rf_sl
 	int rc = isolate_link_find(target, &ifindex, err);
 
 	if (rc == RF_E_MISSING && !s.guarded)
-		return segment_tidy(target, NULL, err);
+		return port_bury(env, target, err);
 	if (!rc)
 		rc = guard_here(env, s.guarded, &guard, err);
 	if (!rc && !guard)
@@ -227,12 +237,6 @@ static bool port_gone(struct rf_slice state)
 	struct port_state s;
 
 	return state_read(state, &s) == 0 && !s.guarded;
-}
-
-static int port_bury(const struct verb_env *env, const char *target, struct rf_err *err)
-{
-	(void)env;
-	return segment_tidy(target, NULL, err);
 }
 
 const struct verb_kind quarantine_kind_port = {

@@ -100,12 +100,13 @@ int isolate_port_name_check(const struct verb_env *env, const char *target, stru
 }
 
 /* What a state begins with. */
-enum { PORT_UNGUARDED, PORT_GUARDED, PORT_GONE };
+/* LOST: in quarantine, and somebody took away what held it there. */
+enum { PORT_UNGUARDED, PORT_GUARDED, PORT_GONE, PORT_LOST };
 
 static int port_state(uint8_t what, const struct guard_port *port, struct rf_buf *out)
 {
 	rf_buf_add_byte(out, what);
-	if (what == PORT_GUARDED)
+	if (what == PORT_GUARDED || what == PORT_LOST)
 		return rf_buf_add(out, (const uint8_t *)port + PORT_SKIP,
 				  sizeof(*port) - PORT_SKIP);
 	for (size_t i = 1; i < PORT_STATE_BYTES; i++)
@@ -116,11 +117,11 @@ static int port_state(uint8_t what, const struct guard_port *port, struct rf_buf
 /* *out_guarded says which; -1 for bytes that are no state of a port. */
 static int port_of_state(struct rf_slice state, struct guard_port *out, bool *out_guarded)
 {
-	if (state.len != PORT_STATE_BYTES || state.data[0] > PORT_GONE)
+	if (state.len != PORT_STATE_BYTES || state.data[0] > PORT_LOST)
 		return RF_E_SYNTAX;
 	memset(out, 0, sizeof(*out));
 	memcpy((uint8_t *)out + PORT_SKIP, state.data + 1, sizeof(*out) - PORT_SKIP);
-	*out_guarded = state.data[0] == PORT_GUARDED;
+	*out_guarded = state.data[0] == PORT_GUARDED || state.data[0] == PORT_LOST;
 	return 0;
 }
 
@@ -166,15 +167,18 @@ static int guarded_read(const struct verb_env *env, const char *target, bool vm,
 		rc = guard_state(guard, ifindex, &state, err);
 	bool guarded = rc == 0 && state.known && state.in && state.out;
 
-	if (guarded)
+	if (rc == 0 && state.known)
 		rc = guard_port_get(guard, ifindex, &port);
-	else if (rc == 0)
+	else if (rc == 0 && !guard)
 		rc = verbs_nft_port_read(env, target, &port, &guarded, err);
 	guard_close(guard);
 	if (rc < 0)
 		return rf_fail(err, rc, "%s: the guard cannot be read: %s", target,
 			       rf_code_text(rc));
-	return port_state(guarded ? PORT_GUARDED : PORT_UNGUARDED, &port, out);
+	return port_state(guarded	    ? PORT_GUARDED
+			  : port.quarantine ? PORT_LOST
+					    : PORT_UNGUARDED,
+			  &port, out);
 }
 
 static int guarded_put(const struct verb_env *env, const char *target, bool vm,
@@ -328,7 +332,7 @@ static int port_predict(const struct change_spec *spec, struct rf_slice before, 
 		return rf_fail(err, RF_E_MISSING, "there is no link %s", spec->target);
 	/* A quarantine outranks every policy: release comes first. */
 	if (guarded && port.quarantine)
-		return rf_buf_add(out, before.data, before.len);
+		return port_state(PORT_GUARDED, &port, out);
 	payload_port(spec, &port);
 	return port_state(PORT_GUARDED, &port, out);
 }

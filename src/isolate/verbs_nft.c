@@ -57,7 +57,8 @@ int verbs_nft_change(const struct verb_env *env, const struct fallback_change *c
 	return rc;
 }
 
-/* The rules of a table that somebody altered guard nothing that one could rely on. */
+/* The rules of a table that somebody altered guard nothing that one could rely on; what they held
+ * is told all the same. */
 int verbs_nft_port_read(const struct verb_env *env, const char *link, struct guard_port *out,
 			bool *out_guarded, struct rf_err *err)
 {
@@ -66,7 +67,7 @@ int verbs_nft_port_read(const struct verb_env *env, const char *link, struct gua
 	const struct fallback_port *port = rc ? NULL : fallback_find(f, link);
 
 	*out_guarded = port && !port->stale;
-	if (*out_guarded)
+	if (port)
 		*out = port->port;
 	hold_give(env, f);
 	return rc;

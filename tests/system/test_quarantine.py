@@ -78,7 +78,7 @@ def ward(tmp_path):
     w.close()
 
 
-def eventually(what, seconds=10):
+def eventually(what, seconds=60):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end

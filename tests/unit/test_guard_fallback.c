@@ -157,22 +157,10 @@ static void test_what_nft_cannot(void **state)
 		const char *refuses; /* part of it */
 		size_t lacks;
 	} rows[] = {
-		{plain, NULL, 0},
-		{role, NULL, 0},
-		{vst, "VLAN", 0},
-		{vgt, NULL, 0},
-		{redirect, "honeywall", 0},
-		{mirror, "recorder", 0},
-		{watched, "recorder", 0},
-		{honeywall, "honeywall", 0},
-		{restricted, NULL, 0},
-		{seal, NULL, 0},
-		{rate, NULL, 0},
-		{flood, NULL, 0},
-		{block, NULL, 1},
-		{change, NULL, 1},
-		{observe, NULL, 1},
-		{much, NULL, 2},
+		{plain, NULL, 0},      {role, NULL, 0},	  {vst, "VLAN", 0},   {vgt, NULL, 0},
+		{redirect, NULL, 0},   {mirror, NULL, 0}, {watched, NULL, 0}, {honeywall, NULL, 0},
+		{restricted, NULL, 0}, {seal, NULL, 0},	  {rate, NULL, 0},    {flood, NULL, 0},
+		{block, NULL, 0},      {change, NULL, 1}, {observe, NULL, 1}, {much, NULL, 1},
 	};
 
 	(void)state;
@@ -599,7 +587,7 @@ static void test_promises(void **state)
 
 	(void)state;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
-	assert_int_equal(promises.count, 9);
+	assert_int_equal(promises.count, 10);
 	assert_int_equal(isolate_promises_failed(&promises), 0);
 	for (size_t i = 0; i < promises.count; i++)
 		assert_int_equal(promises.items[i].proven, PROMISE_NOT_ASKED);
@@ -610,9 +598,28 @@ static void test_promises(void **state)
 	port.pps = 5;
 	port.flags |= GUARD_BLOCK_ON_CHANGE;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
-	assert_int_equal(promises.count, 9 - 3 + 2);
+	/* ARP and ND, IPv4, RA go; the rate and the block come. */
+	assert_int_equal(promises.count, 10 - 3 + 2);
+	assert_int_equal(isolate_promises_failed(&promises), 0);
+	isolate_promises_done(&promises);
+	port.flags = GUARD_MAC_CHANGE;
+	assert_int_equal(nft_promises(&seen, &promises), 0);
+	assert_int_equal(promises.count, 10 - 1 + 1 + 1);
 	assert_int_equal(isolate_promises_failed(&promises), 1);
 	isolate_promises_done(&promises);
+	/* In a quarantine: copied, then away from everybody. */
+	port.flags = 0;
+	port.pps = 0;
+	port.mirror_ifindex = 4;
+	assert_int_equal(nft_promises(&seen, &promises), 0);
+	assert_int_equal(promises.count, 11);
+	isolate_promises_done(&promises);
+	port.redirect_ifindex = 5;
+	assert_int_equal(nft_promises(&seen, &promises), 0);
+	assert_int_equal(promises.count, 2);
+	assert_int_equal(isolate_promises_failed(&promises), 0);
+	isolate_promises_done(&promises);
+	port.redirect_ifindex = port.mirror_ifindex = 0;
 	seen.whole = false;
 	assert_int_equal(nft_promises(&seen, &promises), 0);
 	assert_int_equal(isolate_promises_failed(&promises), promises.count);
@@ -625,6 +632,84 @@ static void test_promises(void **state)
 	assert_int_equal(promises.count, 1);
 	assert_string_equal(promises.items[0].what, "nothing passes");
 	isolate_promises_done(&promises);
+}
+
+/* Whose link a chain hangs on; of others' chains nobody's. */
+static void test_chains_of_links(void **state)
+{
+	static const struct {
+		const char *chain, *link; /* NULL: none of ours */
+	} cases[] = {
+		{"m_vnet0_from", "vnet0"},
+		{"m_vnet0_to", "vnet0"},
+		{"m_a_to_from", "a_to"},
+		{"m_fifteen-letters_from", "fifteen-letters"},
+		{"m_sixteen--letters_from", NULL},
+		{"m__from", NULL},
+		{"m_vnet0", NULL},
+		{"p_vnet0_from", NULL},
+		{"_from", NULL},
+		{"", NULL},
+	};
+	char link[16];
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		assert_int_equal(fallback_copies_link(cases[i].chain, link), cases[i].link != NULL);
+		if (cases[i].link)
+			assert_string_equal(link, cases[i].link);
+	}
+}
+
+static bool nowhere(const char *link)
+{
+	(void)link;
+	return false;
+}
+
+/* What hangs on the link is made where the link is; what the bridge refuses, always. */
+static void test_copies(void **state)
+{
+	static const struct {
+		uint32_t mirror, redirect;
+		bool gone;
+		uint32_t from, to; /* rules */
+	} cases[] = {
+		{0, 0, false, 0, 0}, {4, 0, false, 1, 1}, {0, 5, false, 2, 0},
+		{4, 5, false, 3, 1}, {4, 5, true, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		FALLBACK_AUTO struct fallback f = {.ports = NULL, .secret = 0x10000};
+		struct guard_port port = port_of(1, 1);
+		struct nft_batch batch = {.sequence = 0};
+		struct folds folds = {.items = NULL};
+		struct making m = {.state = &f,
+				   .batch = &batch,
+				   .folds = &folds,
+				   .there = cases[i].gone ? nowhere : NULL};
+
+		port.mirror_ifindex = cases[i].mirror;
+		port.redirect_ifindex = cases[i].redirect;
+		assert_int_equal(fallback_port_set(&f, "vnet0", &port), 0);
+		assert_int_equal(nft_batch_begin(&batch, FALLBACK_TABLE), 0);
+		fallback_make(&m);
+		assert_int_equal(folds_at(&folds, "m_vnet0_from")->count, cases[i].from);
+		assert_int_equal(folds_at(&folds, "m_vnet0_to")->count, cases[i].to);
+		assert_int_equal(fallback_copies(&port), cases[i].mirror || cases[i].redirect);
+		/* Away from everybody: one rule refuses what it sends, two judge what comes. */
+		if (cases[i].redirect) {
+			assert_int_equal(folds_at(&folds, "p_vnet0_sent")->count, 1);
+			assert_int_equal(folds_at(&folds, "p_vnet0_gets")->count, 2);
+		}
+		/* All that is put next is the bridge's again. */
+		assert_int_equal(batch.family, 0);
+		fallback_port_unmake(&m, fallback_find(&f, "vnet0"));
+		assert_int_equal(batch.family, 0);
+		folds_done(&folds);
+		nft_batch_done(&batch);
+	}
 }
 
 /* What is said, of each way; and nothing where there is nothing to say. */
@@ -708,6 +793,8 @@ int main(void)
 		cmocka_unit_test(test_folds),
 		cmocka_unit_test(test_promises),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_chains_of_links),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_no_memory),
 	};
 

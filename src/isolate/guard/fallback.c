@@ -102,19 +102,9 @@ const char *fallback_refuses(const struct guard_port *port)
 	if (port->vlan_mode == GUARD_VLAN_VST)
 		return "VLAN tags are put on and taken off by BPF alone (the bridge can: "
 		       "vlan_filtering, and the port's own VLAN there)";
-	if (port->quarantine == GUARD_WATCHED || port->mirror_ifindex)
-		return "frames are copied to a recorder by BPF alone (without one: "
-		       "--record-max 0)";
-	if (port->redirect_ifindex || port->quarantine == GUARD_HONEYWALL)
-		return "frames are sent to a honeywall by BPF alone (levels restrict, seal and "
-		       "freeze need none)";
 	return NULL;
 }
 
-static bool has_block(const struct guard_port *p)
-{
-	return p->flags & GUARD_BLOCK_ON_CHANGE;
-}
 static bool has_change(const struct guard_port *p)
 {
 	return p->flags & GUARD_MAC_CHANGE;
@@ -128,7 +118,6 @@ static const struct {
 	bool (*asked)(const struct guard_port *port);
 	const char *words;
 } lacks[] = {
-	{has_block, "blocking the port when its MAC address changes"},
 	{has_change, "that ARP and ND name the MAC address which the VM changed to"},
 	{observes, "counting what would be refused"},
 };

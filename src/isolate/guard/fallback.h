@@ -42,6 +42,7 @@ struct fallback {
 	bool whole;		   /* read: rules, sets and hooks are as this program makes them */
 	uint32_t rules;		   /* read: how many there are */
 	uint32_t generation;	   /* of the kernel's rules when it was read or changed; 0 */
+	bool copies;		   /* read: the table in hooks of single links is there, too */
 };
 #define FALLBACK_AUTO __attribute__((cleanup(fallback_done)))
 void fallback_done(struct fallback *f);

@@ -23,6 +23,7 @@ const struct fallback_set fallback_sets[FALLBACK_SETS] = {
 	[SET_POLICED] = {"policed", NFT_SET_OF_LINKS},
 	[SET_OWNERS] = {"owners", NFT_SET_OF_MACS},
 	[SET_PAIRS] = {"pairs", NFT_SET_OF_MARKS},
+	[SET_BLOCKED] = {"blocked", NFT_SET_OF_NAMES},
 };
 
 /* ---- making ---- */
@@ -45,6 +46,12 @@ void making_chain(struct making *m, const char *name, int hook, int priority)
 	nft_chain_add(m->batch, name, hook, priority);
 	if (!is_policy(name))
 		folds_at(m->folds, name)->hook = (uint32_t)(hook + 1);
+}
+
+void making_link_chain(struct making *m, const char *name, int hook)
+{
+	nft_chain_add_at(m->batch, name, hook, PRIORITY, m->port->name);
+	folds_at(m->folds, name)->hook = (uint32_t)(hook + 1);
 }
 
 struct nlmsghdr *making_begin(struct making *m, const char *chain)

@@ -62,6 +62,7 @@ struct making {
 	const struct fallback_port *port;
 	uint32_t traits;		 /* of the port: its flags and those of steps */
 	bool whole;			 /* the whole table is made, port by port */
+	bool (*there)(const char *link); /* whether a link is there; NULL: each is */
 	char chain[FALLBACK_NAME_BYTES]; /* of the rule at hand */
 	struct nft_rule rule;
 };
@@ -76,6 +77,8 @@ enum {
 	FALLBACK_GO_ON = 100, /* no verdict */
 };
 void making_chain(struct making *m, const char *name, int hook, int priority);
+/* In a hook of the port's link itself. */
+void making_link_chain(struct making *m, const char *name, int hook);
 struct nlmsghdr *making_begin(struct making *m, const char *chain);
 void making_end(struct making *m, int32_t verdict, const char *to);
 void making_element(struct making *m, const struct nft_element *element);
@@ -89,7 +92,15 @@ const char *making_port_chain(const struct fallback_port *port, const char *suff
 			      char out[FALLBACK_NAME_BYTES]);
 
 /* The sets of the table, in the order in which they are made. */
-enum { SET_BY_SENDER, SET_BY_RECEIVER, SET_POLICED, SET_OWNERS, SET_PAIRS, FALLBACK_SETS };
+enum {
+	SET_BY_SENDER,
+	SET_BY_RECEIVER,
+	SET_POLICED,
+	SET_OWNERS,
+	SET_PAIRS,
+	SET_BLOCKED, /* filled by the rules: what is in it is no part of the policy */
+	FALLBACK_SETS
+};
 extern const struct fallback_set {
 	const char *name;
 	enum nft_set_kind kind;
@@ -109,6 +120,15 @@ void fallback_zone_make(struct making *m, const struct fallback_zone *zone,
 /* One port's chains and elements; and their taking away. */
 void fallback_port_make(struct making *m, const struct fallback_port *port);
 void fallback_port_unmake(struct making *m, const struct fallback_port *port);
+/* What is copied and sent elsewhere (fallback_copy.c): chains in a table of their own, which hang
+ * on the port's link. unmake does not fail where there are none. */
+bool fallback_copies(const struct guard_port *port);
+void fallback_copies_make(struct making *m);
+void fallback_copies_unmake(struct making *m);
+/* The link of such a chain, if it is one of them. */
+bool fallback_copies_link(const char *chain, char out[16]);
+/* Whether a link of that name is there. */
+bool fallback_link_there(const char *link);
 /* The pieces of the policy that m->port's own chain carries. */
 void fallback_port_pieces(struct making *m);
 /* The i-th chain of a port; NULL behind the last. */

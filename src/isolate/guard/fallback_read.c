@@ -125,6 +125,7 @@ struct reading {
 	struct folds folds;
 	bool odd;      /* something of ours that this program does not make */
 	bool sleeping; /* the table is there and does nothing */
+	bool of_links; /* what is read hangs on single links (fallback_copy.c) */
 	int rc;
 	int set; /* that is read */
 };
@@ -261,6 +262,14 @@ static bool is_policy(const char *chain)
 	return strcmp(chain, FALLBACK_STATE) == 0 || rf_ends(chain, "_policy");
 }
 
+/* Of a link that went away nothing counts. */
+static bool counts_here(const struct reading *r, const char *chain)
+{
+	char link[16];
+
+	return !r->of_links || !fallback_copies_link(chain, link) || fallback_link_there(link);
+}
+
 static int rule_take(const struct nlmsghdr *answer, void *arg)
 {
 	struct reading *r = arg;
@@ -277,6 +286,8 @@ static int rule_take(const struct nlmsghdr *answer, void *arg)
 		r->odd |= !piece_take(r, chain, bytes, len);
 		return MNL_CB_OK;
 	}
+	if (!counts_here(r, chain))
+		return MNL_CB_OK;
 	r->out->rules++;
 	if (!bytes || len != 9 || bytes[0] != FALLBACK_TAG) {
 		r->odd = true;
@@ -302,7 +313,8 @@ static int chain_take(const struct nlmsghdr *answer, void *arg)
 	const char *name = text_at(&a, NFTA_CHAIN_NAME);
 
 	/* The kernel tells of every table's chains. */
-	if (strcmp(text_at(&a, NFTA_CHAIN_TABLE), FALLBACK_TABLE) != 0 || is_policy(name))
+	if (strcmp(text_at(&a, NFTA_CHAIN_TABLE), FALLBACK_TABLE) != 0 || is_policy(name) ||
+	    !counts_here(r, name))
 		return MNL_CB_OK;
 	nest_read(a.at[NFTA_CHAIN_HOOK], &hook);
 	folds_at(&r->folds, name)->hook =
@@ -320,8 +332,8 @@ static int table_take(const struct nlmsghdr *answer, void *arg)
 	message_read(answer, &a);
 	if (strcmp(text_at(&a, NFTA_TABLE_NAME), FALLBACK_TABLE) != 0)
 		return MNL_CB_OK;
-	r->out->there = true;
-	r->sleeping = number_at(&a, NFTA_TABLE_FLAGS) & NFT_TABLE_F_DORMANT;
+	*(r->of_links ? &r->out->copies : &r->out->there) = true;
+	r->sleeping |= (number_at(&a, NFTA_TABLE_FLAGS) & NFT_TABLE_F_DORMANT) != 0;
 	return MNL_CB_OK;
 }
 
@@ -359,7 +371,10 @@ static int elements_take(const struct nlmsghdr *answer, void *arg)
 static int ask(struct reading *r, unsigned type, const char *set,
 	       int (*take)(const struct nlmsghdr *answer, void *arg))
 {
-	const struct nft_question q = {.type = type, .table = FALLBACK_TABLE, .set = set};
+	const struct nft_question q = {.type = type,
+				       .table = FALLBACK_TABLE,
+				       .set = set,
+				       .family = r->of_links ? NFPROTO_NETDEV : 0};
 	int rc = nft_ask(&q, take, r);
 
 	return rc ? rc : r->rc;
@@ -368,7 +383,9 @@ static int ask(struct reading *r, unsigned type, const char *set,
 static int sets_read(struct reading *r)
 {
 	for (r->set = 0; r->set < FALLBACK_SETS; r->set++) {
-		int rc = ask(r, NFT_MSG_GETSETELEM, fallback_sets[r->set].name, elements_take);
+		bool learned = r->set == SET_BLOCKED;
+		int rc = ask(r, NFT_MSG_GETSETELEM, fallback_sets[r->set].name,
+			     learned ? NULL : elements_take);
 
 		if (rc == -ENOENT)
 			r->odd = true;
@@ -383,7 +400,8 @@ static int whole_check(struct reading *r)
 {
 	struct nft_batch batch = {.sequence = 0};
 	struct folds made = {.items = NULL};
-	struct making m = {.state = r->out, .batch = &batch, .folds = &made};
+	struct making m = {
+		.state = r->out, .batch = &batch, .folds = &made, .there = fallback_link_there};
 	int rc = nft_batch_begin(&batch, FALLBACK_TABLE);
 
 	if (!rc)
@@ -395,6 +413,20 @@ static int whole_check(struct reading *r)
 	folds_done(&made);
 	nft_batch_done(&batch);
 	return rc;
+}
+
+/* The other table, which a kernel need not have. */
+static int copies_read(struct reading *r)
+{
+	r->of_links = true;
+	int rc = ask(r, NFT_MSG_GETTABLE, NULL, table_take);
+
+	if (!rc && r->out->copies)
+		rc = ask(r, NFT_MSG_GETRULE, NULL, rule_take);
+	if (!rc && r->out->copies)
+		rc = ask(r, NFT_MSG_GETCHAIN, NULL, chain_take);
+	r->of_links = false;
+	return rc == -ENOENT || nft_is_missing(rc) ? 0 : rc;
 }
 
 static int read_once(struct fallback *out)
@@ -409,6 +441,8 @@ static int read_once(struct fallback *out)
 		rc = ask(&r, NFT_MSG_GETRULE, NULL, rule_take);
 	if (!rc && out->there)
 		rc = ask(&r, NFT_MSG_GETCHAIN, NULL, chain_take);
+	if (!rc && out->there)
+		rc = copies_read(&r);
 	if (!rc && out->there)
 		rc = whole_check(&r);
 	folds_done(&r.folds);
@@ -461,6 +495,8 @@ static const struct {
 	const char *suffix;
 	uint32_t verdict;
 } reasons[] = {
+	{"length", GUARD_LENGTH},
+	{"blocked", GUARD_BLOCKED},
 	{"mac", GUARD_SOURCE_MAC},
 	{"sent", GUARD_TYPE},
 	{"arp", GUARD_ARP},

@@ -52,19 +52,33 @@ static int run(struct fallback *f, struct making *m, uint32_t generation)
 	/* Ours is the next one, unless others come in between: then it is read anew. */
 	f->generation = rc == 0 && generation ? generation + 1 : 0;
 	f->there = f->whole = rc == 0;
+	for (size_t i = 0; rc == 0 && i < f->ports_count; i++)
+		f->copies |= fallback_copies(&f->ports[i].port);
 	return rc;
+}
+
+/* A kernel without such hooks is not asked where there is nothing to clear. */
+static void copies_clear(const struct fallback *f, struct nft_batch *batch)
+{
+	if (!f->copies)
+		return;
+	batch->family = NFPROTO_NETDEV;
+	nft_table_remove(batch);
+	batch->family = 0;
 }
 
 static int write_at(struct fallback *f, uint32_t generation)
 {
 	struct nft_batch batch = {.sequence = 0};
 	struct folds made = {.items = NULL};
-	struct making m = {.state = f, .batch = &batch, .folds = &made};
+	struct making m = {
+		.state = f, .batch = &batch, .folds = &made, .there = fallback_link_there};
 	int rc = secret_make(f);
 
 	if (!rc)
 		rc = nft_batch_begin_at(&batch, FALLBACK_TABLE, generation);
 	if (!rc) {
+		copies_clear(f, &batch);
 		nft_table_renew(&batch);
 		fallback_make(&m);
 		rc = run(f, &m, generation);
@@ -91,7 +105,8 @@ static int change_at(struct fallback *f, const struct fallback_change *change)
 {
 	struct nft_batch batch = {.sequence = 0};
 	struct folds made = {.items = NULL};
-	struct making m = {.state = f, .batch = &batch, .folds = &made};
+	struct making m = {
+		.state = f, .batch = &batch, .folds = &made, .there = fallback_link_there};
 	uint32_t generation = f->generation;
 	int rc = nft_batch_begin_at(&batch, FALLBACK_TABLE, generation);
 
@@ -132,7 +147,8 @@ int fallback_change(struct fallback *f, const struct fallback_change *change, st
 	if (rc)
 		return rc;
 	rc = -ERESTART;
-	for (unsigned i = 0; i < TRIES && rc == -ERESTART; i++) {
+	/* ENOENT: a link went, and the kernel with it forgot what hung there. */
+	for (unsigned i = 0; i < TRIES && (rc == -ERESTART || rc == -ENOENT); i++) {
 		rc = fallback_renew(f, err);
 		if (rc || (is_nothing(f, change) && (!f->there || f->whole)))
 			return rc;
@@ -146,6 +162,14 @@ int fallback_change(struct fallback *f, const struct fallback_change *change, st
 		if (rc)
 			f->generation = 0;
 	}
+	if ((rc == -ENOENT || nft_is_missing(rc)) && change->what == FALLBACK_PORT &&
+	    change->port && fallback_copies(change->port))
+		return rf_fail(err, RF_E_UNSUPPORTED,
+			       "%s: BPF is forbidden here, and this kernel's nf_tables cannot "
+			       "copy frames of a link or send them elsewhere (nft_dup_netdev, "
+			       "nft_fwd_netdev; --record-max 0 and levels restrict, seal and "
+			       "freeze need none)",
+			       change->link);
 	return rc ? fail(rc, err) : 0;
 }
 
@@ -155,6 +179,7 @@ int fallback_remove(struct fallback *f, struct rf_err *err)
 	int rc = nft_batch_begin(&batch, FALLBACK_TABLE);
 
 	if (!rc) {
+		copies_clear(f, &batch);
 		nft_table_remove(&batch);
 		rc = nft_batch_run(&batch);
 	}

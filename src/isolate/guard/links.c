@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The links of this host as the guard sees them. Source: rtnetlink(7), linux/if_link.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "isolate/guard/internal.h"
+
+#define NOTICE_BYTES (32u << 10)
 
 static void text_take(const struct nlattr *attr, char *out, size_t size)
 {
@@ -181,4 +185,38 @@ void guard_links_done(struct guard_links *links)
 {
 	rf_free(links->items);
 	memset(links, 0, sizeof(*links));
+}
+
+int guard_names_watch(void)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = nl ? fcntl(mnl_socket_get_fd(nl), F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (fd >= 0 && mnl_socket_bind(nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (nl)
+		mnl_socket_close(nl);
+	return fd;
+}
+
+/* A notice of links is one message. */
+bool guard_names_next(int fd, struct guard_link *out, bool *out_lost)
+{
+	char notice[NOTICE_BYTES] __attribute__((aligned(8)));
+
+	for (;;) {
+		ssize_t n = recv(fd, notice, sizeof(notice), MSG_DONTWAIT);
+		const struct nlmsghdr *m = (const struct nlmsghdr *)notice;
+
+		/* More than could be kept. */
+		if (n < 0 && errno == ENOBUFS)
+			*out_lost = true;
+		else if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0 && mnl_nlmsg_ok(m, (int)n) && m->nlmsg_type == RTM_NEWLINK &&
+		    guard_link_parse(m, out))
+			return true;
+	}
 }

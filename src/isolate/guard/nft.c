@@ -17,8 +17,9 @@
 #define BATCH_MAX      (64u << 20)
 /* A rule's data is a list of type, length and value to nft(8), which shows those of its own types:
  * ours is one of none of them. */
-#define DATA_TYPE 0x52
-#define DATA_HEAD 2u
+#define DATA_TYPE   0x52
+#define DATA_HEAD   2u
+#define LEARNED_MAX 4096u
 
 /* ---- one transaction ---- */
 
@@ -55,7 +56,7 @@ static struct nlmsghdr *ours_begin(struct nft_batch *t, unsigned type, uint16_t 
 {
 	t->last = t->sequence;
 	return message_begin(t, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
-			     NFPROTO_BRIDGE);
+			     t->family ? t->family : NFPROTO_BRIDGE);
 }
 
 int nft_batch_begin_at(struct nft_batch *t, const char *table, uint32_t generation)
@@ -99,6 +100,11 @@ void nft_table_remove(struct nft_batch *t)
 	table_put(t, NFT_MSG_DELTABLE);
 }
 
+void nft_table_add(struct nft_batch *t)
+{
+	table_put(t, NFT_MSG_NEWTABLE);
+}
+
 void nft_table_renew(struct nft_batch *t)
 {
 	nft_table_remove(t);
@@ -106,6 +112,12 @@ void nft_table_renew(struct nft_batch *t)
 }
 
 void nft_chain_add(struct nft_batch *t, const char *name, int hook, int priority)
+{
+	nft_chain_add_at(t, name, hook, priority, NULL);
+}
+
+void nft_chain_add_at(struct nft_batch *t, const char *name, int hook, int priority,
+		      const char *link)
 {
 	struct nlmsghdr *m = ours_begin(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 
@@ -118,6 +130,8 @@ void nft_chain_add(struct nft_batch *t, const char *name, int hook, int priority
 
 		mnl_attr_put_u32(m, NFTA_HOOK_HOOKNUM, htonl((uint32_t)hook));
 		mnl_attr_put_u32(m, NFTA_HOOK_PRIORITY, htonl((uint32_t)priority));
+		if (link)
+			mnl_attr_put_strz(m, NFTA_HOOK_DEV, link);
 		mnl_attr_nest_end(m, nest);
 	}
 	message_end(t, m);
@@ -148,6 +162,7 @@ static const struct {
 	[NFT_SET_OF_LINKS] = {41, NFT_NAME_BYTES},
 	[NFT_SET_OF_MACS] = {9, 6},
 	[NFT_SET_OF_MARKS] = {19, 4},
+	[NFT_SET_OF_NAMES] = {41, NFT_NAME_BYTES},
 };
 
 size_t nft_key_bytes(enum nft_set_kind kind)
@@ -162,11 +177,21 @@ void nft_set_add(struct nft_batch *t, const char *name, enum nft_set_kind kind)
 
 	mnl_attr_put_strz(m, NFTA_SET_TABLE, t->table);
 	mnl_attr_put_strz(m, NFTA_SET_NAME, name);
-	mnl_attr_put_u32(m, NFTA_SET_FLAGS, htonl(map ? NFT_SET_MAP : 0));
+	mnl_attr_put_u32(m, NFTA_SET_FLAGS,
+			 htonl(map			  ? NFT_SET_MAP
+			       : kind == NFT_SET_OF_NAMES ? NFT_SET_EVAL
+							  : 0));
 	mnl_attr_put_u32(m, NFTA_SET_KEY_TYPE, htonl(set_kinds[kind].type));
 	mnl_attr_put_u32(m, NFTA_SET_KEY_LEN, htonl(set_kinds[kind].bytes));
 	if (map)
 		mnl_attr_put_u32(m, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
+	/* What rules add to has an end. */
+	if (kind == NFT_SET_OF_NAMES) {
+		struct nlattr *nest = mnl_attr_nest_start(m, NFTA_SET_DESC);
+
+		mnl_attr_put_u32(m, NFTA_SET_DESC_SIZE, htonl(LEARNED_MAX));
+		mnl_attr_nest_end(m, nest);
+	}
 	mnl_attr_put_u32(m, NFTA_SET_ID, htonl(++t->sets));
 	message_end(t, m);
 }
@@ -315,6 +340,50 @@ void nft_compare(struct nlmsghdr *m, uint32_t op, const void *value, size_t size
 	expression_end(m, e);
 }
 
+void nft_order(struct nlmsghdr *m)
+{
+	struct expression e = expression_begin(m, "byteorder");
+
+	mnl_attr_put_u32(m, NFTA_BYTEORDER_SREG, htonl(NFT_REG_1));
+	mnl_attr_put_u32(m, NFTA_BYTEORDER_DREG, htonl(NFT_REG_1));
+	mnl_attr_put_u32(m, NFTA_BYTEORDER_OP, htonl(NFT_BYTEORDER_HTON));
+	mnl_attr_put_u32(m, NFTA_BYTEORDER_LEN, htonl(4));
+	mnl_attr_put_u32(m, NFTA_BYTEORDER_SIZE, htonl(4));
+	expression_end(m, e);
+}
+
+void nft_learn(struct nlmsghdr *m, const char *set)
+{
+	struct expression e = expression_begin(m, "dynset");
+
+	mnl_attr_put_strz(m, NFTA_DYNSET_SET_NAME, set);
+	mnl_attr_put_u32(m, NFTA_DYNSET_OP, htonl(NFT_DYNSET_OP_ADD));
+	mnl_attr_put_u32(m, NFTA_DYNSET_SREG_KEY, htonl(NFT_REG_1));
+	expression_end(m, e);
+}
+
+static void out_of(struct nlmsghdr *m, const char *name, uint16_t attribute, uint32_t ifindex)
+{
+	struct expression e = expression_begin(m, "immediate");
+
+	mnl_attr_put_u32(m, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_1));
+	value_put(m, NFTA_IMMEDIATE_DATA, &ifindex, sizeof(ifindex));
+	expression_end(m, e);
+	e = expression_begin(m, name);
+	mnl_attr_put_u32(m, attribute, htonl(NFT_REG_1));
+	expression_end(m, e);
+}
+
+void nft_copy(struct nlmsghdr *m, uint32_t ifindex)
+{
+	out_of(m, "dup", NFTA_DUP_SREG_DEV, ifindex);
+}
+
+void nft_send(struct nlmsghdr *m, uint32_t ifindex)
+{
+	out_of(m, "fwd", NFTA_FWD_SREG_DEV, ifindex);
+}
+
 void nft_mark(struct nlmsghdr *m, uint32_t mark)
 {
 	struct expression e = expression_begin(m, "immediate");
@@ -452,7 +521,8 @@ int nft_ask(const struct nft_question *q, int (*take)(const struct nlmsghdr *ans
 {
 	RF_AUTOFREE char *answer = rf_alloc(1, ANSWER_BYTES);
 	char scratch[NFT_ROOM_BYTES] __attribute__((aligned(8))) = {0};
-	struct nft_batch t = {.sequence = 1, .bytes = scratch, .capacity = sizeof(scratch)};
+	struct nft_batch t = {
+		.sequence = 1, .bytes = scratch, .capacity = sizeof(scratch), .family = q->family};
 	int rc = 0, run = MNL_CB_OK;
 	struct mnl_socket *nl = nft_open(0, &rc);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing to nf_tables of the bridge over nfnetlink: one transaction, all of it or nothing, without
- * a child process. What rule.c (second layer) and fallback.c (nft instead of BPF) share; nobody
- * else includes it. Source: linux/netfilter/nf_tables.h, Documentation/userspace-api/netlink/.
+ * Writing to nf_tables of bridges and single links over nfnetlink: one transaction, all of it or
+ * nothing, without a child process. What rule.c (second layer) and fallback.c (nft instead of BPF)
+ * share; nobody else includes it. Source: linux/netfilter/nf_tables.h,
+ * Documentation/userspace-api/netlink/.
  */
 #ifndef RF_ISOLATE_GUARD_NFT_H
 #define RF_ISOLATE_GUARD_NFT_H
@@ -36,6 +37,7 @@ struct nft_batch {
 	uint32_t sequence, last; /* of the next message; of the one that is acknowledged */
 	uint32_t sets;		 /* that got a number */
 	char *scratch;		 /* written to where memory is short */
+	uint8_t family;		 /* of what is put next (NFPROTO_NETDEV); 0: the bridge's */
 };
 int nft_batch_begin(struct nft_batch *batch, const char *table) RF_MUST_CHECK;
 /* The same; the kernel refuses it whole (-ERESTART) where somebody changed any rule since that
@@ -49,18 +51,27 @@ int nft_batch_run(struct nft_batch *batch) RF_MUST_CHECK;
 /* Frees it. */
 void nft_batch_done(struct nft_batch *batch);
 
-/* Makes the table empty, whatever was in it. */
+/* Makes sure of the table; makes it empty, whatever was in it. */
+void nft_table_add(struct nft_batch *batch);
 void nft_table_renew(struct nft_batch *batch);
 /* Takes it away; 0 also where it was not there. */
 void nft_table_remove(struct nft_batch *batch);
 /* hook NFT_NO_HOOK: one to be jumped to. */
 void nft_chain_add(struct nft_batch *batch, const char *name, int hook, int priority);
+/* Of family NFPROTO_NETDEV: hook NF_NETDEV_INGRESS or NF_NETDEV_EGRESS of one link. */
+void nft_chain_add_at(struct nft_batch *batch, const char *name, int hook, int priority,
+		      const char *link);
 /* Takes all rules out of a chain; the chain itself, which nothing may lead to any more. */
 void nft_chain_flush(struct nft_batch *batch, const char *name);
 void nft_chain_remove(struct nft_batch *batch, const char *name);
 
 /* What a set is of. Names of links lead to chains, the others to nothing. */
-enum nft_set_kind { NFT_SET_OF_LINKS, NFT_SET_OF_MACS, NFT_SET_OF_MARKS };
+enum nft_set_kind {
+	NFT_SET_OF_LINKS,
+	NFT_SET_OF_MACS,
+	NFT_SET_OF_MARKS,
+	NFT_SET_OF_NAMES, /* names of links that rules add (nft_learn); leads to nothing */
+};
 void nft_set_add(struct nft_batch *batch, const char *name, enum nft_set_kind kind);
 /* An element: its key (at most NFT_NAME_BYTES; shorter names are padded), and chain: where it leads
  * to, or NULL. remove: takes it away, which fails where it is not there. */
@@ -94,6 +105,14 @@ void nft_meta(struct nlmsghdr *m, uint32_t key);
 void nft_payload(struct nlmsghdr *m, enum nft_payload_bases base, uint32_t offset, uint32_t len);
 /* Masks what was loaded, and turns the bits of flip (NULL: none). */
 void nft_mask(struct nlmsghdr *m, const void *mask, const void *flip, uint32_t len);
+/* Turns what was loaded, of 4 bytes, from the host's order into one that compares byte by byte. */
+void nft_order(struct nlmsghdr *m);
+/* Adds what was loaded to a set. */
+void nft_learn(struct nlmsghdr *m, const char *set);
+/* In a hook of a link: sends a copy of the frame out of another; or the frame itself, which goes no
+ * further. */
+void nft_copy(struct nlmsghdr *m, uint32_t ifindex);
+void nft_send(struct nlmsghdr *m, uint32_t ifindex);
 /* Marks the frame. */
 void nft_mark(struct nlmsghdr *m, uint32_t mark);
 /* Goes on where more frames came than so many a second, after a burst. */
@@ -113,6 +132,7 @@ void nft_verdict(struct nlmsghdr *m, uint32_t code, const char *chain);
 struct nft_question {
 	unsigned type;
 	const char *table, *chain, *set; /* chain, set NULL: each */
+	uint8_t family;			 /* 0: the bridge's */
 };
 int nft_ask(const struct nft_question *question,
 	    int (*take)(const struct nlmsghdr *answer, void *arg), void *arg) RF_MUST_CHECK;

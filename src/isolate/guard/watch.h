@@ -40,6 +40,9 @@ const struct guard_link *guard_links_find(const struct guard_links *links, uint3
 /* Out of a message of rtnetlink; false where it is none about a link itself. */
 bool guard_link_parse(const struct nlmsghdr *message, struct guard_link *out);
 /* A tap or a veth: what a VM's port is made of. */
+/* Notices of links: readable when any changed; -1. The next one that waits; false: no more. */
+int guard_names_watch(void);
+bool guard_names_next(int fd, struct guard_link *out, bool *out_lost);
 bool guard_link_is_vm(const struct guard_link *link);
 bool guard_link_is_port(const struct guard_link *link);
 bool guard_link_is_bridge(const struct guard_link *link);
