@@ -184,7 +184,7 @@ static void predicted(void **state)
 	assert_false(verb->show(&spec, (struct rf_slice){before, sizeof(before)}, &words));
 	assert_true(verb->show(&spec, rf_buf_slice(&out), &words));
 	assert_non_null(strstr(rf_buf_text(&words), "52:54:00:00:00:01"));
-	before[0] = 3;
+	before[0] = 4;
 	assert_int_equal(
 		verb->predict(&spec, (struct rf_slice){before, sizeof(before)}, &again, NULL),
 		RF_E_SYNTAX);
@@ -200,6 +200,27 @@ static void predicted(void **state)
 	assert_string_equal(rf_buf_text(&words), "exchanges with zones 0");
 	assert_int_equal(zone->predict(&spec, (struct rf_slice){before, 5}, &again, NULL),
 			 RF_E_SYNTAX);
+}
+
+/* In quarantine, and its rules or programs were taken away: the policy puts it back there. */
+static void a_quarantine_that_was_lost(void **state)
+{
+	const struct verb *verb = verb_find(&set, "guard-port");
+	uint8_t lost[PORT_STATE_BYTES] = {3};
+	RF_AUTOBUF struct rf_buf out = {0};
+	struct guard_port port, shut;
+
+	(void)state;
+	guard_port_init(&port, MAC);
+	struct change_spec spec = spec_of("guard-port", "vnet0", &port, sizeof(port));
+
+	shut = port;
+	shut.quarantine = GUARD_SEAL;
+	memcpy(lost + 1, (const uint8_t *)&shut + PORT_SKIP, PORT_STATE_BYTES - 1);
+	assert_int_equal(verb->predict(&spec, (struct rf_slice){lost, sizeof(lost)}, &out, NULL),
+			 0);
+	assert_int_equal(out.data[0], 1);
+	assert_memory_equal(out.data + 1, lost + 1, PORT_STATE_BYTES - 1);
 }
 
 /* A port that went away took its guard along: there is nothing to undo, and nothing to be had. */
@@ -335,6 +356,7 @@ int main(void)
 		cmocka_unit_test(holder),
 		cmocka_unit_test(hostile_payloads),
 		cmocka_unit_test(predicted),
+		cmocka_unit_test(a_quarantine_that_was_lost),
 		cmocka_unit_test(a_folder_has_no_guard),
 		cmocka_unit_test(a_port_that_is_gone),
 		cmocka_unit_test(cards_from_facts),
