@@ -15,6 +15,7 @@
 #include "cli/apart.h"
 #include "cli/common.h"
 #include "cli/isolate.h"
+#include "isolate/cpu_counters.h"
 #include "isolate/cpu_verify.h"
 #include "isolate/ksm_try.h"
 #include "isolate/layer_verify.h"
@@ -267,6 +268,8 @@ static int host_verify(struct verify *v, const struct isolate_input *in, struct 
 		look.watched = &watched;
 	if (!rc)
 		rc = cpu_promises(&in->cpu, &look, &v->promises, err);
+	if (!rc)
+		rc = cpu_counters_promises(&in->cpu, sys, in->facts, &v->promises, err);
 	if (!rc)
 		rc = memory_prove(v, in, sys, err);
 	watched_done(&watched);

@@ -157,7 +157,10 @@ static const struct {
 	const char *pattern, *ending;
 } allowed[] = {
 	{"/proc", ""},
+	{"/proc/cmdline", ""},
+	{"/proc/cpuinfo", ""},
 	{"/proc/self/mountinfo", ""},
+	{"/proc/sys/kernel/split_lock_mitigate", ""},
 	{"/proc/#/cgroup", ""},
 	{"/proc/#/smaps", ""},
 	{"/proc/#/ksm_merging_pages", ""},
