@@ -184,7 +184,8 @@ static int on_verdict(struct sim_host *h, const struct message *m)
 {
 	struct sim *sim = h->sim;
 
-	if (!h->asked_us)
+	/* A state that the manager's clock gave answers no evidence. */
+	if (!h->asked_us || (m->verdict.reason && rf_starts(m->verdict.reason, "no verdict")))
 		return 0;
 	sim->verdicts++;
 	sim->trusted += rf_equal(m->verdict.state, "TRUSTED");
