@@ -13,7 +13,7 @@
 
 /* The one way to say "this was me". */
 #define APPROVE                                                                                    \
-	"approve this boot: ringfence attest baseline create EVIDENCE -o BASELINE --by YOU; "      \
+	"approve this boot: " REASON_APPROVE "; "                                                  \
 	"otherwise "
 #define APART "keep this machine apart"
 

@@ -170,6 +170,9 @@ void reasons_done(struct reasons *list);
 /* The title of this one: its class's, or of a file what was done with it. Returns out (8 bytes or
  * more). */
 const char *reason_title(const struct reason *reason, char *out, size_t size);
+/* How a boot is approved on the host itself, as next steps say it; a manager has another way. */
+#define REASON_APPROVE "ringfence attest baseline create EVIDENCE -o BASELINE --by YOU"
+
 /* The one thing to do next about this one. */
 const char *reason_next(const struct reason *reason);
 

@@ -34,7 +34,7 @@
 #define HOSTS                                                                                      \
 	"HOST=host STATE=state GOOD=~good_ms FAILS=failures SEEN=~seen_ms AGENT=agent_version NAME=name"
 #define FINDINGS                                                                                   \
-	"HOST=host STATE=state CONTROL=control RESOURCE=resource SINCE=since_ms EVIDENCE=evidence"
+	"HOST=host STATE=state CONTROL=control RESOURCE=resource SINCE=~since_ms EVIDENCE=evidence"
 #define COMMANDS                                                                                   \
 	"COMMAND=command HOST=host VERB=verb BY=ordered_by STATE=state RESULT=result AT=created_ms"
 
@@ -81,7 +81,7 @@ const struct fleet_row fleet_rows[] = {
 	 .columns = "AT=at_ms FROM=old_state TO=new_state REASON=reason"},
 	{"host show", GET("/hosts/{host}/findings"), .with = OPT_FINDINGS, .words = {WORD("host")}, .paged = true,
 	 .options = {LIMIT, TEXT("state", STATE), TEXT("control", CONTROL)},
-	 .columns = "STATE=state CONTROL=control RESOURCE=resource SINCE=since_ms EVIDENCE=evidence"},
+	 .columns = "STATE=state CONTROL=control RESOURCE=resource SINCE=~since_ms EVIDENCE=evidence"},
 	{"host show", GET("/hosts/{host}"), .words = {WORD("host")}},
 	{"host approve", POST("/hosts/{host}/approve"), .words = {WORD("host")}},
 	{"host retire", POST("/hosts/{host}/retire"), .words = {WORD("host")}, .options = {TEXT("reason", REASON)},

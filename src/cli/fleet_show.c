@@ -16,6 +16,7 @@
 
 #define MAX_COLUMNS 64	   /* of a question, too */
 #define NOTE	    "    " /* before what stands under a line */
+#define NOTE_LEAST  24	   /* a cell that is wider may stand there */
 #define ID_SHOWN    8	   /* of a host's id in a table: commands take that much */
 
 struct column {
@@ -213,10 +214,11 @@ static int table_line(struct libscols_table *table, const json_t *item,
 	return rc;
 }
 
-/* Whether each item's cells stand on one line of the terminal. */
+/* Whether each item's cells stand on one line of the terminal, or only a short last one does not.
+ */
 static bool table_fits(const json_t *items, const struct column *columns, size_t count)
 {
-	size_t width = count;
+	size_t width = count, last = 0;
 	const json_t *item;
 	size_t at;
 
@@ -232,8 +234,9 @@ static bool table_fits(const json_t *items, const struct column *columns, size_t
 				widest = rf_width(rf_buf_text(&text));
 		}
 		width += widest;
+		last = widest;
 	}
-	return width <= rows_width();
+	return width <= rows_width() || last <= NOTE_LEAST;
 }
 
 /* A text of several lines, in words, behind head; each as far in as the first. */

@@ -84,6 +84,17 @@ static int baseline_make(struct judge *j, struct rf_slice evidence, const struct
 	return rc;
 }
 
+/* The next step as it is taken over a fleet. */
+static void next_add(struct rf_buf *out, const char *next)
+{
+	const char *approve = strstr(next, REASON_APPROVE);
+	size_t before = approve ? (size_t)(approve - next) : strlen(next);
+
+	rf_buf_printf(out, "\nNext: %.*s%s%s", (int)before, next,
+		      approve ? "ringfence host approve HOST" : "",
+		      approve ? approve + strlen(REASON_APPROVE) : "");
+}
+
 /* The reasons that decided, worst first, a line for each, and what to do about the first. */
 static void reasons_text(const struct verdict *v, struct rf_buf *out)
 {
@@ -103,7 +114,7 @@ static void reasons_text(const struct verdict *v, struct rf_buf *out)
 		shown++;
 	}
 	if (next && next[0])
-		rf_buf_printf(out, "\nNext: %s", next);
+		next_add(out, next);
 }
 
 static const char *const states[] = {

@@ -166,7 +166,7 @@ def lone(fleet):
 def test_another_boot_is_explained_and_can_be_approved(fleet, lone):
     lone.restart("--command-line", "init=/bin/sh")
     fleet.is_("lone", "UNTRUSTED")
-    assert "init=/bin/sh" in fleet.reason("lone")
+    assert "init=/bin/sh" in fleet.reason("lone") and "ringfence host approve HOST" in fleet.reason("lone")
     # Somebody looked at it and says that it shall be so.
     fleet.approve("lone")
     fleet.is_("lone", "TRUSTED")
