@@ -25,6 +25,13 @@ struct baseline_boot {
 
 struct baseline; /* identity, boots, rules, IMA policy */
 
+/* What is judged beside the boot itself. */
+struct evidence_facts {
+	int64_t now_ms;
+	struct rf_slice ima; /* the part of the list that the quote covers, without its u16 */
+	uint16_t ima_alg;    /* that u16; 0 means SHA-1 */
+};
+
 /* Checks everything at load: unknown or doubled keys, dates, digests, rules that can never match.
  * Errors name line and column. */
 int baseline_load(struct rf_slice yaml, const char *name, struct baseline **out,
@@ -50,6 +57,15 @@ int baseline_create(struct attest_hasher *hasher, const struct evidence *evidenc
 /* Approves a boot by name. RF_E_MISSING when there is none of that name. */
 int baseline_approve(struct baseline *baseline, const char *boot_name, const char *by,
 		     int64_t at_ms, struct rf_err *err) RF_MUST_CHECK;
+/*
+ * The same baseline, made anew, with an `ima:` part by which the programs that ran may run, and no
+ * others. ran: a part of IMA's list that a quote proved; ima_alg counts in it (0: SHA-1).
+ * RF_E_DUPLICATE where it has rules about programs; RF_E_MISSING where the list names no program;
+ * RF_E_UNSUPPORTED where it names some that no set can hold (by SHA-1, or by fs-verity): with such
+ * a part the host would never be good.
+ */
+int baseline_with_programs(const struct baseline *baseline, const struct evidence_facts *ran,
+			   struct baseline **out, struct rf_err *err) RF_MUST_CHECK;
 /* Adds a boot (takes a copy), e.g. a predicted one. */
 int baseline_add_boot(struct baseline *baseline, const char *name, bool predicted,
 		      const struct boot *boot, struct rf_err *err) RF_MUST_CHECK;
@@ -73,11 +89,6 @@ struct rf_slice baseline_ak_name(const struct baseline *baseline);
 /* The same of the endorsement key. */
 struct rf_slice baseline_ek_name(const struct baseline *baseline);
 
-struct evidence_facts {
-	int64_t now_ms;
-	struct rf_slice ima; /* the part of the list that the quote covers, without its u16 */
-	uint16_t ima_alg;    /* that u16; 0 means SHA-1 */
-};
 /*
  * Judges, after everything else was found (out holds it: rules may allow some of that, too, and
  * `expect` turns a note about a missing protection into a demanded one): picks the approved boot

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Judges the files that ran (IMA) by a baseline's policy: contents by digest sets or by signature;
- * paths only take files out, each with a reason. Not for whether the list is genuine (ima.h).
+ * paths only take files out, each with a reason. And makes such a policy of the files that ran. Not
+ * for whether the list is genuine (ima.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -136,16 +137,27 @@ static bool is_file(const struct ima_entry *entry)
 	       !rf_slice_equal(entry->name, rf_slice_text("boot_aggregate"));
 }
 
+/* The file that an entry is about, with its NUL; NULL without memory. */
+static char *path_of(const struct ima_entry *entry)
+{
+	return rf_strndup(entry->name.len ? (const char *)entry->name.data : "", entry->name.len);
+}
+
+static int list_open(const struct evidence_facts *facts, struct ima_list *out, struct rf_err *err)
+{
+	uint16_t alg = facts->ima_alg ? facts->ima_alg : ATTEST_SHA1;
+
+	return ima_open(facts->ima, (uint8_t)attest_digest_size(alg), out, err);
+}
+
 static int judge_list(struct files *f, struct rf_err *err)
 {
-	uint16_t alg = f->c->facts->ima_alg ? f->c->facts->ima_alg : ATTEST_SHA1;
 	struct ima_list list;
 	struct ima_entry entry;
-	int rc = ima_open(f->c->facts->ima, (uint8_t)attest_digest_size(alg), &list, err);
+	int rc = list_open(f->c->facts, &list, err);
 
 	while (rc == 0 && (rc = ima_next(&list, &entry, err)) == 1) {
-		RF_AUTOFREE char *path = rf_strndup(
-			entry.name.len ? (const char *)entry.name.data : "", entry.name.len);
+		RF_AUTOFREE char *path = path_of(&entry);
 
 		f->big_endian = list.big_endian;
 		rc = !path ? -ENOMEM : is_file(&entry) ? judge_file(f, &entry, path) : 0;
@@ -216,4 +228,79 @@ int baseline_judge_ima(struct baseline_case *c, struct rf_err *err)
 	rf_map_done(&f.told);
 	rf_map_done(&f.missing);
 	return rc;
+}
+
+/* ---- the programs that ran, as the ones that may run ---- */
+
+#define PROGRAMS     "programs-approved"
+#define PROGRAMS_MAX (8u << 20) /* bytes of text: some 60,000 programs */
+
+/* Names are hints that whoever named the file chose: what could end a line of YAML is not kept. */
+static void add_path(struct rf_buf *text, struct rf_slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		rf_buf_add_byte(text,
+				name.data[i] > 0x20 && name.data[i] < 0x7f ? name.data[i] : '?');
+}
+
+static int add_program(struct digestset *seen, const struct ima_entry *entry, struct rf_buf *text,
+		       struct rf_err *err)
+{
+	const struct rf_slice digest = {entry->file.bytes, entry->file.len};
+	char alg[16];
+
+	if (entry->verity || entry->file.alg == 0 || entry->file.alg == ATTEST_SHA1)
+		return rf_fail(err, RF_E_UNSUPPORTED,
+			       "entry %u of IMA's list has no digest that a set can hold",
+			       entry->index);
+	if (digestset_has(seen, entry->file.alg, digest, NULL))
+		return 0;
+	if (text->len > PROGRAMS_MAX)
+		return rf_fail(err, RF_E_UNSUPPORTED, "more programs ran than a baseline holds");
+	rf_buf_printf(text, "      %s:", attest_alg_name(entry->file.alg, alg));
+	rf_buf_add_hex(text, digest.data, digest.len);
+	rf_buf_add_byte(text, ' ');
+	add_path(text, entry->name);
+	rf_buf_add_byte(text, '\n');
+	return digestset_add(seen, entry->file.alg, digest, 0);
+}
+
+static int add_programs(const struct evidence_facts *ran, struct rf_buf *text, struct rf_err *err)
+{
+	struct digestset *seen = NULL;
+	struct ima_list list;
+	struct ima_entry entry;
+	size_t count = 0;
+	int rc = list_open(ran, &list, err);
+
+	while (rc == 0 && (rc = ima_next(&list, &entry, err)) == 1)
+		rc = ++count > IMA_MAX_ENTRIES ? RF_E_LIMIT : 0;
+	if (rc == 0)
+		rc = digestset_new(count, &seen, err);
+	if (rc == 0)
+		rc = list_open(ran, &list, err);
+	count = text->len;
+	while (rc == 0 && (rc = ima_next(&list, &entry, err)) == 1)
+		rc = is_file(&entry) && !entry.violation ? add_program(seen, &entry, text, err) : 0;
+	digestset_free(seen);
+	if (rc == 0 && text->len == count)
+		return rf_fail(err, RF_E_MISSING, "IMA's list names no program");
+	return rc;
+}
+
+int baseline_with_programs(const struct baseline *baseline, const struct evidence_facts *ran,
+			   struct baseline **out, struct rf_err *err)
+{
+	RF_AUTOBUF struct rf_buf text = {0};
+
+	if (baseline->ima.given || baseline->sets_count)
+		return rf_fail(err, RF_E_DUPLICATE, "the baseline has rules about programs");
+	rf_buf_add_text(&text, "# What ran when the host was approved may run again.\n"
+			       "digest-sets:\n  " PROGRAMS ":\n    text: |\n");
+	int rc = add_programs(ran, &text, err);
+
+	rf_buf_add_text(&text, "ima: {digests: " PROGRAMS "}\n");
+	if (rc == 0 && baseline_write(baseline, &text) < 0)
+		rc = rf_fail(err, -ENOMEM, "no memory");
+	return rc ? rc : baseline_load(rf_buf_slice(&text), "new baseline", out, err);
 }

@@ -20,7 +20,7 @@ struct baseline_set {
 	const char *name;
 	const char *file; /* NULL: inline */
 	struct digestset *digests;
-	char *text; /* of the file, for labels */
+	char *text; /* of the file (or in its place), for labels; NULL: a list without */
 	size_t text_len;
 };
 

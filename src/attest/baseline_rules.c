@@ -210,12 +210,40 @@ static int read_inline_set(struct baseline_reader *r, const struct yaml_node *no
 	return rc;
 }
 
+/* As a file of digests has it, in the baseline itself. */
+static int read_text_set(struct baseline_reader *r, const struct yaml_node *node, const char *text,
+			 struct baseline_set *set)
+{
+	struct rf_err why = {0};
+
+	set->text = rf_strndup(text, strlen(text));
+	if (!set->text)
+		return no_memory(r);
+	set->text_len = strlen(text);
+	int rc = digestset_load((struct rf_slice){(const uint8_t *)set->text, set->text_len},
+				&set->digests, &why);
+
+	if (rc < 0)
+		return yaml_fail(r->doc, node, r->err, "%s", rf_err_text(&why));
+	if (digestset_count(set->digests) == 0)
+		return yaml_fail(r->doc, node, r->err, "a set without digests allows nothing");
+	return 0;
+}
+
+struct set_fields {
+	const char *file, *text;
+};
+
+static const struct yaml_field set_table[] = {
+	{"file", YAML_T_TEXT, offsetof(struct set_fields, file), false},
+	{"text", YAML_T_TEXT, offsetof(struct set_fields, text), false},
+};
+
 static int read_set(struct baseline_reader *r, const struct yaml_node *node)
 {
 	struct baseline *baseline = r->baseline;
 	struct baseline_set *set = &baseline->sets[baseline->sets_count];
-	const char *file = NULL;
-	const struct yaml_field table[] = {{"file", YAML_T_TEXT, 0, true}};
+	struct set_fields f = {0};
 
 	if (node->kind == YAML_LIST && node->items_count == 0)
 		return yaml_fail(r->doc, node, r->err, "a set without digests allows nothing");
@@ -226,13 +254,18 @@ static int read_set(struct baseline_reader *r, const struct yaml_node *node)
 		return no_memory(r);
 	if (node->kind == YAML_LIST)
 		return read_inline_set(r, node, set);
-	int rc = yaml_bind(r->doc, node, table, RF_COUNT(table), &file, r->err);
+	int rc = yaml_bind(r->doc, node, set_table, RF_COUNT(set_table), &f, r->err);
 
 	if (rc < 0)
 		return rc;
-	if (file[0] == '\0')
+	if (!f.file == !f.text)
+		return yaml_fail(r->doc, node, r->err,
+				 "a list of digests, or one of file and text");
+	if (f.text)
+		return read_text_set(r, node, f.text, set);
+	if (f.file[0] == '\0')
 		return yaml_fail(r->doc, node, r->err, "file: which one?");
-	set->file = rf_arena_copy(&baseline->arena, file);
+	set->file = rf_arena_copy(&baseline->arena, f.file);
 	return set->file ? 0 : no_memory(r);
 }
 

@@ -202,11 +202,11 @@ static const struct reason_class classes[REASON_COUNT] = {
 	    "Find out who writes to this file; a log or database should not "
 	    "be measured: adapt the IMA policy"),
 	ROW(REASON_IMA_UNKNOWN_FILE, "A file was run or read that was not known before",
-	    "If you installed it, add it to the baseline's files; otherwise "
-	    "look at it and " APART),
+	    "If you installed it, add it to the baseline's files (in a fleet: approve the host "
+	    "again); otherwise look at it and " APART),
 	ROW(REASON_IMA_CHANGED_FILE, "A file was run or read whose contents changed",
-	    "If its package was updated, add the new digest to the "
-	    "baseline; otherwise install the package again and " APART),
+	    "If its package was updated, add the new digest to the baseline (in a fleet: approve "
+	    "the host again); otherwise install the package again and " APART),
 	ROW(REASON_IMA_BAD_SIGNATURE, "A file was run or read whose signature is wrong or missing",
 	    "Install its package again from your distribution; if you "
 	    "sign yourself, sign it; otherwise " APART),

@@ -213,9 +213,10 @@ static void raise_unproved(struct verdict *v)
 
 static int judge_baseline(struct judge *j, struct rf_err *err)
 {
-	const struct evidence_facts facts = {
-		.now_ms = j->options->now_ms, .ima = j->ima_covered, .ima_alg = j->ima_alg};
 	struct rf_err why = {0};
+
+	j->out->facts = (struct evidence_facts){
+		.now_ms = j->options->now_ms, .ima = j->ima_covered, .ima_alg = j->ima_alg};
 
 	/* Where nothing is proved, a baseline would not help. */
 	if (!j->options->baseline && has_values(j->out))
@@ -225,7 +226,7 @@ static int judge_baseline(struct judge *j, struct rf_err *err)
 	/* An unproved or empty story compared with a good one says nothing. */
 	if (!has_values(j->out) || j->out->boot.count == 0 || j->out->boot.firmware.ccel)
 		return 0;
-	int rc = baseline_judge(j->hasher, j->options->baseline, &j->out->boot, &facts,
+	int rc = baseline_judge(j->hasher, j->options->baseline, &j->out->boot, &j->out->facts,
 				&j->out->reasons, &why);
 
 	if (rc == -ENOMEM || rc == RF_E_CRYPTO)

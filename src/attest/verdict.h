@@ -76,6 +76,7 @@ struct verdict {
 	uint8_t ak_name[2 + ATTEST_MAX_DIGEST];
 	size_t ak_name_len; /* 0 when there is none; of a TPM 1.2, SHA-256 over its public key */
 	uint32_t ima_entries, ima_beyond, ima_violations;
+	struct evidence_facts facts; /* that the baseline judged; borrow from the evidence */
 	uint8_t ek_name[2 + ATTEST_MAX_DIGEST];
 	size_t ek_name_len;
 	struct verdict_memory memory; /* to keep when the verdict is trusted or warning */

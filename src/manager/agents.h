@@ -78,6 +78,12 @@ struct kept {
 	struct good_verdict good;
 };
 
+/* Commands that wait for evidence; "" where there is none. */
+struct orders {
+	char approve[STORE_ID_BYTES], attest[STORE_ID_BYTES];
+	char approve_by[256];
+};
+
 struct conn {
 	struct conn *next, **at;
 	struct agents *a;
@@ -102,10 +108,9 @@ struct conn {
 	bool writing;		/* its verdict is on the way into the store */
 	struct known_tpm tpm;
 	struct good_verdict good;
-	char approve[STORE_ID_BYTES]; /* command that waits for this evidence; "" */
-	char approve_by[256];
-	char attest[STORE_ID_BYTES];
-	int64_t sent_serial; /* of commands that went out in this session */
+	struct orders waiting; /* for the next evidence */
+	struct orders served;  /* by the evidence that is judged: what comes meanwhile is not */
+	int64_t sent_serial;   /* of commands that went out in this session */
 	int64_t renewed_ms;
 	int64_t seen_ms; /* of a host without a TPM: when that was written last */
 };

@@ -57,6 +57,7 @@ static const struct yaml_field fields[] = {
 	FLAG(without_tpm),
 	FLAG(unproven_tpm),
 	FLAG(approve),
+	FLAG(programs),
 	{"names", YAML_T_TEXTS, offsetof(struct bound, names), false},
 };
 
@@ -197,7 +198,8 @@ int config_load(const char *path, const char *state, struct config *out, struct 
 				     .connections_max = 20000,
 				     .joins_max = 64,
 				     .workers = sysconf(_SC_NPROCESSORS_ONLN),
-				     .approve = true}};
+				     .approve = true,
+				     .programs = true}};
 	int rc = file_read(path, &text, err);
 
 	if (b.config.workers < 1 || b.config.workers > 16)

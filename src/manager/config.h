@@ -41,7 +41,9 @@ struct config {
 	bool without_tpm;  /* hosts without a TPM may join, as NO_TPM */
 	/* swtpm's authority counts only where the site put it among its ek_roots */
 	bool unproven_tpm; /* a TPM without a certificate of a known maker may join */
-	bool approve; /* hosts wait for somebody's approval; false: the first evidence counts */
+	bool approve;  /* hosts wait for somebody's approval; false: the first evidence counts */
+	bool programs; /* an approval is of the programs that ran, too (IMA); false: they are not
+			  judged, and that is said */
 
 	struct yaml_doc doc;   /* what the texts above are of */
 	struct rf_buf kept[8]; /* texts that are made */

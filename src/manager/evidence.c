@@ -104,7 +104,8 @@ static bool may_be_brief(const struct conn *conn)
 	const int64_t left = conn->good.until_ms - conn->a->now_ms();
 
 	return conn->good.quoted_len && left > 0 && left <= WHOLE_MS && conn->tpm.memory.known &&
-	       !conn->approve_by[0] && !conn->attest[0] && rf_equal(conn->told, conn->good.state);
+	       !conn->waiting.approve_by[0] && !conn->waiting.attest[0] &&
+	       rf_equal(conn->told, conn->good.state);
 }
 
 void evidence_ask(struct conn *conn)
@@ -116,7 +117,7 @@ void evidence_ask(struct conn *conn)
 	if (conn->state != CONN_OPEN || conn->asked != ASKED_NOTHING || !conn->has_tpm)
 		return;
 	/* Without approval nothing of it counts, so nobody asks. */
-	if (conn->is_new && !conn->approve_by[0] && conn->a->config->approve)
+	if (conn->is_new && !conn->waiting.approve_by[0] && conn->a->config->approve)
 		return;
 	const bool brief = may_be_brief(conn);
 
@@ -203,7 +204,7 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 						.kind = "baseline",
 						.content = rf_buf_slice(&o->baseline),
 						.approved_by = o->approver,
-						.approval = o->conn->approve,
+						.approval = o->conn->served.approve,
 						.at_ms = o->verdict.at_ms};
 	const struct ledger_entry entry = {.kind = "verdict",
 					   .actor = "manager",
@@ -218,10 +219,10 @@ static int outcome_write(struct store *store, void *arg, struct rf_err *err)
 		rc = store_tpm_memory(store, host, &o->memory, err);
 	if (!rc && o->baseline.len)
 		rc = store_document_put(store, &document, err);
-	if (!rc && o->conn->approve[0])
-		rc = command_end(store, o, o->conn->approve, err);
-	if (!rc && o->conn->attest[0])
-		rc = command_end(store, o, o->conn->attest, err);
+	if (!rc && o->conn->served.approve[0])
+		rc = command_end(store, o, o->conn->served.approve, err);
+	if (!rc && o->conn->served.attest[0])
+		rc = command_end(store, o, o->conn->served.attest, err);
 	if (!rc)
 		rc = untrusted_order(o, store, err);
 	/* Last, for its writers follow one another; a verdict that changes nothing is none of it.
@@ -294,7 +295,7 @@ static void on_written(void *arg, int rc, const struct rf_err *err)
 		outcome_free(o);
 		return;
 	}
-	conn->approve[0] = conn->approve_by[0] = conn->attest[0] = '\0';
+	conn->served = (struct orders){0};
 	if (o->remembers)
 		conn->tpm.memory = o->memory;
 	if (conn->is_new && !rf_equal(o->state, "STALE"))
@@ -303,6 +304,8 @@ static void on_written(void *arg, int rc, const struct rf_err *err)
 	session_state(conn, o->state, rf_buf_text(&o->reason));
 	good_keep(conn, o);
 	outcome_free(o);
+	if (conn->waiting.approve_by[0] || conn->waiting.attest[0])
+		evidence_ask(conn);
 }
 
 /* Keeps it, with others that come now, and tells the agent then. */
@@ -346,6 +349,15 @@ static struct outcome *outcome_new(struct conn *conn, const char *state, const c
 	return o;
 }
 
+/* What is judged from here on answers the orders that have come by now. One that comes later may be
+ * about what this very verdict showed: it waits for the next evidence. */
+static void judging_begin(struct conn *conn)
+{
+	conn->asked = ASKED_JUDGING;
+	conn->served = conn->waiting;
+	conn->waiting = (struct orders){0};
+}
+
 static void blind(struct conn *conn, const char *why)
 {
 	struct outcome *o = outcome_new(conn, "STALE", "cannot judge: ");
@@ -359,7 +371,7 @@ static void blind(struct conn *conn, const char *why)
 void evidence_clock(struct conn *conn)
 {
 	if (conn->asked == ASKED_EVIDENCE) {
-		conn->asked = ASKED_JUDGING;
+		judging_begin(conn);
 		blind(conn, "the host did not answer in time");
 		return;
 	}
@@ -411,9 +423,9 @@ static void outcome_fill(struct outcome *o, const struct message *answer, struct
 	o->quoted_len = quoted.len <= sizeof(o->quoted) ? quoted.len : 0;
 	if (o->quoted_len)
 		memcpy(o->quoted, quoted.data, o->quoted_len);
-	rf_copy(o->approver, sizeof(o->approver), conn->approve_by);
+	rf_copy(o->approver, sizeof(o->approver), conn->served.approve_by);
 	/* What is not even trusted by itself is nobody's baseline. */
-	if (o->remembers && conn->approve_by[0])
+	if (o->remembers && conn->served.approve_by[0])
 		rf_buf_add(&o->baseline, baseline.data, baseline.len);
 }
 
@@ -461,26 +473,29 @@ static int judge(struct conn *conn, bool brief, struct rf_err *err)
 	RF_AUTOBUF struct rf_buf yaml = {0};
 	int rc = tpm_load(conn, err);
 
-	if (!rc && !brief && !conn->approve_by[0])
+	if (!rc && !brief && !conn->served.approve_by[0])
 		rc = store_document_each(conn->a->store, &baseline, 1, document_take, &yaml, err);
 	if (rc)
 		return rc;
 	/* A site that asks nobody takes the first good evidence as the baseline, and says so. */
-	if (!brief && !conn->approve_by[0] && yaml.len == 0 && !conn->a->config->approve)
-		rf_copy(conn->approve_by, sizeof(conn->approve_by), "policy: approve is off");
-	struct message question = {
-		.kind = WIRE_JUDGE,
-		.judge = {.job = conn->job,
-			  .nonce = {conn->nonce, sizeof(conn->nonce)},
-			  .now_ms = conn->a->now_ms(),
-			  .baseline_bytes = (int64_t)yaml.len,
-			  .approved_by = conn->approve_by[0] ? conn->approve_by : NULL,
-			  .known = known->known,
-			  .clock_ms = known->clock_ms,
-			  .firmware = known->firmware,
-			  .resets = known->resets,
-			  .restarts = known->restarts,
-			  .ima_entries = known->ima_entries}};
+	if (!brief && !conn->served.approve_by[0] && yaml.len == 0 && !conn->a->config->approve)
+		rf_copy(conn->served.approve_by, sizeof(conn->served.approve_by),
+			"policy: approve is off");
+	struct message question = {.kind = WIRE_JUDGE,
+				   .judge = {.job = conn->job,
+					     .nonce = {conn->nonce, sizeof(conn->nonce)},
+					     .now_ms = conn->a->now_ms(),
+					     .baseline_bytes = (int64_t)yaml.len,
+					     .approved_by = conn->served.approve_by[0]
+								    ? conn->served.approve_by
+								    : NULL,
+					     .any_program = !conn->a->config->programs,
+					     .known = known->known,
+					     .clock_ms = known->clock_ms,
+					     .firmware = known->firmware,
+					     .resets = known->resets,
+					     .restarts = known->restarts,
+					     .ima_entries = known->ima_entries}};
 	const struct workers_question ask = {.message = &question,
 					     .first = rf_buf_slice(&yaml),
 					     .second = rf_buf_slice(&conn->evidence),
@@ -504,9 +519,9 @@ int evidence_take(struct conn *conn, const struct message *message, struct rf_sl
 		conn_event(conn, "agent.lied", "it sent evidence that nobody asked for");
 		return rf_fail(err, RF_E_DENIED, "evidence that nobody asked for");
 	}
-	conn->asked = ASKED_JUDGING;
 	(void)evtimer_del(conn->clock);
 	if (message->evidence.fault) {
+		judging_begin(conn);
 		blind(conn, message->evidence.fault);
 		return 0;
 	}
@@ -517,6 +532,7 @@ int evidence_take(struct conn *conn, const struct message *message, struct rf_sl
 		evidence_ask(conn);
 		return 0;
 	}
+	judging_begin(conn);
 	rf_buf_reset(&conn->evidence);
 	if (rf_buf_add(&conn->evidence, bytes.data, bytes.len))
 		return rf_fail(err, -ENOMEM, "no memory for evidence");

@@ -95,7 +95,17 @@ static void next_add(struct rf_buf *out, const char *next)
 		      approve ? approve + strlen(REASON_APPROVE) : "");
 }
 
-/* The reasons that decided, worst first, a line for each, and what to do about the first. */
+/* What is said: what decided, and that programs are not judged, which nobody may take for "good".
+ */
+static bool is_told(const struct reason *r)
+{
+	if (r->allowed_by[0])
+		return false;
+	return reason_class_of(r->id)->effect != REASON_NOTES || r->demanded ||
+	       r->id == REASON_IMA_UNJUDGED;
+}
+
+/* The reasons, worst first, a line for each, and what to do about the first. */
 static void reasons_text(const struct verdict *v, struct rf_buf *out)
 {
 	char words[REASON_BYTES];
@@ -105,8 +115,7 @@ static void reasons_text(const struct verdict *v, struct rf_buf *out)
 	for (size_t i = 0; i < v->reasons.count && shown < REASONS_SHOWN; i++) {
 		const struct reason *r = &v->reasons.items[i];
 
-		if (r->allowed_by[0] ||
-		    (reason_class_of(r->id)->effect == REASON_NOTES && !r->demanded))
+		if (!is_told(r))
 			continue;
 		rf_buf_printf(out, "%s%s", shown ? "\n" : "",
 			      reason_words(r, words, sizeof(words)));
@@ -217,6 +226,38 @@ static int judge_brief(struct judge *j, const struct wire_frame *frame, const st
 	return message_frame(&m, (struct rf_slice){0}, out, err);
 }
 
+static bool is_good(const struct verdict *v)
+{
+	return v->state == VERDICT_TRUSTED || v->state == VERDICT_WARNING;
+}
+
+/* Whoever approves a host approves its programs with it: the list is proved by now, so what it
+ * names is what may run. 1: the baseline has become another one, and the evidence is judged anew. A
+ * list that can be no rule leaves it as it is, and the verdict says that nothing judges it. */
+static int programs_approve(struct judge *j, const struct message *q, struct rf_buf *made,
+			    struct rf_err *err)
+{
+	struct baseline *more = NULL;
+	struct rf_err why = {0};
+
+	if (!q->judge.approved_by || q->judge.any_program || !j->verdict.facts.ima.len ||
+	    !is_good(&j->verdict))
+		return 0;
+	int rc = baseline_with_programs(j->baseline, &j->verdict.facts, &more, &why);
+
+	if (rc == RF_E_UNSUPPORTED || rc == RF_E_MISSING)
+		return 0;
+	if (rc)
+		return rf_fail(err, rc, "programs: %s", rf_err_text(&why));
+	rf_buf_reset(made);
+	rc = baseline_write(more, made);
+	baseline_free(more);
+	if (rc)
+		return rf_fail(err, rc, "no memory");
+	rc = baseline_take(j, rf_buf_slice(made), err);
+	return rc ? rc : 1;
+}
+
 static int judge_evidence(struct judge *j, const struct wire_frame *frame, const struct message *q,
 			  struct rf_buf *out, struct rf_err *err)
 {
@@ -231,7 +272,7 @@ static int judge_evidence(struct judge *j, const struct wire_frame *frame, const
 
 	if (rc)
 		return cannot(q, &why, out, err);
-	const struct verdict_options options = {
+	struct verdict_options options = {
 		.nonce = q->judge.nonce,
 		.baseline = q->judge.baseline_bytes || q->judge.approved_by ? j->baseline : NULL,
 		.roots = j->roots,
@@ -239,6 +280,12 @@ static int judge_evidence(struct judge *j, const struct wire_frame *frame, const
 		.before = before.known ? &before : NULL};
 
 	rc = attest_verify(j->hasher, evidence, &options, &j->verdict, &why);
+	if (!rc)
+		rc = programs_approve(j, q, &made, &why);
+	if (rc == 1) {
+		options.baseline = j->baseline;
+		rc = attest_verify(j->hasher, evidence, &options, &j->verdict, &why);
+	}
 	if (rc)
 		return cannot(q, &why, out, err);
 	return verdict_out(j, q, rf_buf_slice(&made), out, err);

@@ -260,8 +260,8 @@ static int approve(struct conn *conn, const struct store_command *c, struct rf_e
 	int rc;
 
 	if (conn->has_tpm) {
-		rf_copy(conn->approve, sizeof(conn->approve), c->command);
-		rf_copy(conn->approve_by, sizeof(conn->approve_by),
+		rf_copy(conn->waiting.approve, sizeof(conn->waiting.approve), c->command);
+		rf_copy(conn->waiting.approve_by, sizeof(conn->waiting.approve_by),
 			c->ordered_by && *c->ordered_by ? c->ordered_by : "nobody named");
 		evidence_ask(conn);
 		return 0;
@@ -283,7 +283,7 @@ static int attest(struct conn *conn, const struct store_command *c, struct rf_er
 
 	if (!conn->has_tpm)
 		return store_command_done(conn->a->store, &none, err);
-	rf_copy(conn->attest, sizeof(conn->attest), c->command);
+	rf_copy(conn->waiting.attest, sizeof(conn->waiting.attest), c->command);
 	evidence_ask(conn);
 	return 0;
 }

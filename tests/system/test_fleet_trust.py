@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a host in a network namespace of its own, with a software TPM that was given a recorded boot (tools/simulated-boot), is trusted
-when it is approved; another boot is UNTRUSTED with its reason in words; approving that boot makes it trusted again."""
+when it is approved; another program and another boot are UNTRUSTED with the reason in words; approving that makes it trusted again."""
 import json
 import os
 import subprocess
@@ -161,6 +161,14 @@ def lone(fleet):
     fleet.approve("lone")
     fleet.is_("lone", "TRUSTED")
     return one
+
+
+def test_a_program_that_nobody_approved(fleet, lone):
+    lone.simulated("--changed", "/usr/bin/miner")
+    fleet.is_("lone", "UNTRUSTED")
+    assert "/usr/bin/miner" in fleet.reason("lone")
+    fleet.approve("lone")
+    fleet.is_("lone", "TRUSTED")
 
 
 def test_another_boot_is_explained_and_can_be_approved(fleet, lone):

@@ -57,6 +57,13 @@ static const struct {
 	{"PCR 24", RULE "{name: a, allow: mok-changed, why: x, pcr: 24}\n", "pcr: 0 to 23"},
 	{"an empty subject", RULE "{name: a, allow: mok-changed, why: x, subject: \"\"}\n",
 	 "matches nothing"},
+	{"a set of a file and of a text", HEAD "digest-sets: {a: {file: x, text: y}}\n",
+	 "one of file and text"},
+	{"a set of neither", HEAD "digest-sets: {a: {}}\n", "one of file and text"},
+	{"a text that is no digests", HEAD "digest-sets: {a: {text: \"sha256:00 x\"}}\n",
+	 "b.yaml:2:18: line 1: not a digest"},
+	{"a text without digests", HEAD "digest-sets: {a: {text: \"# none\"}}\n",
+	 "a set without digests"},
 	{"a set that is not there", RULE "{name: a, allow: kernel-changed, why: x, digests: b}\n",
 	 "there is no set b"},
 	{"digests of what has none",
@@ -421,6 +428,46 @@ static void test_examples(void **state)
 	}
 }
 
+/* Programs that ran become rules once; the rest of the file stays what it was. */
+static void test_programs(void **state)
+{
+	RF_AUTOBUF struct rf_buf ima = {0}, none = {0}, text = {0};
+	struct baseline *plain = load_text("# mine\n" HEAD), *more = NULL, *again = NULL;
+	struct evidence_facts ran = {.now_ms = NOON};
+	struct reasons list = {0};
+	struct rf_err err = {0};
+
+	(void)state;
+	put_ng(&none, "/var/log/wtmp", ""); /* a violation is no program */
+	ran.ima = rf_buf_slice(&none);
+	assert_int_equal(baseline_with_programs(plain, &ran, &more, &err), RF_E_MISSING);
+	put_ng(&ima, "/usr/bin/true", "true");
+	put_ng(&ima, "/bin/true", "true");
+	put_ng(&ima, "/usr/bin/false", "false");
+	ran.ima = (struct rf_slice){ima.data, ima.len - 1};
+	assert_true(baseline_with_programs(plain, &ran, &more, &err) < 0);
+	assert_null(more);
+	ran.ima = rf_buf_slice(&ima);
+	assert_int_equal(baseline_with_programs(plain, &ran, &more, &err), 0);
+	assert_int_equal(baseline_write(more, &text), 0);
+	assert_non_null(strstr(rf_buf_text(&text), "# mine\n"));
+	assert_non_null(strstr(rf_buf_text(&text), " /usr/bin/true\n"));
+	assert_null(strstr(rf_buf_text(&text), " /bin/true\n")); /* the same contents */
+	judge_at(more, &story_base, rf_buf_slice(&ima), NOON, &list);
+	assert_null(reason_find(&list, REASON_IMA_UNKNOWN_FILE));
+	assert_null(reason_find(&list, REASON_IMA_UNJUDGED));
+	put_ng(&ima, "/usr/bin/false", "true, rather");
+	put_ng(&ima, "/usr/bin/other", "other");
+	judge_at(more, &story_base, rf_buf_slice(&ima), NOON, &list);
+	assert_string_equal(reason_find(&list, REASON_IMA_CHANGED_FILE)->subject, "/usr/bin/false");
+	assert_string_equal(reason_find(&list, REASON_IMA_UNKNOWN_FILE)->subject, "/usr/bin/other");
+	assert_int_equal(baseline_with_programs(more, &ran, &again, &err), RF_E_DUPLICATE);
+	assert_null(again);
+	reasons_done(&list);
+	baseline_free(plain);
+	baseline_free(more);
+}
+
 static void test_memory(void **state)
 {
 	RF_AUTOBUF struct rf_buf text = {0};
@@ -450,7 +497,7 @@ int main(void)
 		cmocka_unit_test(test_create),	       cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_files),	       cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_describe_names), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_examples),       cmocka_unit_test(test_programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -523,6 +523,46 @@ static size_t children_of(pid_t parent, pid_t out[8])
 
 /* A worker that hangs costs the job that it has: the host is not trusted by it, and the next one is
  * judged by another. */
+/* Ordered while older evidence is judged, an approval is not spent on that: the host is asked anew.
+ */
+static void an_approval_that_comes_during_a_verdict_counts_for_the_next(void **state)
+{
+	struct test_agent a;
+	struct wire_frame frame;
+	bool trusted = false;
+	pid_t workers[8];
+
+	(void)state;
+	agent_new(&a);
+	agent_approved(&a, "TRUSTED");
+	size_t count = children_of(manager.pids[1], workers);
+
+	for (size_t i = 0; i < count; i++)
+		kill(workers[i], SIGSTOP);
+	manager_command(&manager, a.host, "attest-now", "attest");
+	for (size_t seen = 0; !trusted && agent_next(&a, &frame);) {
+		MESSAGE_AUTO struct message m = {0};
+		RF_AUTOBUF struct rf_buf evidence = {0};
+
+		assert_int_equal(message_read(frame.kind, frame.text, &m, NULL), 0);
+		if (m.kind == WIRE_ASK_EVIDENCE && seen++) {
+			good_evidence(&a, m.ask_evidence.nonce, &evidence);
+			agent_answer(&a, m.ask_evidence.job, rf_buf_slice(&evidence));
+		} else if (m.kind == WIRE_ASK_EVIDENCE) {
+			garbage(&a, m.ask_evidence.nonce, &evidence);
+			agent_answer(&a, m.ask_evidence.job, rf_buf_slice(&evidence));
+			manager_command(&manager, a.host, "approve-behind", "approve");
+			manager_command(&manager, a.host, "then-this", "check");
+		} else if (m.kind == WIRE_COMMAND) {
+			for (size_t i = 0; i < count; i++)
+				kill(workers[i], SIGCONT);
+		}
+		trusted = m.kind == WIRE_VERDICT && !strcmp(m.verdict.state, "TRUSTED");
+	}
+	assert_true(trusted);
+	agent_gone(&a);
+}
+
 static void a_worker_that_hangs_costs_one_job(void **state)
 {
 	struct test_agent a;
@@ -744,6 +784,7 @@ int main(void)
 		cmocka_unit_test(a_good_host_is_trusted_and_its_lies_are_not),
 		cmocka_unit_test(evidence_that_nobody_asked_for_ends_it),
 		cmocka_unit_test(a_host_that_cannot_show_evidence_is_not_trusted),
+		cmocka_unit_test(an_approval_that_comes_during_a_verdict_counts_for_the_next),
 		cmocka_unit_test(a_worker_that_hangs_costs_one_job),
 		cmocka_unit_test(what_comes_twice_is_confirmed_and_stored_once),
 		cmocka_unit_test(a_command_is_signed_for_its_host),
