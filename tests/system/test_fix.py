@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import stat
+import struct
 
 import pytest
 import yaml
@@ -236,6 +237,45 @@ def bad_host(host):
     for key, value in (("tcp_syncookies", 0), ("icmp_echo_ignore_broadcasts", 0),
                        ("icmp_ignore_bogus_error_responses", 0), ("ip_forward", 1)):
         host.put("/proc/sys/net/ipv4/" + key, f"{value}\n")
+
+
+# As asm/unistd_64.h numbers them, and linux/audit.h what a rule is made of.
+SYSCALLS = {"init_module": 175, "finit_module": 313, "delete_module": 176, "adjtimex": 159, "settimeofday": 164, "clock_settime": 227}
+AUDIT_LIST_RULES, AUDIT_FILTER_EXIT, AUDIT_ALWAYS = 1013, 4, 2
+AUDIT_ARCH, AUDIT_WATCH, AUDIT_PERM, AUDIT_FILTERKEY, ARCH_X86_64, EQUAL = 11, 105, 106, 210, 0xC000003E, 0x40000000
+PERMS = {"x": 1, "w": 2, "r": 4, "a": 8}
+
+
+def kernel_rule(line):
+    """What the kernel says of a rule that auditctl gave it: an answer to AUDIT_LIST_RULES."""
+    words, fields, texts, mask = line.split(), [], b"", [0] * 64
+    for option, value in zip(words[::2], words[1::2]):
+        if option in ("-w", "-k"):
+            fields.append((AUDIT_WATCH if option == "-w" else AUDIT_FILTERKEY, len(value)))
+            texts += value.encode()
+        elif option == "-p":
+            fields.append((AUDIT_PERM, sum(PERMS[c] for c in value)))
+        elif option == "-F" and value == "arch=b64":
+            fields.append((AUDIT_ARCH, ARCH_X86_64))
+        elif option == "-S":
+            for name in value.split(","):
+                mask[SYSCALLS[name] // 32] |= 1 << SYSCALLS[name] % 32
+    if words[0] == "-w":
+        mask = [0xffffffff] * 64
+    pad = [0] * (64 - len(fields))
+    body = struct.pack("=3I", AUDIT_FILTER_EXIT, AUDIT_ALWAYS, len(fields)) + struct.pack("=64I", *mask)
+    body += struct.pack("=64I", *[f for f, _ in fields], *pad) + struct.pack("=64I", *[v for _, v in fields], *pad)
+    body += struct.pack("=64I", *[EQUAL] * len(fields), *pad) + struct.pack("=I", len(texts)) + texts
+    return struct.pack("=IHHII", 16 + len(body), AUDIT_LIST_RULES, 2, 1, 0) + body + b"\0" * (-len(body) % 4)
+
+
+def augenrules(host):
+    """The files' rules, in the kernel."""
+    folder = host.dir / "etc/audit/rules.d"
+    lines = [line for path in sorted(folder.glob("*.rules")) for line in path.read_text().splitlines() if line.startswith("-")]
+    answer = host.dir / ".ringfence/probe/audit/rules"
+    answer.parent.mkdir(parents=True, exist_ok=True)
+    answer.write_bytes(b"".join(kernel_rule(line) for line in lines if line.split()[0] in ("-w", "-a")))
 
 
 def parameters(host):
@@ -663,6 +703,17 @@ def test_a_host_with_vms(base):
     setting(host, "/etc/libvirt/qemu.conf", "chardev_tls_x509_verify", "0", "virtconf")
     failing, mended = note(story(host, WITH_VMS, reboot))
     print(f"{len(mended)} of {len(failing)}; not: {sorted(failing - mended)}")
+
+
+def test_rules_of_audit(base):
+    """Files that augenrules loads, and what the kernel then says it has."""
+    host = Host(base, "audit")
+    bad_host(host)
+    host.put("/etc/audit/rules.d/audit.rules", "-D\n-b 8192\n-w /etc/passwd -p r -k reads\n", 0o640)
+    ids = [c["id"] for c in controls() if c["fix"]["verb"] == "audit"]
+    failing, mended = note(story(host, ids, augenrules))
+    print(f"{len(mended)} of {len(failing)} rules of audit; not: {sorted(failing - mended)}")
+    assert mended == failing and len(mended) >= 6
 
 
 def test_network_xml(base):
