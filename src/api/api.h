@@ -26,7 +26,7 @@ struct api_options {
 	const char *store_dir;	 /* the folder of SQLite's file; NULL for PostgreSQL */
 	const char *certificate; /* PEM files, read before the sandbox is entered */
 	const char *key;
-	const char *authority;	    /* PEM: the authority of managers and agents; NULL: not told */
+	const char *authority;	    /* the same, of managers and agents; NULL: not told */
 	const char *agents_address; /* HOST:PORT that an invited agent is told to join */
 	const uint8_t *ticket_keys; /* API_TICKET_BYTES shared by all managers; NULL: own ones */
 	int sign_in_fd;		    /* socket to api_sign_in_run; -1: nobody has a password */

@@ -68,6 +68,7 @@ enum api_counter {
 struct api_settings {
 	const char *authority;	    /* PEM; NULL */
 	const char *agents_address; /* NULL */
+	const char *fingerprint;    /* of the authority: SHA-256 in hexadecimal; NULL */
 	bool has_passwords;	    /* there is a role sign-in */
 	bool has_queries;	    /* somebody answers questions over facts */
 };

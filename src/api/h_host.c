@@ -414,8 +414,11 @@ int h_invite_make(struct api_call *call, struct rf_err *err)
 		.created_by = call->who.subject,
 		.created_ms = call->request->now_ms,
 		.expires_ms = call->request->now_ms + call_number(call, "minutes", 60) * MINUTE_MS};
-	RF_AUTOFREE char *join = rf_asprintf("ringfence agent join %s --token %s",
-					     address ? address : "https://MANAGER:8443", secret);
+	const char *print = call->api->settings.fingerprint;
+	const bool whole = address && strstr(address, "://");
+	RF_AUTOFREE char *join = rf_asprintf(
+		"ringfence agent join %s%s --token %s --fingerprint %s", whole ? "" : "https://",
+		address ? address : "MANAGER:8444", secret, print ? print : "HEX");
 
 	rc = store_invite_add(call->api->store, &invite, err);
 	if (!rc)

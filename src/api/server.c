@@ -2,6 +2,7 @@
 /* The role api: opens what it needs, locks itself in, serves, ends in order; see api.h. */
 #include <errno.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,13 +17,15 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fleet/tls.h"
 #include "sys/sandbox.h"
 
-#define BACKLOG	 1024
-#define STOP_S	 5 /* requests in hand have so long when it ends */
-#define FLUSH_MS 100
-#define EVHTTP_S 120
-#define FULL_MS	 100
+#define BACKLOG		    1024
+#define AUTHORITY_MAX_BYTES 65536
+#define STOP_S		    5 /* requests in hand have so long when it ends */
+#define FLUSH_MS	    100
+#define EVHTTP_S	    120
+#define FULL_MS		    100
 
 /* "HOST:PORT" or "[HOST]:PORT" in two. */
 static int address_cut(const char *text, char host[128], char port[16], struct rf_err *err)
@@ -239,11 +242,34 @@ static void descriptors_allow(size_t connections)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int authority_read(struct server *server, const char *path, struct rf_err *err)
+{
+	uint8_t sha256[TLS_SHA256_BYTES];
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int rc = fd < 0 ? -errno : rf_read_all(fd, AUTHORITY_MAX_BYTES, &server->authority);
+
+	if (!path)
+		return 0;
+	if (fd >= 0)
+		close(fd);
+	if (rc)
+		return rf_fail(err, rc, "%s: %s", path, rf_code_text(rc));
+	rc = tls_authority_digest(rf_buf_slice(&server->authority), sha256, err);
+	if (rc)
+		return rf_wrap(err, rc, "%s", path);
+	rf_buf_add_hex(&server->fingerprint, sha256, sizeof(sha256));
+	server->api.settings.authority = rf_buf_text(&server->authority);
+	server->api.settings.fingerprint = rf_buf_text(&server->fingerprint);
+	return server->fingerprint.failed ? rf_fail(err, -ENOMEM, "no memory") : 0;
+}
+
 static int open_all(struct server *server, struct rf_buf *addresses, struct rf_err *err)
 {
 	const struct api_options *o = server->options;
 	int rc = conn_tls(server, err);
 
+	if (!rc)
+		rc = authority_read(server, o->authority, err);
 	if (!rc)
 		rc = store_open(o->store_url, &server->api.store, err);
 	if (!rc)
@@ -281,6 +307,8 @@ static void close_all(struct server *server)
 		denied_flush(&server->api, now, true);
 	rights_done(&server->api.rights);
 	rf_buf_done(&server->api.openapi);
+	rf_buf_done(&server->authority);
+	rf_buf_done(&server->fingerprint);
 	store_close(server->api.store);
 }
 
@@ -294,9 +322,9 @@ int api_run(const struct api_options *options, struct rf_err *err)
 	server->options = options;
 	server->conns_max =
 		options->connections_max ? options->connections_max : SERVER_CONNECTIONS_MAX;
-	server->api.settings =
-		(struct api_settings){options->authority, options->agents_address,
-				      options->sign_in_fd >= 0, options->query_fd >= 0};
+	server->api.settings = (struct api_settings){.agents_address = options->agents_address,
+						     .has_passwords = options->sign_in_fd >= 0,
+						     .has_queries = options->query_fd >= 0};
 	TAILQ_INIT(&server->conns);
 	TAILQ_INIT(&server->streams);
 	signal(SIGPIPE, SIG_IGN);

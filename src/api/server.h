@@ -51,6 +51,7 @@ struct query;
 struct server {
 	const struct api_options *options;
 	struct api api;
+	struct rf_buf authority, fingerprint; /* of which settings tells */
 	struct event_base *base;
 	struct evhttp *http, *metrics;
 	SSL_CTX *tls;

@@ -239,7 +239,7 @@ static bool table_fits(const json_t *items, const struct column *columns, size_t
 	return width <= rows_width() || last <= NOTE_LEAST;
 }
 
-/* A text of several lines, in words, behind head; each as far in as the first. */
+/* A text in words, behind head; each line as far in as the first. */
 static void lines_print(FILE *out, const char *head, struct rf_buf *text)
 {
 	unsigned indent = (unsigned)strlen(head);
@@ -392,7 +392,13 @@ int fleet_show_one(FILE *out, const json_t *object, enum fleet_format format, st
 		rf_buf_add_visible(&shown, name, strlen(name));
 		rf_buf_printf(&head, "%-*s  ", (int)widest, rf_buf_text(&shown));
 		value_add(&text, name, value, TABLE);
-		lines_print(out, rf_buf_text(&head), &text);
+		/* What is one line may be a command: it is to be copied whole. */
+		if (text.len && strchr((char *)text.data, '\n')) {
+			lines_print(out, rf_buf_text(&head), &text);
+			continue;
+		}
+		rf_buf_add_visible(&head, rf_buf_text(&text), text.len);
+		fprintf(out, "%s\n", rf_buf_text(&head));
 	}
 	return 0;
 }

@@ -32,7 +32,7 @@ class Manager:
         out = self.run("init")
         assert out.returncode == 0, out.stderr
         self.code = re.search(r"code (\S+)", out.stdout)[1]
-        self.process = None
+        self.process, self.lines = None, {}
 
     def run(self, *args):
         return subprocess.run([*self.within, MANAGER, "--config", self.config, "--state", self.state, *args], capture_output=True, text=True, timeout=60)
@@ -58,7 +58,11 @@ class Manager:
     def token(self):
         out = self.cli("host", "invite")
         assert out.returncode == 0, out.stderr
-        return re.search(r"^token\s+(\S+)", out.stdout, re.M)[1]
+        token = re.search(r"^token\s+(\S+)", out.stdout, re.M)[1]
+        # What is printed is what is typed on the host; the port alone is another here.
+        line = re.search(r"^join\s+ringfence agent join https://[\d.]+:1 (--token \S+ --fingerprint [0-9a-f]{64})$", out.stdout, re.M)[1]
+        self.lines[token] = line.split()
+        return token
 
     def host(self, name):
         out = self.cli("host", "list", "--name", name, "-o", "csv")
@@ -109,8 +113,8 @@ class Agent:
         self.log = folder / "agent.log"
 
     def join(self, token):
-        return subprocess.run([AGENT, "join", f"https://{self.manager.agents}", "--token", token, "--fingerprint", self.manager.fingerprint,
-                               "--name", self.name, "--tcti", self.tcti, "--state-dir", self.state], capture_output=True, text=True, timeout=120)
+        line = self.manager.lines.get(token) or ["--token", token, "--fingerprint", self.manager.fingerprint]
+        return subprocess.run([AGENT, "join", f"https://{self.manager.agents}", *line, "--name", self.name, "--tcti", self.tcti, "--state-dir", self.state], capture_output=True, text=True, timeout=120)
 
     def start(self):
         self.process = subprocess.Popen([AGENT, "run", "--ringfence", EXE, "--socket", "", "--state-dir", self.state],
@@ -132,6 +136,11 @@ def agent_of(tmp_path, manager):
     yield make
     for it in made:
         it.stop()
+
+
+def test_the_authority_is_told(manager):
+    got = subprocess.run(["curl", "-s", "--cacert", manager.state / "authority.pem", f"https://{manager.api}/api/v1/authority"], capture_output=True, timeout=60)
+    assert got.stdout == (manager.state / "authority.pem").read_bytes()
 
 
 def test_a_host_with_a_tpm_joins_waits_and_is_judged(manager, agent_of, tpm):
