@@ -16,12 +16,16 @@ CLONE_NEWNS, MS_REC, MS_SLAVE = 0x00020000, 0x4000, 0x80000
 
 
 def own_bpffs():
-    """What tests run never sees the pins of this host: this process, and all that it starts, has a BPF file system of its own."""
+    """What tests run never sees the pins of this host, nor names of network namespaces that others made: this process, and all that it
+    starts, has a BPF file system and a /run/netns of its own."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() != 0 or not os.path.isdir("/sys/fs/bpf") or libc.unshare(CLONE_NEWNS) != 0:
         return
     if libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None) != 0 or libc.mount(b"bpf", b"/sys/fs/bpf", b"bpf", 0, None) != 0:
         print("conftest: no BPF file system of the tests' own:", os.strerror(ctypes.get_errno()))
+    os.makedirs("/run/netns", exist_ok=True)
+    if libc.mount(b"tmpfs", b"/run/netns", b"tmpfs", 0, b"mode=0755") != 0:
+        print("conftest: no names of network namespaces of the tests' own:", os.strerror(ctypes.get_errno()))
 
 
 HOSTS_BPFFS = os.stat("/sys/fs/bpf").st_dev if os.path.isdir("/sys/fs/bpf") else 0

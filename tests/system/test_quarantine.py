@@ -149,6 +149,18 @@ def test_a_policy_is_there_again_after_release_and_cannot_open_a_quarantine(ward
     assert ward.isolate("verify").returncode == 0
 
 
+def test_a_policy_puts_back_a_quarantine_whose_programs_somebody_took_off(ward):
+    assert ward.isolate("apply").returncode == 0
+    ward.shut("seal", record=False)
+    ward.lab.run("tc", "qdisc", "del", "dev", "vnet0", "clsact")
+    assert ward.arrives(0, 1, frame(0)), "nothing holds it"
+    p = ward.isolate("apply")
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert not ward.arrives(0, 1, frame(0)) and not ward.arrives(1, 0, frame(1, "10.9.0.1"))
+    ward.release()
+    assert ward.arrives(0, 1, frame(0)) and not ward.arrives(0, 1, frame(0, source_ip="10.9.0.77"))
+
+
 def test_a_zone_is_shut_in_by_one_plan_and_let_out_vm_by_vm(ward):
     p = ward.quarantine("--zone", "web", "--policy", ward.policy, "--level", "seal", "--yes", "--reason", "worm", record=False)
     assert p.stdout.count("Applied: 4 changes of 4 targets") == 1
