@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a host in a network namespace of its own, with a software TPM that was given a recorded boot (tools/simulated-boot), is trusted
-when it is approved; another program and another boot are UNTRUSTED with the reason in words; approving that makes it trusted again."""
+when it is approved; another program and another boot are UNTRUSTED with the reason in words; approving that makes it trusted again. What the
+verdict protects: the alarm goes out, and a VM for trusted hosts does not start while its host is none."""
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from agent_lab import AGENT, until
 from conftest import EXE, ROOT, need
+from libvirt_lab import Libvirt
 from test_fleet import Manager
 
 sys.path.insert(0, os.path.join(ROOT, "lab"))
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 
 EVIDENCE_S = 3
 MANAGER = "10.77.0.1"
+TAG = "<metadata><trusted xmlns='https://ringfence.example/vm/1'/></metadata>"
 
 
 class Net:
@@ -102,6 +105,16 @@ class Host:
         self.power_on(*options)
         self.start()
 
+    def hook(self, vm):
+        """As libvirt calls it before a start. 50 ms are little on a machine that runs other tests, too: silence is asked again."""
+        xml = f"<domain><name>{vm}</name>{TAG}</domain>"
+
+        def answered():
+            got = subprocess.run([AGENT, "hook", "qemu", vm, "prepare", "begin", "-", "--socket", self.socket, "--config", "/nowhere"],
+                                 input=xml, capture_output=True, text=True, timeout=60)
+            return None if "does not answer" in got.stderr else got
+        return until(answered, what="an answer of the agent")
+
     def close(self):
         self.stop()
         self.tpm.kill()
@@ -141,6 +154,10 @@ class Fleet:
         out = self.manager.cli("host", "show", name, "--changes", "--limit", "1", "-o", "json")
         return json.loads(out.stdout)[0]["reason"]
 
+    def events(self, kind):
+        out = self.manager.cli("events", "-o", "jsonl", "--limit", "1000")
+        return [e for e in map(json.loads, out.stdout.splitlines()) if e["kind"] == kind]
+
     def close(self):
         for one in reversed(self.made):
             one.close()
@@ -161,6 +178,51 @@ def lone(fleet):
     fleet.approve("lone")
     fleet.is_("lone", "TRUSTED")
     return one
+
+
+@pytest.fixture(scope="module")
+def libvirt(lone):
+    """libvirt with our hook, which asks lone's agent."""
+    it = Libvirt()
+    hooks = "/etc/libvirt/hooks"
+    script = f"#!/bin/sh\nexec {AGENT} hook qemu \"$@\" --socket {lone.socket} --config /nowhere\n"
+    it.run("sh", "-c", f"mkdir -p {hooks}; printf '%s' \"$0\" > {hooks}/qemu; chmod 755 {hooks}/qemu", script, check=True)
+    it.restart()
+    it.define("vault", 1, top=TAG)
+    it.define("other", 2)
+    yield it
+    it.close()
+
+
+def started(libvirt, name):
+    """Whether it starts, and what libvirt says; an agent that was too busy to answer in 50 ms is asked again."""
+    def tried():
+        got = libvirt.run("virsh", "-q", "-c", "qemu:///system", "start", name)
+        return None if "does not answer" in got.stderr else got
+    return until(tried, what="an answer of the agent")
+
+
+def test_trust_is_given_lost_told_and_given_back(fleet, lone, libvirt):
+    assert started(libvirt, "vault").returncode == 0
+    libvirt.virsh("destroy", "vault")
+    # A program of the host is another one than it was.
+    lone.simulated("--changed", "/usr/bin/bash")
+    fleet.is_("lone", "UNTRUSTED")
+    assert "/usr/bin/bash" in fleet.reason("lone")
+    alarm = next(e for e in fleet.events("host.state") if e["new_state"] == "UNTRUSTED")
+    assert alarm["host"] == fleet.manager.host("lone")["host"] and "/usr/bin/bash" in alarm["text"]
+    until(lambda: lone.hook("vault").returncode, what="a refusal")
+    got = started(libvirt, "vault")
+    assert got.returncode and "UNTRUSTED" in got.stderr, got.stderr
+    assert started(libvirt, "other").returncode == 0  # that one did not ask for a trusted host
+    libvirt.virsh("destroy", "other")
+    until(lambda: any("vault" in json.dumps(e) for e in fleet.events("agent.hook-refused")), what="the refusal as an event")
+    # It starts anew as it was approved.
+    lone.restart()
+    fleet.is_("lone", "TRUSTED")
+    until(lambda: lone.hook("vault").returncode == 0, what="a yes")
+    assert started(libvirt, "vault").returncode == 0
+    libvirt.virsh("destroy", "vault")
 
 
 def test_a_program_that_nobody_approved(fleet, lone):
