@@ -59,8 +59,8 @@ class Manager:
         out = self.cli("host", "invite")
         assert out.returncode == 0, out.stderr
         token = re.search(r"^token\s+(\S+)", out.stdout, re.M)[1]
-        # What is printed is what is typed on the host; the port alone is another here.
-        line = re.search(r"^join\s+ringfence agent join https://[\d.]+:1 (--token \S+ --fingerprint [0-9a-f]{64})$", out.stdout, re.M)[1]
+        # What is printed is what is typed on the host; the address alone is another here.
+        line = re.search(r"^join\s+ringfence agent join https://[\w.]+:\d+ (--token \S+ --fingerprint [0-9a-f]{64})$", out.stdout, re.M)[1]
         self.lines[token] = line.split()
         return token
 

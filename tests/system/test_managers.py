@@ -35,6 +35,7 @@ CREATE TRIGGER see AFTER INSERT ON ringfence.verdict FOR EACH ROW EXECUTE FUNCTI
 class PgManager(Manager):
     def __init__(self, folder, pg, name, address, first=None):
         folder.mkdir()
+        self.within, self.lines = (), {}
         self.folder, self.state, self.login, self.name = folder, folder / "manager", folder / "login.json", name
         self.config, self.log, self.process = folder / "manager.yaml", folder / "manager.log", None
         self.config.write_text(f"name: {name}\nnames: [localhost, 127.0.0.1]\nstore: {pg.url('ringfence_manager')}&application_name={name}\n"
