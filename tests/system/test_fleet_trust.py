@@ -100,6 +100,7 @@ class Host:
     def restart(self, *options):
         """The machine: its agent, its TPM, its boot."""
         self.stop()
+        self.simulated("--shutdown")
         self.tpm.kill()
         self.tpm.wait()
         self.power_on(*options)
