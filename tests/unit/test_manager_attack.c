@@ -273,6 +273,24 @@ static void brief_unasked_counts_for_nothing(void **state)
 	agent_gone(&a);
 }
 
+/* Else an orderly end of the manager is told as a fault, when workers end before their role looks.
+ */
+static void a_verifier_that_nobody_asks_any_more_ends_without_a_fault(void **state)
+{
+	struct test_manager alone = {.config = manager.config};
+	int pair[2], status = -1;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	close(pair[1]);
+	role_fork(&alone, 1, -1, pair[0], -1, role_verify);
+	close(pair[0]);
+	assert_int_equal(waitpid(alone.pids[1], &status, 0), alone.pids[1]);
+	close(alone.stops[1]);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +301,7 @@ int main(void)
 		cmocka_unit_test(an_older_quote_is_not_the_same),
 		cmocka_unit_test(an_order_wants_logs),
 		cmocka_unit_test(brief_unasked_counts_for_nothing),
+		cmocka_unit_test(a_verifier_that_nobody_asks_any_more_ends_without_a_fault),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
