@@ -10,6 +10,7 @@
 #include "api/core.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "govern/duty.h"
 #include "store/ledger.h"
 
 #define JSON_TYPE "application/json"
@@ -113,6 +114,14 @@ int ledger_tell(struct api_call *call, struct store *store, const char *kind, co
 				      : call->route->summary);
 	if (call->ran_alone)
 		rf_buf_add_text(&text, "; without a second person, for there is none");
+	const struct duty_set *alone =
+		call->route->access == ROUTE_PRIVILEGED
+			? duties_alone(call->api, &call->who, call->route->privilege)
+			: NULL;
+
+	if (alone)
+		rf_buf_printf(&text, "; by one person, for nobody else has a duty of %s",
+			      alone->id);
 	if (call->glass_broken)
 		rf_buf_printf(&text, "; the glass was broken (%s): %.256s", call->approval,
 			      call->request->glass);

@@ -91,7 +91,7 @@ static int objects_find(struct api_call *call, struct objects *o, struct rf_err 
 	return rc ? rc : object_add(o, call->object[0] ? call->object : "fleet", version);
 }
 
-/* Of a route's operations that which asks for most. */
+/* Of a route's operations that which asks for most, as far as those who are there can meet it. */
 static int rule_choose(struct api_call *call, struct site_rule *out, struct rf_err *err)
 {
 	const char *at = call->route->operation;
@@ -117,6 +117,7 @@ static int rule_choose(struct api_call *call, struct site_rule *out, struct rf_e
 	}
 	/* The roles' list lies within the struct, which has moved. */
 	out->rule.roles = out->roles;
+	approval_rule_fit(&out->rule, rights_approvers(call->api, call->who.subject));
 	return 0;
 }
 
@@ -275,15 +276,15 @@ int consent_run(struct api_call *call, struct store *store, struct rf_err *err)
 	AUTOACT struct act act = {0};
 
 	call->wants_approval = call->approval_refused = call->glass_broken = false;
-	if (!call->route->operation)
+	if (!call->route->operation || !consent_wanted(call))
 		return call->route->handle(call, err);
 	int rc = act_make(call, &act, err);
 	enum approval_level level = act.rule.rule.level;
 
 	if (rc)
 		return rc;
-	call->ran_alone =
-		level >= APPROVAL_LEVEL_ONE && !rights_other_approver(call->api, call->who.subject);
+	call->ran_alone = level >= APPROVAL_LEVEL_ONE &&
+			  !rights_approvers(call->api, call->who.subject).people;
 	if (level < APPROVAL_LEVEL_ONE || call->ran_alone) {
 		rc = call->route->handle(call, err);
 		return rc || level == APPROVAL_LEVEL_RECORD ? rc : notice(call, store, err);

@@ -57,8 +57,8 @@ int rights_may(struct api *api, const struct rights_question *question,
 	       struct rf_err *err) RF_MUST_CHECK;
 /* All that they may there. */
 struct privilege_set rights_all(struct api *api, const struct rights_question *question);
-/* Is there another person who could consent, than this subject? */
-bool rights_other_approver(struct api *api, const char *subject);
+/* Who could consent, but for this subject ("": nobody is left out), up to eight of each. */
+struct approval_people rights_approvers(struct api *api, const char *subject);
 /* By which role the caller is a second person, and since when by whom: texts of the snapshot. */
 #define RIGHTS_MAX_GRANTS 32u
 struct rights_vote {
@@ -72,6 +72,11 @@ bool rights_is_self(struct api *api, const struct api_who *who, const char *prin
 		    bool is_group);
 /* Does the caller hold that role anywhere, in one of these ways? */
 bool rights_holds_role(struct api *api, const struct api_who *who, const char *role);
+/* The set of duties of which who uses this one beside another while nobody else holds any of them;
+ * NULL: there is none. */
+struct duty_set;
+const struct duty_set *duties_alone(const struct api *api, const struct api_who *who,
+				    enum privilege privilege);
 /* Would these be rights under which somebody can still administer, and nobody holds duties that
  * exclude each other and did not before? Called within a transaction behind a change. */
 int rights_try(struct api *api, struct rf_err *err) RF_MUST_CHECK;
@@ -126,6 +131,8 @@ struct approval_news {
 int approval_tell(struct store *store, const struct approval_news *news,
 		  struct rf_err *err) RF_MUST_CHECK;
 
+/* Is this act of the route one that its operation is about? */
+bool consent_wanted(struct api_call *call);
 /* Runs the route's handler, under an approval where its operation wants one. */
 int consent_run(struct api_call *call, struct store *store, struct rf_err *err) RF_MUST_CHECK;
 /* Behind a transaction that failed: keeps what became of the approval, or asks for one. */

@@ -13,7 +13,6 @@
 #include "api/rights_parts.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "govern/duty_role.h"
 
 #define MAX_PERSONS 4096u /* that could hold two duties; more are a fault of the permissions */
 #define MAX_KINDS   64u	  /* of rights that one person has, as far as duties go */
@@ -46,20 +45,22 @@ bool rights_reaches(const struct rights_rows *rows, uint32_t principal, uint32_t
 }
 
 /* The privileges that are duties; the others do not matter here. */
-static struct privilege_set duties_only(const struct privilege_set *set)
+static struct privilege_set duties_only(const struct rights_rows *rows,
+					const struct privilege_set *set)
 {
-	struct privilege_set out = {0};
+	struct privilege_set out = rows->duty_privileges;
 
-	for (unsigned i = 0; i < PRIVILEGE_COUNT; i++)
-		if (privilege_in(set, i) && duty_of_privilege(i))
-			privilege_add(&out, i);
+	for (unsigned i = 0; i < PRIVILEGE_WORDS; i++)
+		out.bits[i] &= set->bits[i];
 	return out;
 }
 
-static bool excludes(const struct privilege_set *set)
+static bool excludes(const struct rights_rows *rows, const struct privilege_set *set)
 {
-	for (size_t i = 0; i < duty_sets_count; i++)
-		if (duty_count(&duty_sets[i], set) > 1)
+	const struct duty_set *one;
+
+	for (size_t i = 0; (one = duty_set_at(&rows->duties, i)); i++)
+		if (duty_count(&rows->duties, one, set) > 1)
 			return true;
 	return false;
 }
@@ -80,7 +81,7 @@ static struct privilege_set *given_make(const struct rights_rows *r)
 
 	for (uint32_t i = 0; given && i < r->rows.permissions_count; i++) {
 		const struct rbac_permission *p = &r->permissions[i];
-		struct privilege_set own = duties_only(&r->roles[p->role].privileges);
+		struct privilege_set own = duties_only(r, &r->roles[p->role].privileges);
 
 		privilege_add_all(&given[p->principal], &own);
 	}
@@ -156,11 +157,17 @@ struct holdings {
 	struct rights_rows *rows;
 	const struct rbac *rbac;
 	const struct person *person;
+	const struct persons *all;
 	struct privilege_set kinds[MAX_KINDS];
 	size_t kinds_count;
-	struct duty_holding list[MAX_KINDS * 16];
-	size_t count;
+	struct duty_holding *list;
+	size_t count, capacity;
 };
+
+static void holdings_done(struct holdings *h)
+{
+	rf_free(h->list);
+}
 
 /* The role by which a person has a privilege, for sentences. */
 static const char *through(const struct holdings *h, enum privilege privilege)
@@ -176,22 +183,47 @@ static const char *through(const struct holdings *h, enum privilege privilege)
 	return "(unknown)";
 }
 
-static struct privilege_set person_at(const struct rbac *rbac, const uint32_t *users, size_t count,
-				      uint32_t object)
+static struct privilege_set person_at(const struct rights_rows *rows, const struct rbac *rbac,
+				      const struct person *person, uint32_t object)
 {
 	struct privilege_set all = {0};
 
-	for (size_t i = 0; i < count; i++) {
-		struct privilege_set one = rbac_resolve(rbac, users[i], object);
+	for (size_t i = 0; i < person->count; i++) {
+		struct privilege_set one = rbac_resolve(rbac, person->users[i], object);
 
 		privilege_add_all(&all, &one);
 	}
-	return duties_only(&all);
+	return duties_only(rows, &all);
+}
+
+static int holding_add(struct holdings *h, const char *duty, enum privilege privilege,
+		       const char *scope)
+{
+	char *by = rf_arena_printf(&h->rows->arena, "%s by role %.64s", privilege_name(privilege),
+				   through(h, privilege));
+
+	if (h->count == DUTY_MAX_SUBJECT_HOLDINGS)
+		return RF_E_LIMIT;
+	if (!by || rf_grow((void **)&h->list, &h->capacity, h->count + 1, sizeof(*h->list)))
+		return -ENOMEM;
+	h->list[h->count++] = (struct duty_holding){h->person->subject, duty, scope, by};
+	return 0;
+}
+
+/* Each duty is one holding, whatever it consists of. */
+static bool duty_is_new(const struct holdings *h, size_t from, const char *duty)
+{
+	while (from < h->count && !rf_equal(h->list[from].duty, duty))
+		from++;
+	return from == h->count;
 }
 
 static int place_add(struct holdings *h, uint32_t object)
 {
-	struct privilege_set set = person_at(h->rbac, h->person->users, h->person->count, object);
+	const struct privilege_set set = person_at(h->rows, h->rbac, h->person, object);
+	const struct duty_row *row;
+	const size_t from = h->count;
+	int rc = 0;
 
 	for (size_t i = 0; i < h->kinds_count; i++)
 		if (memcmp(&h->kinds[i], &set, sizeof(set)) == 0)
@@ -201,11 +233,12 @@ static int place_add(struct holdings *h, uint32_t object)
 	h->kinds[h->kinds_count] = set;
 	char *scope = rf_arena_printf(&h->rows->arena, "/%zu", h->kinds_count++);
 
-	for (unsigned i = 0; i < PRIVILEGE_COUNT; i++)
-		if (privilege_in(&set, i) && h->count < RF_COUNT(h->list))
-			h->list[h->count++] = (struct duty_holding){
-				h->person->subject, duty_of_privilege(i), scope, through(h, i)};
-	return scope ? 0 : -ENOMEM;
+	if (!scope)
+		return -ENOMEM;
+	for (size_t i = 0; (row = duty_row_at(&h->rows->duties, i)) && !rc; i++)
+		if (privilege_in(&set, row->privilege) && duty_is_new(h, from, row->duty))
+			rc = holding_add(h, row->duty, row->privilege, scope);
+	return rc;
 }
 
 /* A child of one parent has what its parent has, but where a permission lies on either. */
@@ -231,6 +264,41 @@ static int places_add(struct holdings *h)
 	return rc;
 }
 
+/* Does nobody but that person hold a duty of the set? The first user goes when others have come,
+ * and is no other person. */
+static bool is_alone(const struct holdings *h, const struct duty_set *set)
+{
+	for (size_t i = 0; i < h->all->count; i++) {
+		const struct person *p = &h->all->rows[i];
+
+		if (p != h->person && !rf_equal(p->subject, API_SETUP) &&
+		    duty_count(&h->rows->duties, set, &p->given))
+			return false;
+	}
+	return true;
+}
+
+static int barred_add(struct holdings *h, const struct duty_set *set, const char *why)
+{
+	struct rights_rows *r = h->rows;
+	uint32_t *users = rf_arena_alloc(&r->arena, h->person->count, sizeof(*users));
+
+	if (rf_grow((void **)&r->barred, &r->barred_capacity, r->barred_count + 1,
+		    sizeof(*r->barred)) ||
+	    !users)
+		return -ENOMEM;
+	memcpy(users, h->person->users, h->person->count * sizeof(*users));
+	r->barred[r->barred_count++] = (struct rights_barred){
+		.subject = h->person->subject,
+		.set = set,
+		.why = rf_arena_copy(&r->arena, why),
+		.alone = set && set->yields && is_alone(h, set),
+		.users = users,
+		.users_count = h->person->count,
+	};
+	return 0;
+}
+
 /* What is found while the rows of duty_conflicts are gone through. */
 struct finding {
 	struct holdings *holdings;
@@ -240,43 +308,37 @@ struct finding {
 static int take_conflict(void *arg, const struct duty_conflict *conflict)
 {
 	const struct finding *f = arg;
-	struct rights_rows *r = f->holdings->rows;
-	const struct person *person = f->holdings->person;
-	uint32_t *users = rf_arena_alloc(&r->arena, person->count, sizeof(*users));
+	const struct duty_holding pair[] = {*conflict->a, *conflict->b};
+	const struct duty_rows rows = {pair, RF_COUNT(pair), f->duties->more,
+				       f->duties->more_count};
+	const bool second = rf_equal(pair[1].duty, conflict->set->yields);
 	struct rf_err why = {0};
 
-	if (rf_grow((void **)&r->barred, &r->barred_capacity, r->barred_count + 1,
-		    sizeof(*r->barred)) ||
-	    !users)
-		return -ENOMEM;
-	/* The sentence is that of the refusal. */
-	if (!duty_use_check(f->duties, conflict->a, &why))
+	/* The sentence is that of the refusal, and about what is given up. */
+	if (!duty_use_check(&rows, &pair[second], &why))
 		return 0;
-	memcpy(users, person->users, person->count * sizeof(*users));
-	r->barred[r->barred_count++] = (struct rights_barred){
-		.subject = person->subject,
-		.set = conflict->set,
-		.why = rf_arena_copy(&r->arena, rf_err_text(&why)),
-		.users = users,
-		.users_count = person->count,
-	};
-	return 0;
+	return barred_add(f->holdings, conflict->set, rf_err_text(&why));
 }
 
 static int person_judge(struct rights_rows *rows, const struct rbac *rbac,
-			const struct person *person, struct rf_err *err)
+			const struct persons *all, const struct person *person, struct rf_err *err)
 {
-	RF_AUTOFREE struct holdings *h = rf_alloc(1, sizeof(*h));
+	__attribute__((cleanup(holdings_done))) struct holdings h = {
+		.rows = rows, .rbac = rbac, .person = person, .all = all};
+	char why[256];
+	int rc = places_add(&h);
+	const struct duty_rows duties = {h.list, h.count, rows->duties.sets,
+					 rows->duties.sets_count};
+	struct finding finding = {&h, &duties};
 
-	if (!h)
-		return rf_fail(err, -ENOMEM, "no memory");
-	h->rows = rows;
-	h->rbac = rbac;
-	h->person = person;
-	int rc = places_add(h);
-	const struct duty_rows duties = {.holdings = h->list, .holdings_count = h->count};
-	struct finding finding = {h, &duties};
-
+	/* One person's permissions are no reason to stop all others. */
+	if (rc == RF_E_LIMIT) {
+		(void)rf_format(why, sizeof(why),
+				"%.64s has too many different rights to tell which duties exclude "
+				"each other; an administrator of roles can take some away",
+				person->subject);
+		return barred_add(&h, NULL, why);
+	}
 	return rc ? rf_fail(err, rc, "the duties of %.64s cannot be judged", person->subject)
 		  : duty_conflicts(&duties, take_conflict, &finding, err);
 }
@@ -284,24 +346,53 @@ static int person_judge(struct rights_rows *rows, const struct rbac *rbac,
 int duties_find(struct rights_rows *rows, const struct rbac *rbac, struct rf_err *err)
 {
 	AUTOPERSONS struct persons all = {0};
+	const struct duty_row *row;
 	size_t suspects = 0;
+
+	for (size_t i = 0; (row = duty_row_at(&rows->duties, i)); i++)
+		privilege_add(&rows->duty_privileges, row->privilege);
 	int rc = persons_make(rows, &all);
 
 	if (rc)
 		return rf_fail(err, rc, "no memory for duties");
 	for (size_t i = 0; i < all.count && !rc; i++) {
-		if (!excludes(&all.rows[i].given))
+		if (!excludes(rows, &all.rows[i].given))
 			continue;
 		rc = ++suspects > MAX_PERSONS
 			     ? rf_fail(err, RF_E_LIMIT,
 				       "more than %u people could hold duties that exclude each "
 				       "other",
 				       MAX_PERSONS)
-			     : person_judge(rows, rbac, &all.rows[i], err);
+			     : person_judge(rows, rbac, &all, &all.rows[i], err);
 	}
 	if (!rc && rows->arena.failed)
 		rc = rf_fail(err, -ENOMEM, "no memory for duties");
 	return rc;
+}
+
+/* The privileges that a person who holds two of a set does not use. */
+static struct privilege_set taken(const struct rights_rows *rows, const struct rights_barred *b)
+{
+	struct duty_set one = {.duties = {b->set ? b->set->yields : NULL}};
+
+	if (!b->set)
+		return rows->duty_privileges;
+	return duty_privileges(&rows->duties, b->set->yields ? &one : b->set);
+}
+
+static bool bars(const struct api *api, const struct rights_barred *b, uint32_t object)
+{
+	const struct person person = {.users = (uint32_t *)(uintptr_t)b->users,
+				      .count = b->users_count};
+
+	if (b->alone)
+		return false;
+	if (!b->set || !b->set->same_scope)
+		return true;
+	const struct privilege_set here =
+		person_at(api->rights.rows, api->rights.rbac, &person, object);
+
+	return duty_count(&api->rights.rows->duties, b->set, &here) > 1;
 }
 
 void duties_bar(const struct api *api, const struct api_who *who, uint32_t object,
@@ -312,30 +403,70 @@ void duties_bar(const struct api *api, const struct api_who *who, uint32_t objec
 	for (size_t i = 0; i < rows->barred_count; i++) {
 		const struct rights_barred *b = &rows->barred[i];
 
-		if (!rf_equal(b->subject, who->subject))
+		if (!rf_equal(b->subject, who->subject) || !bars(api, b, object))
 			continue;
-		if (b->set->same_scope) {
-			struct privilege_set here =
-				person_at(api->rights.rbac, b->users, b->users_count, object);
+		const struct privilege_set away = taken(rows, b);
 
-			if (duty_count(b->set, &here) < 2)
-				continue;
-		}
-		for (unsigned p = 0; p < PRIVILEGE_COUNT; p++) {
-			if (!privilege_in(set, p) || !duty_in_set(b->set, duty_of_privilege(p)))
-				continue;
-			set->bits[p / 64] &= ~(UINT64_C(1) << (p % 64));
-			*out_why = b->why;
+		for (unsigned w = 0; w < PRIVILEGE_WORDS; w++) {
+			if (set->bits[w] & away.bits[w] && !*out_why)
+				*out_why = b->why;
+			set->bits[w] &= ~away.bits[w];
 		}
 	}
 }
 
+const struct duty_set *duties_alone(const struct api *api, const struct api_who *who,
+				    enum privilege privilege)
+{
+	const struct rights_rows *rows = api->rights.rows;
+
+	for (size_t i = 0; rows && i < rows->barred_count; i++) {
+		const struct rights_barred *b = &rows->barred[i];
+
+		if (!b->alone || !rf_equal(b->subject, who->subject))
+			continue;
+		const struct privilege_set given = taken(rows, b);
+
+		if (privilege_in(&given, privilege))
+			return b->set;
+	}
+	return NULL;
+}
+
+static const struct rbac_role *role_find(const struct rights_rows *rows, const char *name)
+{
+	for (uint32_t i = 0; rows && i < rows->rows.roles_count; i++)
+		if (rf_equal(rows->roles[i].name, name))
+			return &rows->roles[i];
+	return NULL;
+}
+
+int duties_check(const struct rights_rows *before, const struct rights_rows *after,
+		 struct rf_err *err)
+{
+	int rc = duty_table_check(&after->duties, err);
+
+	for (uint32_t i = 0; i < after->rows.roles_count && !rc; i++) {
+		const struct rbac_role *role = &after->roles[i];
+		const struct rbac_role *was = role_find(before, role->name);
+
+		/* One that was so already is no reason to refuse what would mend another. */
+		if (was && duty_role_check(&before->duties, was->name, &was->privileges, NULL))
+			continue;
+		rc = duty_role_check(&after->duties, role->name, &role->privileges, err);
+	}
+	return rc;
+}
+
 static bool known(const struct rights_rows *rows, const struct rights_barred *wanted)
 {
-	for (size_t i = 0; rows && i < rows->barred_count; i++)
-		if (rf_equal(rows->barred[i].subject, wanted->subject) &&
-		    rows->barred[i].set == wanted->set)
+	for (size_t i = 0; rows && i < rows->barred_count; i++) {
+		const struct rights_barred *b = &rows->barred[i];
+
+		if (rf_equal(b->subject, wanted->subject) &&
+		    rf_equal(b->set ? b->set->id : "", wanted->set ? wanted->set->id : ""))
 			return true;
+	}
 	return false;
 }
 
@@ -343,7 +474,7 @@ int duties_try(const struct rights_rows *before, const struct rights_rows *after
 	       struct rf_err *err)
 {
 	for (size_t i = 0; i < after->barred_count; i++)
-		if (!known(before, &after->barred[i]))
+		if (!after->barred[i].alone && !known(before, &after->barred[i]))
 			return rf_fail(err, RF_E_DENIED, "%s", after->barred[i].why);
 	return 0;
 }

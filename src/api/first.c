@@ -11,16 +11,22 @@
 #include "api/core.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "govern/duty_role.h"
 #include "store/access.h"
 
 #define CODE_MS	      ((int64_t)24 * 3600000)
 #define ADMINISTRATOR "administrator"
+#define OPERATOR      "operator"
 
-/* What the first administrator has not, for it would exclude what they have (govern/duty.h).
- * Whoever is alone needs no second person; whoever is not has one. */
-static const enum privilege not_administrator[] = {
-	PRIVILEGE_APPROVAL_GIVE, PRIVILEGE_WAIVER_APPROVE, PRIVILEGE_HOST_FIX,
-	PRIVILEGE_POLICY_PUBLISH, PRIVILEGE_STORAGE_WRITE};
+/* The duties that the first administrator has not, for they would exclude what they have
+ * (govern/duty.h). Whoever is alone needs no second person; whoever is not has one. */
+static const char *const not_administrator[] = {"approver", "remediator", "policy publisher",
+						"storage admin", "operator"};
+
+/* Who sets up is in both groups: while they are the only one, they operate, too. */
+static const struct {
+	const char *group, *role;
+} first_groups[] = {{"administrators", ADMINISTRATOR}, {"operators", OPERATOR}};
 
 /* The roles that there are from the first start on; a site changes them as it likes. */
 static const struct {
@@ -36,12 +42,12 @@ static const struct {
 	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(LEDGER_READ), P(REPORT_MAKE),
 	  P(FACT_QUERY), P(EVIDENCE_READ)},
 	 7},
-	{"operator",
+	{OPERATOR,
 	 "checks, attests, plans and shuts VMs in",
 	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(HOST_CHECK), P(HOST_ATTEST),
 	  P(ISOLATE_PLAN), P(ISOLATE_APPLY), P(QUARANTINE_SET), P(QUARANTINE_RELEASE),
-	  P(APPROVAL_REQUEST), P(WAIVER_REQUEST)},
-	 11},
+	  P(APPROVAL_REQUEST), P(WAIVER_REQUEST), P(DOMAIN_MIGRATE)},
+	 12},
 	{"remediator",
 	 "mends what checks found",
 	 {P(OBJECT_VIEW), P(OBJECT_READ), P(EVENT_READ), P(HOST_FIX), P(APPROVAL_REQUEST)},
@@ -64,20 +70,29 @@ struct first {
 	char token[STORE_ID_BYTES];
 };
 
+/* What is a duty that the administrator has not. */
+static bool is_left_out(enum privilege privilege)
+{
+	static const struct duty_table ours;
+	const struct duty_row *row;
+
+	for (size_t i = 0; (row = duty_row_at(&ours, i)); i++)
+		for (size_t k = 0; k < RF_COUNT(not_administrator); k++)
+			if (row->privilege == privilege &&
+			    rf_equal(row->duty, not_administrator[k]))
+				return true;
+	return false;
+}
+
 static struct privilege_set wanted_of(size_t row)
 {
 	struct privilege_set set = {0};
 
 	for (size_t i = 0; row < RF_COUNT(first_roles) && i < first_roles[row].count; i++)
 		privilege_add(&set, first_roles[row].privileges[i]);
-	for (unsigned p = 0; row == RF_COUNT(first_roles) && p < PRIVILEGE_COUNT; p++) {
-		bool leave_out = false;
-
-		for (size_t i = 0; i < RF_COUNT(not_administrator); i++)
-			leave_out = leave_out || not_administrator[i] == p;
-		if (!leave_out)
+	for (unsigned p = 0; row == RF_COUNT(first_roles) && p < PRIVILEGE_COUNT; p++)
+		if (!is_left_out(p))
 			privilege_add(&set, p);
-	}
 	return set;
 }
 
@@ -88,7 +103,7 @@ static int role_put(struct store *store, size_t row, int64_t now_ms, struct rf_e
 	const bool all = row == RF_COUNT(first_roles);
 	const struct privilege_set set = wanted_of(row);
 	struct store_role role = {.role = all ? ADMINISTRATOR : first_roles[row].role,
-				  .title = all ? "decides on rights, and operates"
+				  .title = all ? "decides on rights, hosts and the manager"
 					       : first_roles[row].title,
 				  .privileges = names,
 				  .changed_by = API_SETUP,
@@ -179,6 +194,25 @@ int api_first_roles(struct store *store, int64_t now_ms, struct rf_err *err)
 	return store_transaction(store, roles_follow, &following, err);
 }
 
+/* A group of the first start with its role, and the first user in it. */
+static int group_put(struct store *store, size_t row, int64_t now_ms, struct rf_err *err)
+{
+	const struct store_principal group = {first_groups[row].group, true, false};
+	const struct store_permission permission = {.object = "",
+						    .principal = group.principal,
+						    .is_group = true,
+						    .role = first_groups[row].role,
+						    .propagate = true,
+						    .granted_by = API_SETUP,
+						    .granted_ms = now_ms};
+	const struct store_member member = {API_SETUP, false, group.principal, API_SETUP, now_ms};
+	int rc = store_principal_put(store, &group, err);
+
+	if (!rc)
+		rc = store_permission_put(store, &permission, err);
+	return rc ? rc : store_member_put(store, &member, err);
+}
+
 static int first_begin(struct store *store, void *arg, struct rf_err *err)
 {
 	const struct first *first = arg;
@@ -188,12 +222,6 @@ static int first_begin(struct store *store, void *arg, struct rf_err *err)
 					      .name = "first sign-in",
 					      .created_ms = first->now_ms};
 	const struct store_principal principal = {API_SETUP, false, false};
-	const struct store_permission permission = {.object = "",
-						    .principal = API_SETUP,
-						    .role = ADMINISTRATOR,
-						    .propagate = true,
-						    .granted_by = API_SETUP,
-						    .granted_ms = first->now_ms};
 	const struct store_token token = {.token = first->token,
 					  .sha256 = {first->sha256, sizeof(first->sha256)},
 					  .account = API_SETUP,
@@ -211,18 +239,29 @@ static int first_begin(struct store *store, void *arg, struct rf_err *err)
 		rc = store_account_put(store, &account, err);
 	if (!rc)
 		rc = store_principal_put(store, &principal, err);
-	if (!rc && !generation)
-		rc = store_permission_put(store, &permission, err);
+	for (size_t row = 0; row < RF_COUNT(first_groups) && !rc && !generation; row++)
+		rc = group_put(store, row, first->now_ms, err);
 	return rc ? rc : store_token_add(store, &token, err);
 }
 
-/* Whoever administers is somebody else than setup. */
+/* Whoever administers is somebody else than setup: by a permission, or in our group of them. */
 static int take_administrator(void *arg, const struct store_permission *permission)
 {
 	bool *other = arg;
 
 	if (!permission->object[0] && rf_equal(permission->role, ADMINISTRATOR) &&
-	    !rf_equal(permission->principal, API_SETUP))
+	    !rf_equal(permission->principal,
+		      permission->is_group ? first_groups[0].group : API_SETUP))
+		*other = true;
+	return 0;
+}
+
+static int take_administrators(void *arg, const struct store_member *member)
+{
+	bool *other = arg;
+
+	if (rf_equal(member->in_group, first_groups[0].group) &&
+	    !rf_equal(member->principal, API_SETUP))
 		*other = true;
 	return 0;
 }
@@ -267,7 +306,8 @@ static int code_make(char out[API_CODE_BYTES], struct rf_err *err)
 int api_first_code(struct store *store, int64_t now_ms, char out[API_CODE_BYTES],
 		   struct rf_err *err)
 {
-	static const struct store_access_reader reader = {.permission = take_administrator};
+	static const struct store_access_reader reader = {.member = take_administrators,
+							  .permission = take_administrator};
 	struct first first = {.now_ms = now_ms};
 	bool other = false;
 

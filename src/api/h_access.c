@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/rights_parts.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "govern/condition.h"
-#include "govern/duty_role.h"
 #include "govern/text.h"
 #include "store/access.h"
 
@@ -145,7 +145,7 @@ int h_role_put(struct api_call *call, struct rf_err *err)
 		privilege_add(&set, privilege);
 	}
 	if (!rc)
-		rc = duty_role_check(role.role, &set, err);
+		rc = duty_role_check(&call->api->rights.rows->duties, role.role, &set, err);
 	if (!rc)
 		rc = not_own(call, role.role, err);
 	if (!rc)

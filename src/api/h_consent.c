@@ -201,6 +201,8 @@ static int vote(struct api_call *call, struct voting *voting, struct rf_err *err
 	voting->rule = &rule.rule;
 	rc = site_rule_read(call->api->store, seen.record.operation->name, &rule, err);
 	if (!rc)
+		approval_rule_fit(&rule.rule, rights_approvers(call->api, seen.record.subject));
+	if (!rc)
 		rc = store_transaction(call->api->store, vote_count, voting, err);
 	if (!rc && voting->refusal) {
 		rc = voting->refusal;

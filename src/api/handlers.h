@@ -33,6 +33,11 @@ HANDLER(h_objects);
 HANDLER(h_object_put);
 HANDLER(h_object_drop);
 HANDLER(h_object_rights);
+/* Duties that exclude each other: duty_sets.c. */
+HANDLER(h_duties);
+HANDLER(h_duty_put);
+HANDLER(h_duty_drop);
+HANDLER(h_duty_conflicts);
 /* Hosts, invites, and what was found: h_host.c. */
 HANDLER(h_hosts);
 HANDLER(h_host);
@@ -76,18 +81,18 @@ HANDLER(h_authority);
 int h_approval_rules(struct api_call *call, struct rf_err *err);
 int h_approval_rule_put(struct api_call *call, struct rf_err *err);
 
-extern const struct schema schema_approval_rule, schema_approval_rule_put, schema_sign_in,
-	schema_signed_in, schema_session, schema_user, schema_user_put, schema_token,
-	schema_token_make, schema_token_made, schema_privilege, schema_role, schema_role_put,
-	schema_permission, schema_permission_put, schema_permission_drop, schema_object,
-	schema_object_put, schema_rights, schema_host, schema_host_retire, schema_verdict,
-	schema_query_make, schema_query_row, schema_change, schema_finding, schema_invite,
-	schema_invite_make, schema_invite_made, schema_command, schema_command_made,
-	schema_check_make, schema_hosts_make, schema_facts_make, schema_plan_make,
-	schema_apply_make, schema_rollback_make, schema_quarantine_make, schema_release_make,
-	schema_fix_plan_make, schema_fix_make, schema_confirm_make, schema_approval, schema_approve,
-	schema_deny, schema_waiver, schema_waiver_make, schema_event, schema_ledger, schema_entry,
-	schema_version, schema_health, schema_problem;
+extern const struct schema schema_duty, schema_duty_put, schema_duty_conflict, schema_approval_rule,
+	schema_approval_rule_put, schema_sign_in, schema_signed_in, schema_session, schema_user,
+	schema_user_put, schema_token, schema_token_make, schema_token_made, schema_privilege,
+	schema_role, schema_role_put, schema_permission, schema_permission_put,
+	schema_permission_drop, schema_object, schema_object_put, schema_rights, schema_host,
+	schema_host_retire, schema_verdict, schema_query_make, schema_query_row, schema_change,
+	schema_finding, schema_invite, schema_invite_make, schema_invite_made, schema_command,
+	schema_command_made, schema_check_make, schema_hosts_make, schema_facts_make,
+	schema_plan_make, schema_apply_make, schema_rollback_make, schema_quarantine_make,
+	schema_release_make, schema_fix_plan_make, schema_fix_make, schema_confirm_make,
+	schema_approval, schema_approve, schema_deny, schema_waiver, schema_waiver_make,
+	schema_event, schema_ledger, schema_entry, schema_version, schema_health, schema_problem;
 /* Queries. */
 extern const struct schema query_page, query_hosts, query_findings, query_events, query_tokens,
 	query_approvals, query_commands, query_rights, query_entries, query_host_findings;

@@ -84,6 +84,7 @@ int h_approval_rules(struct api_call *call, struct rf_err *err)
 
 		if (rc)
 			return rc;
+		approval_rule_fit(&rule.rule, rights_approvers(call->api, call->who.subject));
 		json_array_append_new(items, rule_json(&rule));
 	}
 	return call_many(call, json_incref(items), "");
@@ -97,6 +98,8 @@ int h_approval_rule_put(struct api_call *call, struct rf_err *err)
 	const struct store_rule row = {operation, text, call->who.subject, call->request->now_ms};
 	int rc = text ? rule_make(operation, &rule, err) : rf_fail(err, -ENOMEM, "no memory");
 
+	if (!rc)
+		rc = approval_rule_reach(&rule.rule, rights_approvers(call->api, ""), err);
 	/* What is below the floor is a wrong word, and nobody's attempt. */
 	if (rc == RF_E_DENIED)
 		rc = RF_E_MISMATCH;

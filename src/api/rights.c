@@ -28,6 +28,8 @@ static void rows_clear(struct rights_rows *r)
 	rf_free(r->grants);
 	rf_free(r->changes);
 	rf_free(r->barred);
+	rf_free(r->duty_sets);
+	rf_free(r->duty_rows);
 	rf_map_done(&r->object_numbers);
 	rf_map_done(&r->user_numbers);
 	rf_map_done(&r->subjects);
@@ -203,6 +205,11 @@ static int take_permission(void *arg, const struct store_permission *permission)
 	return 0;
 }
 
+static int take_duty_set(void *arg, const struct store_duty_set *set)
+{
+	return duties_take_set(arg, set);
+}
+
 static void parents_resolve(struct rights_rows *r)
 {
 	for (uint32_t i = 0; i < r->rows.objects_count; i++) {
@@ -249,9 +256,12 @@ static int subjects_read(struct store *store, struct rights_rows *r, struct rf_e
 static int rows_read(struct store *store, struct rights_rows *r, struct rf_err *err)
 {
 	static const struct store_access_reader reader = {
-		take_begin,	take_object, take_role,	     take_privilege,
-		take_principal, take_member, take_permission};
+		take_begin,	take_object, take_role,	      take_privilege,
+		take_principal, take_member, take_permission, take_duty_set};
 	int rc = store_access_read(store, &reader, r, err);
+
+	if (rc == RF_E_MISMATCH)
+		rc = rf_fail(err, rc, "the site's duties are damaged in the store");
 
 	if (!rc)
 		rc = subjects_read(store, r, err);
@@ -264,6 +274,8 @@ static int rows_read(struct store *store, struct rights_rows *r, struct rf_err *
 	r->rows.roles = r->roles;
 	r->rows.principals = r->principals;
 	r->rows.permissions = r->permissions;
+	r->duties.sets = r->duty_sets;
+	r->duties.rows = r->duty_rows;
 	return 0;
 }
 
@@ -310,6 +322,8 @@ int rights_try(struct api *api, struct rf_err *err)
 
 	if (!rc)
 		rc = rbac_load(&rows->rows, &rbac, err);
+	if (!rc)
+		rc = duties_check(api->rights.rows, rows, err);
 	if (!rc)
 		rc = duties_find(rows, rbac, err);
 	if (!rc)
@@ -513,15 +527,32 @@ static int take_account(void *arg, const struct store_account *account)
 	return 0;
 }
 
-bool rights_other_approver(struct api *api, const char *subject)
+/* Different texts, up to as many as anything asks for. */
+struct different {
+	char texts[APPROVAL_MAX_VOTES][API_NAME_BYTES];
+	uint32_t count;
+};
+
+static void different_add(struct different *d, const char *text)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		if (rf_equal(d->texts[i], text))
+			return;
+	if (d->count < APPROVAL_MAX_VOTES && rf_copy(d->texts[d->count], API_NAME_BYTES, text))
+		d->count++;
+}
+
+struct approval_people rights_approvers(struct api *api, const char *subject)
 {
 	const struct rights_rows *rows = api->rights.rows;
+	struct different people = {.count = 0}, roles = {.count = 0};
 	const char *why = NULL;
 
-	for (uint32_t i = 0; rows && i < rows->rows.principals_count; i++) {
+	for (uint32_t i = 0; api->rights.rbac && i < rows->rows.principals_count; i++) {
 		const char *name = rows->principals[i].name;
 		struct person_seen seen = {.not_subject = subject};
 		struct api_who who = {0};
+		struct rights_vote by;
 		uint32_t user;
 
 		if (rows->principals[i].is_group || rows->principals[i].gone ||
@@ -533,10 +564,15 @@ bool rights_other_approver(struct api *api, const char *subject)
 		    store_account_get(api->store, name, take_account, &seen, NULL) || !seen.other)
 			continue;
 		/* Who may not for their other duties is nobody whom one could ask. */
+		(void)rf_copy(who.account, sizeof(who.account), name);
 		(void)rf_copy(who.subject, sizeof(who.subject), seen.subject);
 		duties_bar(api, &who, RBAC_GLOBAL, &set, &why);
-		if (privilege_in(&set, PRIVILEGE_APPROVAL_GIVE))
-			return true;
+		if (!privilege_in(&set, PRIVILEGE_APPROVAL_GIVE))
+			continue;
+		rights_vote(api, &who, &by);
+		different_add(&people, seen.subject);
+		if (by.role)
+			different_add(&roles, by.role);
 	}
-	return false;
+	return (struct approval_people){people.count, roles.count};
 }

@@ -122,6 +122,33 @@ ROWS(schema_role_put) = {
 	 "All of them; none hides objects from those who have this role alone."},
 };
 SCHEMA(schema_role_put, "RolePut", "A role as it is to be.");
+#define DUTIES_ABOUT                                                                               \
+	"Each duty with its privileges, blanks between them; one of ours is named without any."
+ROWS(schema_duty) = {
+	{"set", SCHEMA_TEXT, true, NAME, NULL},
+	{"ours", SCHEMA_BOOL, true, PLAIN, "It is built in, and stays."},
+	{"why", SCHEMA_PROSE, true, MPROSE, NULL},
+	{"same_scope", SCHEMA_BOOL, true, PLAIN, "They exclude each other where places overlap."},
+	{"yields", SCHEMA_TEXT, true, MAYBE,
+	 "The duty that gives way to another, and does not while nobody else holds any of the set; "
+	 "\"\": who holds two uses none of them."},
+	{"duties", SCHEMA_MAP, true, LABELS, "Each duty with its privileges, blanks between them."},
+};
+SCHEMA(schema_duty, "DutySet", "Duties of which a person holds one.");
+ROWS(schema_duty_put) = {
+	{"why", SCHEMA_TEXT, true, 1, 200, NULL, NULL, "Why, as a refusal is to say it."},
+	{"same_scope", SCHEMA_BOOL, false, PLAIN, "Only where their places overlap."},
+	{"duties", SCHEMA_MAP, true, 2, 8, NULL, NULL, DUTIES_ABOUT},
+};
+SCHEMA(schema_duty_put, "DutySetPut", "A set of duties that the site keeps apart.");
+ROWS(schema_duty_conflict) = {
+	{"subject", SCHEMA_TEXT, true, NAME, "The person."},
+	{"set", SCHEMA_TEXT, true, MAYBE, "\"\": their rights are too many to tell."},
+	{"alone", SCHEMA_BOOL, true, PLAIN, "Nobody else holds one of the set: they use all."},
+	{"why", SCHEMA_TEXT, true, MPROSE,
+	 "Which privileges exclude each other, and what can be done."},
+};
+SCHEMA(schema_duty_conflict, "DutyConflict", "A person who holds duties that exclude each other.");
 ROWS(schema_condition) = {
 	{"addresses", SCHEMA_TEXTS, false, 1, CONDITION_MAX_LIST, NULL, NULL,
 	 "From these networks."},

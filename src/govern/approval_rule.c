@@ -195,6 +195,40 @@ int approval_rule_make(const struct approval_site *site, struct approval_rule *o
 		rc = quorum_choose(site, &rule, err);
 	if (rc < 0)
 		return rc;
+	rule.said = site->level || site->numbers[APPROVAL_QUORUM] || site->roles_count;
 	*out = rule;
+	return 0;
+}
+
+void approval_rule_fit(struct approval_rule *rule, struct approval_people people)
+{
+	int64_t *quorum = &rule->numbers[APPROVAL_QUORUM];
+
+	if (rule->said || *quorum < 2)
+		return;
+	if (people.people < *quorum && rule->operation->floor <= APPROVAL_LEVEL_ONE) {
+		rule->level = APPROVAL_LEVEL_ONE;
+		*quorum = approval_level_quorum(rule->level);
+	}
+	if (*quorum < 2 || people.roles < *quorum)
+		rule->distinct_roles = false;
+}
+
+int approval_rule_reach(const struct approval_rule *rule, struct approval_people people,
+			struct rf_err *err)
+{
+	int64_t quorum = rule->numbers[APPROVAL_QUORUM];
+
+	/* Where nobody can approve, nobody is waited for. */
+	if (quorum > 1 && people.people < quorum)
+		return rf_fail(err, RF_E_MISMATCH,
+			       "%s would want %lld approvers, and only %u people here can be: give "
+			       "more people a role with approval.give first, or ask for fewer",
+			       rule->operation->name, (long long)quorum, people.people);
+	if (rule->distinct_roles && people.roles < quorum)
+		return rf_fail(err, RF_E_MISMATCH,
+			       "%s would want approvers of %lld roles, and they have %u here: make "
+			       "another role with approval.give first, or let them share one",
+			       rule->operation->name, (long long)quorum, people.roles);
 	return 0;
 }

@@ -77,6 +77,7 @@ struct approval_rule {
 	const char *const *roles;
 	size_t roles_count;
 	bool distinct_roles;
+	bool said; /* the site named how many: its word holds, whoever there is */
 };
 
 /*
@@ -86,6 +87,20 @@ struct approval_rule {
  */
 int approval_rule_make(const struct approval_site *site, struct approval_rule *out,
 		       struct rf_err *err) RF_MUST_CHECK;
+
+/* Who could approve, but for who requests: people, and the roles by which they do. */
+struct approval_people {
+	uint32_t people, roles;
+};
+
+/* Makes of a rule that the site did not name a number for one that those who are there can meet:
+ * two people of one role where no second role is there, and one person where no second is; never
+ * below the floor. */
+void approval_rule_fit(struct approval_rule *rule, struct approval_people people);
+
+/* Can these people meet the rule? RF_E_MISMATCH says how many are missing. */
+int approval_rule_reach(const struct approval_rule *rule, struct approval_people people,
+			struct rf_err *err) RF_MUST_CHECK;
 
 /* How many approvers a level asks for. */
 uint32_t approval_level_quorum(enum approval_level level);

@@ -13,24 +13,29 @@ const struct duty_set duty_sets[] = {
 	{"author-publisher",
 	 "who writes a policy does not put it in force",
 	 false,
-	 {"policy author", "policy publisher"}},
+	 {"policy author", "policy publisher"},
+	 NULL},
 	{"auditor-operator",
 	 "who operates does not audit what was done",
 	 false,
-	 {"auditor", "operator"}},
+	 {"auditor", "operator"},
+	 "operator"},
 	{"roles-operator",
 	 "who operates does not decide on rights",
 	 false,
-	 {"role admin", "operator"}},
+	 {"role admin", "operator"},
+	 "operator"},
 	{"remediator-assessor",
 	 "who mends does not judge whether it is mended",
 	 true,
-	 {"remediator", "assessor"}},
+	 {"remediator", "assessor"},
+	 NULL},
 	{"keys-storage",
 	 "who has the disks does not have their keys",
 	 false,
-	 {"key custodian", "storage admin"}},
-	{"requester-approver", "who asks does not answer", false, {"requester", "approver"}},
+	 {"key custodian", "storage admin"},
+	 NULL},
+	{"requester-approver", "who asks does not answer", false, {"requester", "approver"}, NULL},
 };
 const size_t duty_sets_count = RF_COUNT(duty_sets);
 
@@ -90,9 +95,10 @@ int duty_set_check(const struct duty_set *set, struct rf_err *err)
 			return rf_wrap(err, rc, "the set of duties %s", set->id);
 		for (size_t k = 0; k < i; k++) {
 			if (rf_equal(set->duties[i], set->duties[k]))
-				return rf_fail(err, RF_E_DUPLICATE,
-					       "the set of duties %s names %s twice", set->id,
-					       set->duties[i]);
+				return rf_fail(
+					err, RF_E_DUPLICATE,
+					"the set of duties %s names %s twice; name two that differ",
+					set->id, set->duties[i]);
 		}
 	}
 	return 0;
@@ -164,15 +170,15 @@ static int refuse_pair(const struct duty_set *set, const struct duty_holding *wa
 		       const struct duty_holding *held, struct rf_err *err)
 {
 	char person[GOVERN_SHORT_BYTES], duty[GOVERN_SHORT_BYTES], other[GOVERN_SHORT_BYTES];
-	char role[GOVERN_SHORT_BYTES];
+	char by[GOVERN_SHORT_BYTES], other_by[GOVERN_SHORT_BYTES];
 
 	govern_name_short(wanted->subject, person);
 	return rf_fail(err, RF_E_DENIED,
-		       "%s cannot be %s while being %s by role %s (%s); another person can, or an "
-		       "administrator of roles who is not %s takes one of the two away",
+		       "%s cannot be %s (%s) while being %s (%s): %s (%s); another person can, or "
+		       "an administrator of roles who is not %s takes one of the two away",
 		       person, govern_name_short(wanted->duty, duty),
-		       govern_name_short(held->duty, other), govern_name_short(held->through, role),
-		       set->id, person);
+		       govern_name_short(wanted->through, by), govern_name_short(held->duty, other),
+		       govern_name_short(held->through, other_by), set->why, set->id, person);
 }
 
 /* The first row that excludes wanted. */

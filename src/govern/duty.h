@@ -26,6 +26,10 @@ struct duty_set {
 	const char *id, *why;
 	bool same_scope;
 	const char *duties[DUTY_MAX_MEMBERS]; /* up to the first NULL */
+	/* The duty that gives way where a person holds another one, too, and that they may use all
+	 * the same while nobody else holds any of the set: a site of one person. NULL: who holds
+	 * two uses none of them. */
+	const char *yields;
 };
 /* Ours. A site adds sets of its own and cannot take one of these away. */
 extern const struct duty_set duty_sets[];
@@ -35,7 +39,7 @@ extern const size_t duty_sets_count;
 struct duty_holding {
 	const char *subject, *duty;
 	const char *scope;   /* path in the inventory, "/site/group/host"; "" is everywhere */
-	const char *through; /* the role, for sentences */
+	const char *through; /* by what, for sentences: a privilege and a role */
 };
 
 /* All rows that a question looks at. more: a site's sets. */

@@ -282,6 +282,41 @@ int store_permission_drop(struct store *store, const struct store_permission *pe
 	return store_transaction(store, permission_drop, &copy, err);
 }
 
+static int duty_set_put(struct store *store, void *arg, struct rf_err *err)
+{
+	const struct store_duty_set *s = arg;
+	int rc = store_run(store, STORE_S_DUTIES_PUT,
+			   STORE_PARAMS(store_text(s->set), store_text(s->rule),
+					store_text(s->changed_by), store_int(s->changed_ms)),
+			   STORE_NO_ROWS, err);
+
+	return rc ? rc : store_access_changed(store, err);
+}
+
+int store_duty_set_put(struct store *store, const struct store_duty_set *set, struct rf_err *err)
+{
+	struct store_duty_set copy = *set;
+
+	return store_transaction(store, duty_set_put, &copy, err);
+}
+
+static int duty_set_drop(struct store *store, void *arg, struct rf_err *err)
+{
+	const char *set = arg;
+	bool hit = false;
+	int rc =
+		store_run_hit(store, STORE_S_DUTIES_DROP, STORE_PARAMS(store_text(set)), &hit, err);
+
+	if (!rc && !hit)
+		rc = rf_fail(err, RF_E_UNKNOWN, "the site has no set of duties %s", set);
+	return rc ? rc : store_access_changed(store, err);
+}
+
+int store_duty_set_drop(struct store *store, const char *set, struct rf_err *err)
+{
+	return store_transaction(store, duty_set_drop, (void *)(uintptr_t)set, err);
+}
+
 /* Reading the whole -------------------------------------------------------------------------- */
 
 struct reading {
@@ -359,6 +394,19 @@ static int take_permission(void *arg, const struct store_value *row)
 	return r->to->permission(r->arg, &permission);
 }
 
+static int take_duty_set(void *arg, const struct store_value *row)
+{
+	struct reading *r = arg;
+	struct store_duty_set set = {
+		.set = store_value_text(&row[0]),
+		.rule = store_value_text(&row[1]),
+		.changed_by = store_value_text(&row[2]),
+		.changed_ms = row[3].number,
+	};
+
+	return r->to->duty_set(r->arg, &set);
+}
+
 static int read_rows(struct store *store, struct reading *r, struct rf_err *err)
 {
 	const struct store_access_reader *to = r->to;
@@ -373,6 +421,7 @@ static int read_rows(struct store *store, struct reading *r, struct rf_err *err)
 		{to->principal, false, STORE_S_PRINCIPAL_EACH, take_principal},
 		{to->member, false, STORE_S_MEMBER_EACH, take_member},
 		{to->permission, false, STORE_S_PERMISSION_EACH, take_permission},
+		{to->duty_set, false, STORE_S_DUTIES_EACH, take_duty_set},
 	};
 	int rc = 0;
 

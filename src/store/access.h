@@ -92,6 +92,20 @@ int store_permission_put(struct store *store, const struct store_permission *per
 int store_permission_drop(struct store *store, const struct store_permission *permission,
 			  struct rf_err *err) RF_MUST_CHECK;
 
+/* Duties that a site keeps apart beside ours (govern/duty_role.h). */
+struct store_duty_set {
+	const char *set, *rule; /* rule: JSON text */
+	const char *changed_by;
+	int64_t changed_ms;
+};
+
+/* Keeps the set in place of the one before. */
+int store_duty_set_put(struct store *store, const struct store_duty_set *set,
+		       struct rf_err *err) RF_MUST_CHECK;
+
+/* RF_E_UNKNOWN when there is none. */
+int store_duty_set_drop(struct store *store, const char *set, struct rf_err *err) RF_MUST_CHECK;
+
 /* Number of the last change; 0 before the first. */
 int store_access_generation(struct store *store, int64_t *out, struct rf_err *err) RF_MUST_CHECK;
 
@@ -105,6 +119,7 @@ struct store_access_reader {
 	int (*principal)(void *arg, const struct store_principal *principal);
 	int (*member)(void *arg, const struct store_member *member);
 	int (*permission)(void *arg, const struct store_permission *permission);
+	int (*duty_set)(void *arg, const struct store_duty_set *set);
 };
 
 /* Reads all rows as of one generation, each kind in the order of the struct, each row in order of

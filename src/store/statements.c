@@ -358,6 +358,16 @@ const struct store_statement store_statements[STORE_S_COUNT] = {
 	[STORE_S_RULE_GET] = {"SELECT rule, changed_by, changed_ms FROM approval_rule "
 			      "WHERE operation = $1",
 			      NULL, "t", "tti"},
+	[STORE_S_DUTIES_PUT] = {"INSERT INTO duty_set (duty_set, rule, changed_by, changed_ms) "
+				"VALUES ($1, $2, $3, $4) ON CONFLICT (duty_set) DO UPDATE SET "
+				"rule = excluded.rule, changed_by = excluded.changed_by, "
+				"changed_ms = excluded.changed_ms",
+				NULL, "ttti", ""},
+	[STORE_S_DUTIES_DROP] = {"DELETE FROM duty_set WHERE duty_set = $1 RETURNING 1", NULL, "t",
+				 "i"},
+	[STORE_S_DUTIES_EACH] = {"SELECT duty_set, rule, changed_by, changed_ms FROM duty_set "
+				 "ORDER BY duty_set",
+				 NULL, "", "ttti"},
 	[STORE_S_VOTES_DROP] = {"DELETE FROM approval_vote WHERE approval = $1", NULL, "t", ""},
 	[STORE_S_WAIVER_ADD] = {"INSERT INTO waiver (" WAIVER_COLUMNS
 				") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "

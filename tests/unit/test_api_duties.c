@@ -75,6 +75,13 @@ static void test_roles(void **state)
 		{"assesses and remediates", "\"host.check\",\"host.fix\"", 403, "host.fix"},
 		{"writes policies and publishes", "\"policy.edit\",\"policy.publish\"", 403,
 		 "author-publisher"},
+		{"operates and audits", "\"isolate.apply\",\"ledger.read\"", 403,
+		 "ledger.read and isolate.apply"},
+		{"reads evidence and shuts in", "\"evidence.read\",\"quarantine.set\"", 403,
+		 "auditor-operator"},
+		{"operates and gives rights", "\"grant.edit\",\"domain.write\"", 403,
+		 "roles-operator"},
+		{"operates and makes roles", "\"role.edit\",\"host.fix\"", 403, "roles-operator"},
 		{"has disks and keys", "\"secret.edit\",\"storage.write\"", 403, "keys-storage"},
 		{"two privileges of one duty", "\"approval.give\",\"waiver.approve\"", 204, NULL},
 		{"one of each set", "\"approval.request\",\"host.check\",\"policy.edit\"", 204,
@@ -116,7 +123,9 @@ static void test_first_roles(void **state)
 
 	assert_true(rows->rows.roles_count > 6);
 	for (uint32_t i = 0; i < rows->rows.roles_count; i++)
-		must(duty_role_check(rows->roles[i].name, &rows->roles[i].privileges, &err), &err);
+		must(duty_role_check(&rows->duties, rows->roles[i].name, &rows->roles[i].privileges,
+				     &err),
+		     &err);
 	api_test_end(&t);
 }
 
@@ -268,7 +277,8 @@ static void test_use(void **state)
 
 	wants(&t, list, &as, 404, "a1"); /* she may, there is none */
 	member(&t, "ann", false, "ops", true);
-	wants(&t, list, &as, 403, "approver while being requester");
+	wants(&t, list, &as, 403,
+	      "approver (approval.give by role approver) while being requester");
 	/* What no duty excludes she may still. */
 	wants(&t, CALL("GET", "/api/v1/hosts/h1", NULL), &as, 200, NULL);
 	wants(&t,
@@ -278,6 +288,214 @@ static void test_use(void **state)
 	/* Who is barred does not keep others from mending it. */
 	wants(&t, CALL("DELETE", "/api/v1/groups/ops/members/ann", NULL), &admin, 204, NULL);
 	wants(&t, list, &as, 404, "a1");
+	api_test_end(&t);
+}
+
+/* A site of one person: they operate, too, and the ledger says so; until another has come. */
+static void test_alone(void **state)
+{
+	static const char apply[] = "/api/v1/commands/isolate-apply",
+			  body[] = "{\"hosts\":[\"h1\"]}";
+	char setup[API_SECRET_TEXT_BYTES], ann[API_SECRET_TEXT_BYTES], bob[API_SECRET_TEXT_BYTES];
+	const struct store_host host = {
+		.host = "h1", .name = "web-1", .labels = "{}", .created_ms = API_NOW};
+	struct rf_err err = {0};
+	struct api_test t;
+
+	(void)state;
+	api_test_begin(&t);
+	api_test_setup(&t, setup);
+	must(store_host_add(t.api.store, &host, &err), &err);
+	api_test_person(&t, "ann", NULL, ann);
+	api_test_person(&t, "bob", NULL, bob);
+	const struct api_as as = {.bearer = setup}, as_ann = {.bearer = ann};
+	const struct {
+		const char *name, *call[3];
+		const struct api_as *as;
+		int status;
+		const char *words;
+	} story[] = {
+		{"alone", {"POST", apply, body}, &as, 201, NULL},
+		{"told",
+		 {"GET", "/api/v1/ledger/entries", NULL},
+		 &as,
+		 200,
+		 "by one person, for nobody else has a duty of auditor-operator"},
+		{"listed", {"GET", "/api/v1/duty-conflicts", NULL}, &as, 200, "\"alone\":true"},
+		{"another who only looks",
+		 {"PUT", "/api/v1/permissions",
+		  "{\"object\":\"\",\"principal\":\"bob\",\"role\":\"viewer\"}"},
+		 &as,
+		 204,
+		 NULL},
+		{"still alone", {"POST", apply, body}, &as, 201, NULL},
+		{"another administrator",
+		 {"PUT", "/api/v1/groups/administrators/members/ann", NULL},
+		 &as,
+		 204,
+		 NULL},
+		{"no longer alone", {"POST", apply, body}, &as, 403, "auditor-operator"},
+		{"and says what can be done",
+		 {"POST", apply, body},
+		 &as,
+		 403,
+		 "operator (isolate.apply by role operator) while being auditor (ledger.read by "
+		 "role administrator)"},
+		{"still an administrator", {"GET", "/api/v1/permissions", NULL}, &as, 200, NULL},
+		{"listed, as one who does not operate",
+		 {"GET", "/api/v1/duty-conflicts", NULL},
+		 &as,
+		 200,
+		 "\"alone\":false"},
+		/* Setup is how one begins, and no other person. */
+		{"she alone",
+		 {"PUT", "/api/v1/groups/operators/members/ann", NULL},
+		 &as_ann,
+		 204,
+		 NULL},
+		{"operates", {"POST", apply, body}, &as_ann, 201, NULL},
+		{"a third, who operates",
+		 {"PUT", "/api/v1/permissions",
+		  "{\"object\":\"\",\"principal\":\"bob\",\"role\":\"operator\"}"},
+		 &as_ann,
+		 204,
+		 NULL},
+		{"she operates no more", {"POST", apply, body}, &as_ann, 403, "auditor-operator"},
+	};
+
+	for (size_t i = 0; i < RF_COUNT(story); i++) {
+		t.now_ms += 1000;
+		wants(&t, story[i].call, story[i].as, story[i].status, story[i].words);
+	}
+	api_test_end(&t);
+}
+
+/* The site's own rows, beside ours. */
+static void test_site(void **state)
+{
+	static const struct {
+		const char *name, *call[3];
+		int status;
+		const char *words;
+	} cases[] = {
+		{"too few",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"w\",\"duties\":{\"a\":\"network.write\"}}"},
+		 400,
+		 "duties"},
+		{"no privilege",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"w\",\"duties\":{\"a\":\"network.write\",\"b\":\"moon.walk\"}}"},
+		 404,
+		 "moon.walk"},
+		{"a duty of nothing",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"w\",\"duties\":{\"a\":\"network.write\",\"b\":\"\"}}"},
+		 400,
+		 "those that it is"},
+		{"ours with other privileges",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"w\",\"duties\":{\"a\":\"network.write\",\"auditor\":\"object.view\"}}"},
+		 409,
+		 "built in"},
+		{"a name of ours",
+		 {"PUT", "/api/v1/duties/keys-storage",
+		  "{\"why\":\"w\",\"duties\":{\"auditor\":\"\",\"approver\":\"\"}}"},
+		 409,
+		 "built in"},
+		{"ours away", {"DELETE", "/api/v1/duties/keys-storage", NULL}, 400, "built in"},
+		{"somebody would break it",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"w\",\"duties\":{\"viewer of both\":\"network.write\",\"storer\":\"domain.start\"}}"},
+		 403,
+		 "ann cannot be"},
+		{"a role would",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"never both\",\"duties\":{\"a\":\"object.read\",\"b\":\"event.read\"}}"},
+		 403,
+		 "cannot have both object.read and event.read: never both (s)"},
+		{"nobody would",
+		 {"PUT", "/api/v1/duties/s",
+		  "{\"why\":\"who plugs does not approve\",\"duties\":{\"plugger\":\"network.write\",\"approver\":\"\"}}"},
+		 204,
+		 NULL},
+		{"it is listed",
+		 {"GET", "/api/v1/duties", NULL},
+		 200,
+		 "who plugs does not approve"},
+		{"ours are listed with what they are",
+		 {"GET", "/api/v1/duties", NULL},
+		 200,
+		 "\"role admin\":\"role.edit grant.edit\""},
+		{"a role that breaks it",
+		 {"PUT", "/api/v1/roles/r",
+		  "{\"privileges\":[\"network.write\",\"waiver.approve\"]}"},
+		 403,
+		 "network.write and waiver.approve"},
+		{"a grant that breaks it",
+		 {"PUT", "/api/v1/permissions",
+		  "{\"object\":\"group:g\",\"principal\":\"ann\",\"role\":\"approver\"}"},
+		 403,
+		 "who plugs does not approve (s)"},
+		{"away with it", {"DELETE", "/api/v1/duties/s", NULL}, 204, NULL},
+		{"it is gone", {"DELETE", "/api/v1/duties/s", NULL}, 404, "no set of duties s"},
+		{"the grant may be",
+		 {"PUT", "/api/v1/permissions",
+		  "{\"object\":\"group:g\",\"principal\":\"ann\",\"role\":\"approver\"}"},
+		 204,
+		 NULL},
+	};
+	static const char *const plugs[] = {"network.write"}, *const stores[] = {"domain.start"};
+	const struct store_role roles[] = {{"plugs", "", plugs, 1, "root", 1},
+					   {"stores", "", stores, 1, "root", 1}};
+	char setup[API_SECRET_TEXT_BYTES], ann[API_SECRET_TEXT_BYTES];
+	struct rf_err err = {0};
+	struct api_test t;
+
+	(void)state;
+	api_test_begin(&t);
+	api_test_setup(&t, setup);
+	const struct api_as as = {.bearer = setup};
+
+	for (size_t i = 0; i < RF_COUNT(roles); i++)
+		must(store_role_put(t.api.store, &roles[i], &err), &err);
+	object(&t, "site:s", "site", NULL, NULL);
+	object(&t, "group:g", "group", "site:s", NULL);
+	object(&t, "group:h", "group", "site:s", NULL);
+	api_test_person(&t, "ann", NULL, ann);
+	grant(&t, "", "ann", false, "plugs");
+	grant(&t, "group:h", "ann", false, "stores");
+	for (size_t i = 0; i < RF_COUNT(cases); i++)
+		wants(&t, cases[i].call, &as, cases[i].status, cases[i].words);
+	api_test_end(&t);
+}
+
+/* A set that somebody wrote into the store by hand: nobody has rights by a table that is none. */
+static void test_site_damaged(void **state)
+{
+	static const char *const rules[] = {"",
+					    "{",
+					    "[]",
+					    "{\"why\":1,\"duties\":{}}",
+					    "{\"why\":\"w\"}",
+					    "{\"why\":\"w\",\"duties\":[\"a\",\"b\"]}"};
+	char setup[API_SECRET_TEXT_BYTES];
+	struct rf_err err = {0};
+	struct api_test t;
+
+	(void)state;
+	api_test_begin(&t);
+	api_test_setup(&t, setup);
+	const struct api_as as = {.bearer = setup};
+
+	for (size_t i = 0; i < RF_COUNT(rules); i++) {
+		const struct store_duty_set set = {"s", rules[i], "x", 1};
+
+		must(store_duty_set_put(t.api.store, &set, &err), &err);
+		wants(&t, CALL("GET", "/api/v1/permissions", NULL), &as, 422, "damaged");
+	}
+	must(store_duty_set_drop(t.api.store, "s", &err), &err);
+	wants(&t, CALL("GET", "/api/v1/permissions", NULL), &as, 200, NULL);
 	api_test_end(&t);
 }
 
@@ -342,6 +560,9 @@ int main(void)
 		cmocka_unit_test(test_first_roles_follow),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_use),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_site),
+		cmocka_unit_test(test_site_damaged),
 		cmocka_unit_test(test_own_rights),
 	};
 

@@ -738,6 +738,82 @@ static void damaged_records_run_nothing(void **state)
 	assert_int_equal(approval_apply(&s.a, &s.rule, &event, NULL), RF_E_USAGE);
 }
 
+/* A rule that no number was said of follows who is there; never to nobody. */
+static void rules_follow_people(void **state)
+{
+	static const char *const named[] = {"chiefs"};
+	static const struct {
+		const char *name;
+		struct approval_site site;
+		struct approval_people people;
+		int64_t quorum;
+		bool distinct, reached;
+	} cases[] = {
+		{"two of two roles", {.operation = "policy.change"}, {2, 2}, 2, true, true},
+		{"two of one role", {.operation = "policy.change"}, {2, 1}, 2, false, true},
+		{"one", {.operation = "policy.change"}, {1, 1}, 1, false, true},
+		{"nobody", {.operation = "policy.change"}, {0, 0}, 1, false, true},
+		{"a window of two, and one is there",
+		 {.operation = "store.migrate"},
+		 {1, 1},
+		 1,
+		 false,
+		 true},
+		{"one is asked for", {.operation = "grant.change"}, {0, 0}, 1, false, true},
+		{"nobody is asked for", {.operation = "host.fix"}, {0, 0}, 0, false, true},
+		{"the site said two",
+		 {.operation = "policy.change", .level = "two"},
+		 {1, 1},
+		 2,
+		 true,
+		 false},
+		{"the site said three",
+		 {.operation = "policy.change", .numbers = {[APPROVAL_QUORUM] = 3}},
+		 {2, 2},
+		 3,
+		 true,
+		 false},
+		{"of one role, and the site said two",
+		 {.operation = "policy.change", .level = "two"},
+		 {2, 1},
+		 2,
+		 true,
+		 false},
+		{"who share it",
+		 {.operation = "policy.change", .level = "two", .shared_role = true},
+		 {2, 1},
+		 2,
+		 false,
+		 true},
+		{"the site said by whom",
+		 {.operation = "grant.change", .roles = named, .roles_count = 1},
+		 {2, 2},
+		 1,
+		 false,
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(cases); i++) {
+		struct approval_rule rule;
+		struct rf_err err = {0};
+
+		if (approval_rule_make(&cases[i].site, &rule, &err))
+			fail_msg("%s: %s", cases[i].name, err.text);
+		approval_rule_fit(&rule, cases[i].people);
+		bool reached = approval_rule_reach(&rule, cases[i].people, &err) == 0;
+
+		if (rule.numbers[APPROVAL_QUORUM] != cases[i].quorum ||
+		    rule.distinct_roles != cases[i].distinct || reached != cases[i].reached ||
+		    rule.level < rule.operation->floor)
+			fail_msg("%s: %lld, %d, %d", cases[i].name,
+				 (long long)rule.numbers[APPROVAL_QUORUM], rule.distinct_roles,
+				 reached);
+		if (!reached)
+			assert_refusal(&err);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -758,6 +834,7 @@ int main(void)
 		cmocka_unit_test(clocks_reopen_nothing),
 		cmocka_unit_test(numbers_decide_the_order),
 		cmocka_unit_test(damaged_records_run_nothing),
+		cmocka_unit_test(rules_follow_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "govern_test.h"
 
 static const struct duty_set site_sets[] = {
-	{"two-keys", "no person has two of the keys", false, {"key a", "key b", "key c"}},
+	{"two-keys", "no person has two of the keys", false, {"key a", "key b", "key c"}, NULL},
 };
 
 static void grants(void **state)
@@ -227,16 +227,16 @@ static void hostile(void **state)
 		{"s", "operator", "/a\xe2\x80\x8b", "r"},
 	};
 	static const struct duty_set sets[] = {
-		{NULL, "", false, {"a", "b"}},
-		{"", "", false, {"a", "b"}},
-		{"x", "", false, {NULL}},
-		{"x", "", false, {"a"}},
-		{"x", "", false, {"a", "a"}},
-		{"x", "", false, {"a", ""}},
-		{"author-publisher", "", false, {"a", "b"}},
+		{NULL, "", false, {"a", "b"}, NULL},
+		{"", "", false, {"a", "b"}, NULL},
+		{"x", "", false, {NULL}, NULL},
+		{"x", "", false, {"a"}, NULL},
+		{"x", "", false, {"a", "a"}, NULL},
+		{"x", "", false, {"a", ""}, NULL},
+		{"author-publisher", "", false, {"a", "b"}, NULL},
 	};
 	static const struct duty_set full = {
-		"x", "", false, {"1", "2", "3", "4", "5", "6", "7", "8"}};
+		"x", "", false, {"1", "2", "3", "4", "5", "6", "7", "8"}, NULL};
 	static struct duty_holding many[DUTY_MAX_SUBJECT_HOLDINGS + 1];
 	const struct duty_holding good = {"s", "auditor", "/a", "r"};
 	int calls = 0;

@@ -32,6 +32,7 @@ static const char *const seeds[] = {
 	"INSERT INTO command VALUES ('h', 3, 'c', 'check', '{}', 'a', '', 1, 9, NULL, 'waiting', 0, '', 1)",
 	"INSERT INTO counter VALUES ('ledger', 1)",
 	"INSERT INTO approval_rule VALUES ('isolation.change', '{}', 'p', 5)",
+	"INSERT INTO duty_set VALUES ('s', '{}', 'p', 6)",
 };
 /* A table of each version's rows. */
 static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
@@ -41,8 +42,9 @@ static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
 				     "SELECT value FROM counter WHERE name = 'document'",
 				     "SELECT spool FROM agent",
 				     "SELECT value FROM counter WHERE name = 'ledger'",
-				     "SELECT changed_ms FROM approval_rule"};
-static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1, 5};
+				     "SELECT changed_ms FROM approval_rule",
+				     "SELECT changed_ms FROM duty_set"};
+static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1, 5, 6};
 
 static const struct store_migration later = {
 	0, "later", "sum", "CREATE TABLE later (a TEXT) STRICT", "CREATE TABLE later (a TEXT)"};

@@ -312,7 +312,7 @@ static void objects_have_parents(struct place *p)
 }
 
 struct rows_read {
-	int counts[7];
+	int counts[8];
 	int64_t generation;
 	char last_privilege[32], last_parent[32];
 };
@@ -372,9 +372,41 @@ static int read_permission(void *arg, const struct store_permission *permission)
 	return 0;
 }
 
-static const struct store_access_reader reader = {read_begin,	  read_object,	  read_role,
-						  read_privilege, read_principal, read_member,
-						  read_permission};
+static int read_duty_set(void *arg, const struct store_duty_set *set)
+{
+	assert_string_equal(set->set, "s");
+	assert_string_equal(set->rule, "{\"a\":2}");
+	assert_string_equal(set->changed_by, "boss");
+	assert_int_equal(set->changed_ms, 7);
+	((struct rows_read *)arg)->counts[7]++;
+	return 0;
+}
+
+static const struct store_access_reader reader = {read_begin,	   read_object,	   read_role,
+						  read_privilege,  read_principal, read_member,
+						  read_permission, read_duty_set};
+
+/* A set replaces the one of its name, and each change is one of rights. */
+static void duty_sets_are_kept(struct place *p)
+{
+	struct store_duty_set set = {"s", "{}", "ann", 5};
+	struct rows_read rows = {0};
+	struct rf_err err = {0};
+	int64_t before = generation(p);
+
+	must(store_duty_set_put(p->store, &set, &err), &err);
+	set = (struct store_duty_set){"s", "{\"a\":2}", "boss", 7};
+	must(store_duty_set_put(p->store, &set, &err), &err);
+	assert_int_equal(generation(p), before + 2);
+	must(store_access_read(p->store, &reader, &rows, &err), &err);
+	assert_int_equal(rows.counts[7], 1);
+	assert_int_equal(store_duty_set_drop(p->store, "t", &err), RF_E_UNKNOWN);
+	must(store_duty_set_drop(p->store, "s", &err), &err);
+	assert_int_equal(store_duty_set_drop(p->store, "s", &err), RF_E_UNKNOWN);
+	assert_int_equal(generation(p), before + 3);
+	must(store_access_read(p->store, &reader, &rows, &err), &err);
+	assert_int_equal(rows.counts[7], 0);
+}
 
 static void permissions_are_read_as_of_one_generation(struct place *p)
 {
@@ -405,7 +437,7 @@ static void permissions_are_read_as_of_one_generation(struct place *p)
 	must(store_permission_put(p->store, &site, &err), &err);
 	must(store_access_read(p->store, &reader, &rows, &err), &err);
 	assert_int_equal(rows.generation, generation(p));
-	assert_memory_equal(rows.counts, ((int[]){1, 3, 1, 2, 2, 1, 2}), sizeof(rows.counts));
+	assert_memory_equal(rows.counts, ((int[]){1, 3, 1, 2, 2, 1, 2, 0}), sizeof(rows.counts));
 	assert_string_equal(rows.last_privilege, "isolate.plan");
 	assert_string_equal(rows.last_parent, "site2");
 	/* A role that is held stays; changed as a whole. */
@@ -688,6 +720,7 @@ static const struct shared_case cases[] = {
 	{"guesses lock out nobody else", guesses_lock_out_nobody_else},
 	{"objects have parents", objects_have_parents},
 	{"permissions are read as of one generation", permissions_are_read_as_of_one_generation},
+	{"duty sets are kept", duty_sets_are_kept},
 	{"a snapshot is not torn", a_snapshot_is_not_torn},
 	{"an approval is kept whole", an_approval_is_kept_whole},
 	{"an approval is not used too often", an_approval_is_not_used_too_often},
