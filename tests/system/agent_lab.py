@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import ssl
@@ -79,14 +80,33 @@ def pem(cert):
 
 
 class Session:
-    """One connection, accepted."""
+    """One connection, accepted. Tests send from their own thread while others read and answer: one TLS connection bears one call at a
+    time, so nothing here blocks while it holds the lock, but a write whose peer reads on."""
 
     def __init__(self, sock):
         self.sock, self.frames, self.seen, self.open = sock, queue.Queue(), [], True
+        self.lock = threading.Lock()
+        sock.setblocking(False)
 
     def send(self, kind, text, data=b""):
         body = text if isinstance(text, bytes) else json.dumps(text).encode()
-        self.sock.sendall(struct.pack(">HHII", KINDS.index(kind), 0, len(body), len(data)) + body + data)
+        left = memoryview(struct.pack(">HHII", KINDS.index(kind), 0, len(body), len(data)) + body + data)
+        with self.lock:
+            while left:
+                try:
+                    left = left[self.sock.send(left):]
+                except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                    select.select([], [self.sock], [], 0.05)
+
+    def recv(self, size):
+        """What came, waited for; b"" at the end."""
+        while True:
+            with self.lock:
+                try:
+                    return self.sock.recv(size)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+            select.select([self.sock], [], [], 1)
 
     def read(self):
         """Runs in a thread of its own."""
@@ -94,13 +114,13 @@ class Session:
         try:
             while True:
                 while len(data) < 12:
-                    got = self.sock.recv(65536)
+                    got = self.recv(65536)
                     if not got:
                         return
                     data += got
                 kind, _, text, more = struct.unpack(">HHII", data[:12])
                 while len(data) < 12 + text + more:
-                    got = self.sock.recv(1 << 20)
+                    got = self.recv(1 << 20)
                     if not got:
                         return
                     data += got
