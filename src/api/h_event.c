@@ -68,12 +68,14 @@ int h_events(struct api_call *call, struct rf_err *err)
 	API_AUTOJSON json_t *items = json_array();
 	struct events events = {.items = items};
 	int64_t limit = call_query_number(call, "limit", API_PAGE);
+	int64_t after = call_query_number(call, "after", -1);
 	char next[32] = "";
 
 	if (json_is_true(json_object_get(call->query, "follow")))
 		return follow(call, err);
-	int rc = store_event_after(call->api->store, call_query_number(call, "after", 0), limit,
-				   take_event, &events, err);
+	int rc = after < 0 ? store_event_newest(call->api->store, limit, take_event, &events, err)
+			   : store_event_after(call->api->store, after, limit, take_event, &events,
+					       err);
 
 	for (size_t i = json_array_size(items); i > 0; i--) {
 		const json_t *host = json_object_get(json_array_get(items, i - 1), "host");
@@ -82,7 +84,8 @@ int h_events(struct api_call *call, struct rf_err *err)
 			       call->request->now_ms))
 			json_array_remove(items, i - 1);
 	}
-	if (!rc && events.read >= limit)
+	/* Behind the newest there is nothing yet. */
+	if (!rc && after >= 0 && events.read >= limit)
 		(void)rf_format(next, sizeof(next), "%lld", (long long)events.last);
 	return rc ? rc : call_many(call, json_incref(items), next);
 }

@@ -564,7 +564,7 @@ ROWS(query_host_findings) = {
 };
 SCHEMA(query_host_findings, "HostFindingsQuery", "Which findings of the host.");
 ROWS(query_events) = {
-	{"after", SCHEMA_INT, false, COUNT, "Behind this number."},
+	{"after", SCHEMA_INT, false, COUNT, "Behind this number; the newest when left out."},
 	{"limit", SCHEMA_INT, false, 1, API_PAGE_MAX, NULL, NULL,
 	 "At most so many; 100 when left out."},
 	{"follow", SCHEMA_BOOL, false, PLAIN, "As server-sent events, as they come."},

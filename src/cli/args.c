@@ -159,6 +159,12 @@ int cli_parse(int argc, char **argv, struct cli_args *out, struct rf_err *err)
 	bool only_words = false;
 
 	memset(out, 0, sizeof(*out));
+	/* "help check" is "check --help". */
+	if (argc > 1 && strcmp(argv[1], "help") == 0) {
+		argc--;
+		argv++;
+		out->counts[OPT_HELP] = 1;
+	}
 	int at = 1 + (int)command_find(argc, argv, &out->command);
 
 	for (; at < argc; at++) {

@@ -585,7 +585,8 @@ const struct cli_command cli_commands[] = {
 	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0, cmd_agent},
 	{"agent leave", "", "forget the manager", "", "ringfence agent leave",
 	 OPTIONS(OPT_ALWAYS, OPT_STATE_DIR), 0, 0, cmd_agent},
-	{"events", "", "what happened in the fleet, and what happens", "",
+	{"events", "", "what happened in the fleet, and what happens",
+	 "The newest, unless --after says from where.",
 	 "ringfence events --limit 20\n"
 	 "ringfence events --follow\n"
 	 "ringfence events --follow -o jsonl | jq .kind",

@@ -128,7 +128,7 @@ void cli_help(FILE *out, const struct cli_command *command)
 		"Commands:\n");
 	for (size_t i = 0; i < cli_commands_count; i++)
 		fprintf(out, "  %-26s %s\n", cli_commands[i].name, cli_commands[i].summary);
-	fprintf(out, "\nEach command has its own help: ringfence check --help\n"
+	fprintf(out, "\nEach command has its own help: ringfence help check\n"
 		     "Exit status: 0 clean, 1 could not do it, 2 findings, 64 wrong use\n");
 }
 

@@ -8,6 +8,10 @@ static const struct store_statement event_after = {
 	"SELECT seq, kind, host, about, old_state, new_state, text, at_ms FROM event "
 	"WHERE seq > $1 ORDER BY seq LIMIT $2",
 	NULL, "ii", "itttttti"};
+static const struct store_statement event_newest = {
+	"SELECT seq, kind, host, about, old_state, new_state, text, at_ms FROM "
+	"(SELECT * FROM event ORDER BY seq DESC LIMIT $1) AS newest ORDER BY seq",
+	NULL, "i", "itttttti"};
 static const struct store_statement event_last = {
 	"SELECT COALESCE((SELECT value FROM counter WHERE name = 'event'), 0)", NULL, "", "i"};
 static const struct store_statement finding_page = {
@@ -54,6 +58,16 @@ int store_event_after(struct store *store, int64_t seq, int64_t limit,
 	struct asked asked = {.event = take, .arg = arg};
 
 	return store_run_text(store, &event_after, STORE_PARAMS(store_int(seq), store_int(limit)),
+			      (struct store_rows){take_event, &asked}, err);
+}
+
+int store_event_newest(struct store *store, int64_t limit,
+		       int (*take)(void *arg, const struct store_event *event), void *arg,
+		       struct rf_err *err)
+{
+	struct asked asked = {.event = take, .arg = arg};
+
+	return store_run_text(store, &event_newest, STORE_PARAMS(store_int(limit)),
 			      (struct store_rows){take_event, &asked}, err);
 }
 

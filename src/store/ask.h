@@ -15,6 +15,11 @@ int store_event_after(struct store *store, int64_t seq, int64_t limit,
 		      int (*take)(void *arg, const struct store_event *event), void *arg,
 		      struct rf_err *err) RF_MUST_CHECK;
 
+/* Gives take the newest events, limit of them or fewer, the oldest of them first. */
+int store_event_newest(struct store *store, int64_t limit,
+		       int (*take)(void *arg, const struct store_event *event), void *arg,
+		       struct rf_err *err) RF_MUST_CHECK;
+
 /* The number of the last event; 0 for none. */
 int store_event_last(struct store *store, int64_t *out, struct rf_err *err) RF_MUST_CHECK;
 

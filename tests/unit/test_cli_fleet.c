@@ -407,6 +407,24 @@ static void test_hosts_are_named(void **state)
 	assert_false(fleet_host_is_id(""));
 }
 
+static void help_is_a_word_too(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("help"), 0);
+	assert_null(args.command);
+	assert_true(cli_has(&args, OPT_HELP));
+	assert_int_equal(parse("help host approve"), 0);
+	assert_string_equal(args.command->name, "host approve");
+	assert_true(cli_has(&args, OPT_HELP));
+	assert_int_equal(parse("help host"), 0);
+	assert_null(args.command);
+	assert_string_equal(args.group, "host");
+	assert_int_equal(parse("help nonsense"), RF_E_USAGE);
+	/* Elsewhere it is a word like others. */
+	assert_int_equal(parse("host show help"), 0);
+	assert_false(cli_has(&args, OPT_HELP));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_where),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_hosts_are_named),
+		cmocka_unit_test(help_is_a_word_too),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

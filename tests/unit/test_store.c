@@ -765,6 +765,24 @@ static void a_sink_hears_each_event(struct place *p)
 	assert_int_equal(ask(p->store, "SELECT count(*) FROM sink"), 0);
 }
 
+static void the_newest_events_in_order(struct place *p)
+{
+	struct heard heard = {0};
+	struct rf_err err = {0};
+
+	must(store_event_newest(p->store, 3, take_heard, &heard, &err), &err);
+	assert_int_equal(heard.count, 0);
+	for (int i = 0; i < 5; i++)
+		must(store_event_add(p->store, &an_event, &err), &err);
+	heard.last = 2;
+	must(store_event_newest(p->store, 3, take_heard, &heard, &err), &err);
+	assert_int_equal(heard.count, 3);
+	assert_int_equal(heard.last, 5);
+	heard = (struct heard){0};
+	must(store_event_newest(p->store, 100, take_heard, &heard, &err), &err);
+	assert_int_equal(heard.last, 5);
+}
+
 static int add_events(struct store *store, int out)
 {
 	int rc = 0;
@@ -953,6 +971,7 @@ static const struct shared_case cases[] = {
 	{"work is given again", work_is_given_again},
 	{"work is given to one", work_is_given_to_one},
 	{"a sink hears each event", a_sink_hears_each_event},
+	{"the newest events in order", the_newest_events_in_order},
 	{"no event is jumped over", no_event_is_jumped_over},
 	{"killed writers leave nothing half", killed_writers_leave_nothing_half},
 	{"killed within a transaction", killed_within_a_transaction},
