@@ -26,7 +26,10 @@
 #include "sys/sandbox.h"
 #include "sys/sys.h"
 
-#define JOB_MS 2000
+/* Of the processor: by the clock on the wall a busy machine could not judge good hosts. That one is
+ * for what sleeps. */
+#define JOB_MS	    2000
+#define JOB_WALL_MS 20000
 /* Sanitizers want more memory than there is. */
 #ifdef __SANITIZE_ADDRESS__
 #define MEMORY_BYTES RLIM_INFINITY
@@ -38,12 +41,14 @@
 
 /* ---- a worker ---- */
 
-/* What takes longer ends the process, wherever it hangs: SIGALRM is not caught. */
-static void clock_start(int64_t ms)
+/* What takes longer ends the process, wherever it hangs: SIGPROF and SIGALRM are not caught. */
+static void clocks_set(time_t cpu_ms, time_t wall_ms)
 {
-	const struct itimerval t = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
+	const struct itimerval cpu = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
+	const struct itimerval wall = {.it_value = {wall_ms / 1000, wall_ms % 1000 * 1000}};
 
-	(void)setitimer(ITIMER_REAL, &t, NULL);
+	(void)setitimer(ITIMER_PROF, &cpu, NULL);
+	(void)setitimer(ITIMER_REAL, &wall, NULL);
 }
 
 static int work(int fd, struct ekcert_store *roots)
@@ -57,10 +62,10 @@ static int work(int fd, struct ekcert_store *roots)
 		rc = call_read(fd, &in, &question, NULL);
 		if (rc)
 			break;
-		clock_start(JOB_MS);
+		clocks_set(JOB_MS, JOB_WALL_MS);
 		rf_buf_reset(&out);
 		rc = judge_answer(judge, &question, &out, NULL);
-		clock_start(0);
+		clocks_set(0, 0);
 		if (!rc)
 			rc = rf_write_all(fd, rf_buf_slice(&out));
 	}
@@ -88,6 +93,8 @@ static int worker_start(struct verify *v, size_t slot, struct rf_err *err)
 	v->pids[slot] = fork();
 	if (v->pids[slot] == 0) {
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGPROF, SIG_DFL);
+		signal(SIGALRM, SIG_DFL);
 		/* It ends with us. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)setrlimit(RLIMIT_CORE, &none);
@@ -116,8 +123,9 @@ static void worker_ended(struct verify *v, pid_t pid, int status)
 		v->pids[i] = 0;
 		if (WIFSIGNALED(status))
 			fprintf(stderr, "ringfence-manager verify: a worker ended by %s\n",
-				WTERMSIG(status) == SIGALRM ? "its limit of time"
-							    : strsignal(WTERMSIG(status)));
+				WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF
+					? "its limit of time"
+					: strsignal(WTERMSIG(status)));
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #define WORKERS_QUEUE	    4096u
 #define WORKERS_QUEUE_BYTES (256u << 20)
-#define WORKERS_JOB_MS	    3000 /* more than a worker gives itself (role_verify.c) */
+#define WORKERS_JOB_MS	    21000 /* more than a worker gives itself (role_verify.c) */
 
 struct event_base;
 struct workers;

@@ -3,6 +3,7 @@
 #include "store_test.h"
 
 #include "base/limits.h"
+#include "store/ask.h"
 
 static const char *const hostile[] = {
 	"'; DROP TABLE host; --",
