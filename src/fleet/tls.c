@@ -341,7 +341,8 @@ int tls_peer(SSL *session, struct tls_peer *out, struct rf_err *err)
 	X509 *certificate = SSL_get0_peer_certificate(session);
 	struct tls_peer peer = {0};
 
-	if (certificate && SSL_get_verify_result(session) != X509_V_OK)
+	/* After a handshake that failed by it, libssl has the result and not the certificate. */
+	if (SSL_get_verify_result(session) != X509_V_OK)
 		return rf_fail(err, RF_E_DENIED, "the other side's certificate: %s",
 			       X509_verify_cert_error_string(SSL_get_verify_result(session)));
 	if (certificate && peer_read(certificate, &peer))

@@ -205,11 +205,22 @@ static void conn_free(struct conn *conn)
 	rf_free(conn);
 }
 
+/* Who shows a certificate that another authority made, or that is over, does not get as far as a
+ * session: it is told all the same. A handshake that fails otherwise is anybody's. */
+static void handshake_refused(struct conn *conn, const struct link *link)
+{
+	struct tls_peer peer;
+	struct rf_err err = {0};
+
+	if (conn->state == CONN_HANDSHAKE && link_peer(link, &peer, &err) == RF_E_DENIED)
+		conn_event(conn, "host.refused", rf_err_text(&err));
+}
+
 static void on_closed(void *arg, struct link *link, const char *why)
 {
 	struct conn *conn = arg;
 
-	(void)link;
+	handshake_refused(conn, link);
 	if (conn->state == CONN_OPEN && !rf_starts(why, "the other side"))
 		fprintf(stderr, "ringfence-manager agents: host %s: %s\n", conn->peer.host, why);
 	handshake_over(conn);
