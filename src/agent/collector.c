@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +29,9 @@
 #define FIRST_S	   5
 #define RETRY_S	   300
 #define LEDGER_S   60
+/* How many entries IMA's list has (the kernel's ima_fs.c). Nothing wakes who waits for more. */
+#define COUNT_FILE "/sys/kernel/security/ima/runtime_measurements_count"
+#define COUNT_S	   1
 #define MARK_NAME  "ledger" /* how many entries net has */
 
 /* A run's output, while net takes it piece by piece. */
@@ -42,7 +46,9 @@ struct delivery {
 
 struct collector {
 	struct role role; /* first: callbacks get it back */
-	struct event *timer, *ledger_timer;
+	struct event *timer, *ledger_timer, *count_timer;
+	int count_fd;  /* -1: this kernel measures nothing */
+	int64_t count; /* as it was told; -1: not looked at yet */
 	enum job_kind working;
 	char job[JOB_ID_BYTES];	      /* of evidence that is asked for; "" */
 	uint8_t same[SAME_MAX_BYTES]; /* and what its quote may be over to be brief */
@@ -222,6 +228,30 @@ static void facts_done(struct collector *c, int status, void *memory, size_t siz
 	delivery_step(c);
 }
 
+/* ---- what the kernel measures ---- */
+
+/* More than before is told at once: else a program that nobody approved would run until the manager
+ * asks the next time. The first look tells nothing, for each session begins with a question. */
+static void on_count_timer(evutil_socket_t fd, short what, void *arg)
+{
+	const struct message m = {.kind = WIRE_MEASURED};
+	struct collector *c = arg;
+	char text[24] = "";
+	struct rf_err err = {0};
+	int64_t count;
+
+	(void)fd;
+	(void)what;
+	if (pread(c->count_fd, text, sizeof(text) - 1, 0) <= 0 ||
+	    rf_num(rf_trim(text), 10, 0, INT64_MAX, &count) < 0 || count == c->count)
+		return;
+	if (c->count >= 0 && link_send(c->role.net, &m, (struct rf_slice){0}, &err) < 0) {
+		agent_say("collect", "what was measured: %s", rf_err_text(&err));
+		return;
+	}
+	c->count = count;
+}
+
 /* ---- the ledger ---- */
 
 /* Its file is only looked at: who reads it is a job. */
@@ -385,8 +415,13 @@ int agent_collect_run(int argc, char **argv)
 {
 	static struct collector c = {
 		.role = {.name = "collect", .frame = on_frame, .answer = on_answer},
+		.count = -1,
 		.facts_s = FACTS_S};
+	const struct timeval each = {.tv_sec = COUNT_S};
 	struct rf_err err = {0};
+
+	/* Before this role locks itself in. */
+	c.count_fd = open(COUNT_FILE, O_RDONLY | O_CLOEXEC);
 	int rc = agent_start(&c.role, agent_option(argc, argv, "--state"), &err);
 
 	c.timer = rc ? NULL : evtimer_new(c.role.base, on_timer, &c);
@@ -395,6 +430,10 @@ int agent_collect_run(int argc, char **argv)
 		agent_say("collect", "%s", rf_err_text(&err));
 		return 1;
 	}
+	c.count_timer =
+		c.count_fd < 0 ? NULL : event_new(c.role.base, -1, EV_PERSIST, on_count_timer, &c);
+	if (c.count_timer)
+		(void)evtimer_add(c.count_timer, &each);
 	timer_set(&c, FIRST_S);
 	ledger_open(&c, agent_option(argc, argv, "--state"));
 	on_ledger_timer(-1, 0, &c);

@@ -12,11 +12,12 @@
 static const struct {
 	const char *name;
 	int fd;
-	enum wire_kind sends[5]; /* what it may send; ends with WIRE_NONE */
+	enum wire_kind sends[6]; /* what it may send; ends with WIRE_NONE */
 } roles[NET_ROLES] = {
 	[NET_COLLECT] = {"collect",
 			 ROLE_NET_TO_COLLECT,
-			 {WIRE_EVIDENCE, WIRE_FACTS, WIRE_LEDGER, WIRE_EVENT, WIRE_NONE}},
+			 {WIRE_EVIDENCE, WIRE_MEASURED, WIRE_FACTS, WIRE_LEDGER, WIRE_EVENT,
+			  WIRE_NONE}},
 	[NET_PRIV] = {"priv", ROLE_NET_TO_PRIV, {WIRE_RESULT, WIRE_EVENT, WIRE_SECRET, WIRE_NONE}},
 };
 
@@ -166,6 +167,9 @@ static int take(struct net *net, enum net_role role, const struct wire_frame *fr
 		return rf_fail(err, RF_E_DENIED, "%s may not send this", roles[role].name);
 	if (frame->kind == WIRE_EVIDENCE)
 		return evidence_take(net, frame);
+	/* A manager that is not there asks when it comes back. */
+	if (frame->kind == WIRE_MEASURED)
+		return net->manager && net->welcome ? link_send_frame(net->manager, frame, err) : 0;
 	int rc = message_read(frame->kind, frame->text, &m, err);
 
 	if (!rc && frame->kind == WIRE_SECRET) {

@@ -103,6 +103,7 @@
 	M(secret, fault, TEXT, 1, 1024, false)
 #define MESSAGE_PING(M)
 #define MESSAGE_PONG(M) M(pong, now_ms, INT, 0, MESSAGE_MAX_MS, true)
+#define MESSAGE_MEASURED(M)
 #define MESSAGE_CERTIFY(M)                                                                         \
 	M(certify, host, NAME, 1, 64, true)                                                        \
 	M(certify, request, BYTES, 1, 8192, true)                                                  \
@@ -161,6 +162,7 @@
 	X(SECRET, secret)                                                                          \
 	X(PING, ping)                                                                              \
 	X(PONG, pong)                                                                              \
+	X(MEASURED, measured)                                                                      \
 	X(CERTIFY, certify)                                                                        \
 	X(CERTIFIED, certified)                                                                    \
 	X(SIGN, sign)                                                                              \

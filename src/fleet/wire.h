@@ -51,6 +51,7 @@ enum wire_phase {
  * {state, reason, at_ms, valid_ms}. RENEW {request} -> RENEWED {certificate}. ASK_SECRET {vm,
  * secret} -> SECRET {vm, secret, fault} + key; within the agent SECRET goes on to priv (without
  * bytes: forget it) and comes back when that is done. PING {} -> PONG {now_ms}.
+ * MEASURED {}: the kernel has measured something new, so that evidence is worth asking for now.
  *
  * Among the manager's roles, answered in order. To keys: CERTIFY {host, request, from_ms, to_ms} ->
  * CERTIFIED {certificate, serial, sha256, fault}; SIGN {} + text of a COMMAND -> SIGNED {fault} +
@@ -82,6 +83,7 @@ enum wire_phase {
 	X(SECRET, "secret", WIRE_EITHER, WIRE_SESSION, 4 * WIRE_KIB, 4 * WIRE_KIB)                 \
 	X(PING, "ping", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
 	X(PONG, "pong", WIRE_EITHER, WIRE_ALWAYS, 1 * WIRE_KIB, 0)                                 \
+	X(MEASURED, "measured", WIRE_AGENT, WIRE_SESSION, 1 * WIRE_KIB, 0)                         \
 	X(CERTIFY, "certify", WIRE_EITHER, WIRE_ROLES, 16 * WIRE_KIB, 0)                           \
 	X(CERTIFIED, "certified", WIRE_EITHER, WIRE_ROLES, 32 * WIRE_KIB, 0)                       \
 	X(SIGN, "sign", WIRE_EITHER, WIRE_ROLES, 1 * WIRE_KIB, 256 * WIRE_KIB)                     \

@@ -105,6 +105,8 @@ struct conn {
 	char job[AGENTS_ID_BYTES];
 	uint8_t nonce[AGENTS_NONCE_BYTES];
 	struct rf_buf evidence; /* while it is judged */
+	int64_t asked_ms;	/* when evidence was asked for last */
+	bool measured;		/* it has told of more since then */
 	bool writing;		/* its verdict is on the way into the store */
 	struct known_tpm tpm;
 	struct good_verdict good;
@@ -170,6 +172,9 @@ void evidence_ask(struct conn *conn);
 void evidence_ask_soon(struct conn *conn);
 int evidence_take(struct conn *conn, const struct message *message, struct rf_slice bytes,
 		  struct rf_err *err) RF_MUST_CHECK;
+/* The host has measured something new: its evidence is asked for soon, however far the next turn
+ * is. */
+void evidence_measured(struct conn *conn);
 /* The time of the next evidence has come, or that asked for did not. */
 void evidence_clock(struct conn *conn);
 

@@ -20,7 +20,9 @@
 #define WHOLE_WINDOW_MS 100
 #define WHOLE_IN_WINDOW 40
 #define WHOLE_RETRY_MS	500
-#define ORDER_LIFE_MS	INT64_C(86400000)
+/* A host that measures something new all the time is asked no more often for it. */
+#define MEASURED_LEAST_MS INT64_C(3000)
+#define ORDER_LIFE_MS	  INT64_C(86400000)
 
 static void schedule(struct conn *conn, int64_t in_ms)
 {
@@ -37,12 +39,32 @@ static int64_t random_ms(int64_t below)
 	return n % below;
 }
 
+/* What it told of while it was asked may be missing in what it showed. */
+static int64_t next_ms(struct conn *conn)
+{
+	const int64_t turn = conn->a->config->evidence_s * 1000;
+	const int64_t since = conn->a->now_ms() - conn->asked_ms;
+	const int64_t least = turn < MEASURED_LEAST_MS ? turn : MEASURED_LEAST_MS;
+
+	if (!conn->measured)
+		return turn;
+	/* A clock that was set back counts as long ago. */
+	return since >= 0 && since < least ? least - since : 0;
+}
+
 static void next_time(struct conn *conn)
 {
 	conn->asked = ASKED_NOTHING;
 	/* Nothing is kept of it between two turns: there are many hosts. */
 	rf_buf_done(&conn->evidence);
-	schedule(conn, conn->a->config->evidence_s * 1000);
+	schedule(conn, next_ms(conn));
+}
+
+void evidence_measured(struct conn *conn)
+{
+	conn->measured = true;
+	if (conn->asked == ASKED_NOTHING && conn->has_tpm)
+		schedule(conn, next_ms(conn));
 }
 
 void evidence_forget(struct conn *conn)
@@ -134,6 +156,8 @@ void evidence_ask(struct conn *conn)
 		return;
 	}
 	conn->asked = ASKED_EVIDENCE;
+	conn->asked_ms = conn->a->now_ms();
+	conn->measured = false;
 	schedule(conn, ANSWER_MS);
 }
 

@@ -473,6 +473,16 @@ static int on_pong(struct conn *conn, const struct message *m, struct rf_slice b
 	return alive(conn, err);
 }
 
+static int on_measured(struct conn *conn, const struct message *m, struct rf_slice bytes,
+		       struct rf_err *err)
+{
+	(void)m;
+	(void)bytes;
+	(void)err;
+	evidence_measured(conn);
+	return 0;
+}
+
 /* ---- frames ---- */
 
 static const struct {
@@ -481,11 +491,12 @@ static const struct {
 	int (*take)(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		    struct rf_err *err);
 } handlers[] = {
-	{WIRE_HELLO, true, on_hello},	    {WIRE_EVIDENCE, false, evidence_take},
-	{WIRE_FACTS, false, spooled_take},  {WIRE_EVENT, false, spooled_take},
-	{WIRE_LEDGER, false, spooled_take}, {WIRE_RESULT, false, spooled_take},
-	{WIRE_RENEW, false, on_renew},	    {WIRE_ASK_SECRET, false, secret_asked},
-	{WIRE_PING, true, on_ping},	    {WIRE_PONG, true, on_pong},
+	{WIRE_HELLO, true, on_hello},	     {WIRE_EVIDENCE, false, evidence_take},
+	{WIRE_FACTS, false, spooled_take},   {WIRE_EVENT, false, spooled_take},
+	{WIRE_LEDGER, false, spooled_take},  {WIRE_RESULT, false, spooled_take},
+	{WIRE_RENEW, false, on_renew},	     {WIRE_ASK_SECRET, false, secret_asked},
+	{WIRE_PING, true, on_ping},	     {WIRE_PONG, true, on_pong},
+	{WIRE_MEASURED, false, on_measured},
 };
 
 int session_frame(struct conn *conn, const struct wire_frame *frame, struct rf_err *err)

@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
 
 AGENT = os.environ.get("RINGFENCE_AGENT", os.path.join(os.path.dirname(EXE), "../agent/ringfence-agent"))
 KINDS = ["none", "enrol", "challenge", "proof", "enrolled", "refused", "hello", "welcome", "ask-evidence", "evidence", "facts", "event",
-         "ledger", "result", "confirm", "command", "verdict", "renew", "renewed", "ask-secret", "secret", "ping", "pong"]
+         "ledger", "result", "confirm", "command", "verdict", "renew", "renewed", "ask-secret", "secret", "ping", "pong", "measured"]
 HOST = "h-0001"
 
 

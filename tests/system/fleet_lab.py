@@ -148,10 +148,10 @@ class Host:
 
 
 class Fleet:
-    def __init__(self, folder):
+    def __init__(self, folder, evidence_s=EVIDENCE_S):
         self.folder, self.made = folder, []
         self.hub = self.keep(Net(0))
-        self.manager = Manager(folder, within=self.hub.within, address=MANAGER, evidence_s=EVIDENCE_S, idle_s=5)
+        self.manager = Manager(folder, within=self.hub.within, address=MANAGER, evidence_s=evidence_s, idle_s=5)
         self.made.append(self.manager)
         self.manager.close = self.manager.stop
         self.manager.start()

@@ -137,6 +137,24 @@ def test_joins_with_a_tpm(agent, manager, tpm):
     assert told.returncode == 0, told.stderr
 
 
+def test_tells_that_more_was_measured(agent, manager):
+    """/sys/kernel/security is a folder of the test's; the agent looks when it likes, so the list grows until it has said so."""
+    assert agent.join("--fingerprint", manager.authority.digest)[0].returncode == 0
+    count = agent.folder / "security/ima/runtime_measurements_count"
+    count.parent.mkdir(parents=True)
+    count.write_text("1000\n")
+    agent.start(within=["unshare", "-m", "sh", "-c", 'mount --bind "$1" /sys/kernel/security && shift && exec "$@"', "sh",
+                        str(agent.folder / "security")])
+    session = until(lambda: manager.session, what="a session")
+    grown = iter(range(1001, 9999))
+
+    def told():
+        with open(count, "r+") as f:
+            f.write(f"{next(grown)}\n")
+        return "measured" in session.seen
+    until(told, what="that more was measured")
+
+
 def test_a_credential_for_another_tpm_ends_it(agent, manager, tpm):
     got, _ = agent.join("--fingerprint", manager.authority.digest, answer=challenge(manager, tpm, wrong=True), tcti=tpm.tcti)
     assert got.returncode == 1 and not (agent.state / "agent/identity.json").exists()

@@ -52,6 +52,7 @@ static const struct {
 	{WIRE_SECRET, "{\"vm\":\"4b0c\",\"secret\":\"disk\",\"fault\":\"not TRUSTED\"}"},
 	{WIRE_PING, "{}"},
 	{WIRE_PONG, "{\"now_ms\":1}"},
+	{WIRE_MEASURED, "{}"},
 	{WIRE_CERTIFY, "{\"host\":\"h1\",\"request\":\"MAA=\",\"from_ms\":1,\"to_ms\":2}"},
 	{WIRE_CERTIFIED, "{\"fault\":\"no\"}"},
 	{WIRE_SIGN, "{}"},

@@ -521,8 +521,6 @@ static size_t children_of(pid_t parent, pid_t out[8])
 	return count;
 }
 
-/* A worker that hangs costs the job that it has: the host is not trusted by it, and the next one is
- * judged by another. */
 /* Ordered while older evidence is judged, an approval is not spent on that: the host is asked anew.
  */
 static void an_approval_that_comes_during_a_verdict_counts_for_the_next(void **state)
@@ -563,6 +561,8 @@ static void an_approval_that_comes_during_a_verdict_counts_for_the_next(void **s
 	agent_gone(&a);
 }
 
+/* A worker that hangs costs the job that it has: the host is not trusted by it, and the next one is
+ * judged by another. */
 static void a_worker_that_hangs_costs_one_job(void **state)
 {
 	struct test_agent a;

@@ -273,6 +273,49 @@ static void brief_unasked_counts_for_nothing(void **state)
 	agent_gone(&a);
 }
 
+/* Its next turn would be in an hour; however often it says so, it is asked once for all of it. */
+static void what_a_host_measures_is_asked_for_at_once(void **state)
+{
+	MESSAGE_AUTO struct message ask = {0}, verdict = {0}, pong = {0};
+	RF_AUTOBUF struct rf_buf evidence = {0};
+	const struct message measured = {.kind = WIRE_MEASURED};
+	struct test_agent a;
+
+	(void)state;
+	agent_trusted(&a);
+	for (int i = 0; i < 3; i++)
+		agent_send(&a, &measured, (struct rf_slice){0});
+	agent_expect(&a, WIRE_ASK_EVIDENCE, &ask);
+	agent_evidence(&a, ask.ask_evidence.nonce, 6000000, &evidence);
+	agent_answer(&a, ask.ask_evidence.job, rf_buf_slice(&evidence));
+	agent_expect(&a, WIRE_VERDICT, &verdict);
+	assert_string_equal(verdict.verdict.state, "TRUSTED");
+	agent_send(&a, &(struct message){.kind = WIRE_PING}, (struct rf_slice){0});
+	agent_expect(&a, WIRE_PONG, &pong);
+	agent_gone(&a);
+}
+
+/* More came while the host was asked: what it shows may lack that, so it is asked again. */
+static void what_is_measured_meanwhile_is_asked_for_too(void **state)
+{
+	MESSAGE_AUTO struct message ask = {0}, again = {0}, verdict = {0};
+	RF_AUTOBUF struct rf_buf evidence = {0};
+	const struct message measured = {.kind = WIRE_MEASURED};
+	struct test_agent a;
+
+	(void)state;
+	agent_trusted(&a);
+	agent_send(&a, &measured, (struct rf_slice){0});
+	agent_expect(&a, WIRE_ASK_EVIDENCE, &ask);
+	agent_send(&a, &measured, (struct rf_slice){0});
+	agent_evidence(&a, ask.ask_evidence.nonce, 6000000, &evidence);
+	agent_answer(&a, ask.ask_evidence.job, rf_buf_slice(&evidence));
+	agent_expect(&a, WIRE_VERDICT, &verdict);
+	agent_expect(&a, WIRE_ASK_EVIDENCE, &again);
+	assert_string_not_equal(again.ask_evidence.job, ask.ask_evidence.job);
+	agent_gone(&a);
+}
+
 /* Else an orderly end of the manager is told as a fault, when workers end before their role looks.
  */
 static void a_verifier_that_nobody_asks_any_more_ends_without_a_fault(void **state)
@@ -301,6 +344,8 @@ int main(void)
 		cmocka_unit_test(an_older_quote_is_not_the_same),
 		cmocka_unit_test(an_order_wants_logs),
 		cmocka_unit_test(brief_unasked_counts_for_nothing),
+		cmocka_unit_test(what_a_host_measures_is_asked_for_at_once),
+		cmocka_unit_test(what_is_measured_meanwhile_is_asked_for_too),
 		cmocka_unit_test(a_verifier_that_nobody_asks_any_more_ends_without_a_fault),
 	};
 
