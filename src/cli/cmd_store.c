@@ -7,7 +7,7 @@
 #include "store/facts.h"
 #include "store/store.h"
 
-#define DEFAULT_STORE "sqlite:/var/lib/ringfence-manager/manager.db"
+#define DEFAULT_STORE "sqlite:/var/lib/ringfence-manager/store/manager.db"
 
 static const char *url_of(const struct cli_args *args)
 {

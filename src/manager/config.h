@@ -36,6 +36,8 @@ struct config {
 	int64_t workers;       /* of verify; 0: as many as processors */
 	int64_t evidence_s, facts_s, idle_s;
 	int64_t certificate_days; /* of a host */
+	/* How long verdicts with their evidence, changes of states, and events are kept. */
+	int64_t evidence_days, changes_days, events_days;
 	int64_t connections_max;
 	int64_t joins_max; /* that are in hand at once */
 	bool without_tpm;  /* hosts without a TPM may join, as NO_TPM */

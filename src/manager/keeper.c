@@ -83,3 +83,59 @@ int keeper_round(struct store *store, const struct keeper_rules *rules, int64_t 
 		*out_stale = count;
 	return rc;
 }
+
+/* The site's days for each kind that it has a say in. */
+static int64_t days_of(const struct keeper_keeps *keeps, const struct store_retention *row)
+{
+	const struct {
+		const char *what;
+		int64_t days;
+	} said[] = {
+		{"event", keeps->events_days},		 {"verdict", keeps->evidence_days},
+		{"evidence", keeps->evidence_days},	 {"host-change", keeps->changes_days},
+		{"finding-change", keeps->changes_days},
+	};
+
+	for (size_t i = 0; i < RF_COUNT(said); i++) {
+		if (rf_equal(said[i].what, row->what))
+			return said[i].days;
+	}
+	return row->days;
+}
+
+int keeper_old_goes(struct store *store, const struct keeper_keeps *keeps, int64_t now_ms,
+		    struct rf_err *err)
+{
+	int64_t *days = rf_alloc(store_retention_count, sizeof(*days));
+
+	if (!days)
+		return rf_fail(err, -ENOMEM, "no memory for the keeper");
+	for (size_t i = 0; i < store_retention_count; i++)
+		days[i] = days_of(keeps, &store_retention[i]);
+	int rc = store_retain(store, now_ms, days, NULL, err);
+
+	rf_free(days);
+	return rc;
+}
+
+#define JUMP_MS	 INT64_C(3600000)
+#define QUIET_MS INT64_C(86400000)
+
+bool keeper_clock_good(struct keeper_clock *clock, int64_t wall_ms, int64_t boot_ms,
+		       int64_t *out_jumped_ms)
+{
+	const int64_t apart_ms = wall_ms - boot_ms;
+	const int64_t jumped_ms = clock->is_known ? apart_ms - clock->apart_ms : 0;
+
+	*out_jumped_ms = 0;
+	/* Up to that it is a clock that is put right; the sum of small steps counts, too. */
+	if (!clock->is_known)
+		clock->apart_ms = apart_ms;
+	clock->is_known = true;
+	if (jumped_ms > JUMP_MS || jumped_ms < -JUMP_MS) {
+		*out_jumped_ms = jumped_ms;
+		clock->apart_ms = apart_ms;
+		clock->quiet_until_ms = boot_ms + QUIET_MS;
+	}
+	return boot_ms >= clock->quiet_until_ms;
+}

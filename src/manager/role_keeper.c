@@ -5,8 +5,10 @@
  */
 #include <poll.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "fleet/call.h"
 #include "manager/keeper.h"
 #include "manager/roles.h"
@@ -20,6 +22,7 @@ struct keeping {
 	const struct config *config;
 	struct store *store;
 	struct role_lease lease;
+	struct keeper_clock clock;
 	int64_t retained_ms;
 };
 
@@ -40,6 +43,34 @@ static int note_ask(void *arg, uint64_t size, const uint8_t root[LEDGER_HASH_BYT
 	return rc ? rc : rf_buf_add_text(out_note, answer.noted.note);
 }
 
+/* By the database's clock: the one that the managers share, and that no single one can set. */
+static int old_goes(struct keeping *k, struct rf_err *err)
+{
+	const struct keeper_keeps keeps = {.evidence_days = k->config->evidence_days,
+					   .changes_days = k->config->changes_days,
+					   .events_days = k->config->events_days};
+	int64_t now_ms = 0;
+	int rc = store_now(k->store, &now_ms, err);
+
+	return rc ? rc : keeper_old_goes(k->store, &keeps, now_ms, err);
+}
+
+static bool clock_good(struct keeping *k, struct rf_err *err)
+{
+	int64_t now_ms = 0, jumped_ms = 0;
+
+	if (store_now(k->store, &now_ms, err))
+		return false;
+	bool good = keeper_clock_good(&k->clock, now_ms, rf_clock_ms(CLOCK_BOOTTIME), &jumped_ms);
+
+	if (jumped_ms)
+		fprintf(stderr,
+			"ringfence-manager keeper: the clock jumped by %lld s: nothing old is "
+			"deleted for a day; look after the time source\n",
+			(long long)jumped_ms / 1000);
+	return good;
+}
+
 static int round_once(struct keeping *k, struct rf_err *err)
 {
 	/* Twice the interval and what a slow TPM takes: the reference's "two intervals". */
@@ -56,13 +87,15 @@ static int round_once(struct keeping *k, struct rf_err *err)
 		rc = api_approvals_look(k->store, now, err);
 	if (!rc)
 		rc = store_ledger_sign(k->store, &(struct store_signer){note_ask, NULL}, NULL, err);
-	if (rc || (now - k->retained_ms < RETAIN_MS && now >= k->retained_ms))
+	if (rc || !clock_good(k, err))
 		return rc;
+	if (now - k->retained_ms < RETAIN_MS && now >= k->retained_ms)
+		return 0;
 	k->retained_ms = now;
 	rc = api_directory_look(k->store, now, err);
 	if (rc)
 		return rc;
-	return store_retain(k->store, now, NULL, NULL, err);
+	return old_goes(k, err);
 }
 
 int role_keeper(const struct config *config, struct rf_err *err)

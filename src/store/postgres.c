@@ -54,7 +54,11 @@ static int result_fail(struct postgres *p, const PGresult *result, const char *w
 {
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	int code = PQstatus(p->conn) == CONNECTION_OK ? RF_E_DATABASE : RF_E_PEER;
+	/* What failed without a state the server never said: libpq did, of a connection that is
+	 * gone, and at times before the connection's own status tells. */
+	bool gone = PQstatus(p->conn) != CONNECTION_OK ||
+		    (PQresultStatus(result) == PGRES_FATAL_ERROR && !state);
+	int code = gone ? RF_E_PEER : RF_E_DATABASE;
 
 	for (size_t i = 0; state && i < RF_COUNT(states); i++) {
 		if (!rf_starts(state, states[i].state))

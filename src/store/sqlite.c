@@ -61,6 +61,16 @@ static int result_fail(sqlite3 *db, const char *what, struct rf_err *err)
 	if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB)
 		return rf_fail(err, code, "%s: %s; the file is damaged, put back the last backup",
 			       what, sqlite3_errmsg(db));
+	if (code == -ENOSPC)
+		return rf_fail(err, code,
+			       "%s: %s; nothing of it was kept: make room on the store's disk, "
+			       "nothing needs a restart",
+			       what, sqlite3_errmsg(db));
+	if ((result & 0xff) == SQLITE_IOERR)
+		return rf_fail(err, code,
+			       "%s: %s; nothing of it was kept: look after the store's disk (the "
+			       "kernel's log says more)",
+			       what, sqlite3_errmsg(db));
 	return rf_fail(err, code, "%s: %s", what, sqlite3_errmsg(db));
 }
 

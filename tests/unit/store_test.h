@@ -99,13 +99,31 @@ static inline void server_sql(const char *database, const char *sql)
 	PQfinish(conn);
 }
 
-static inline void server_ready(void)
+/* Starts the server on its data, and waits until it answers. */
+static inline void server_up(void)
 {
-	char url[128];
+	char url[128], data[64], sockets[96];
+
+	snprintf(data, sizeof(data), "%s/data", server.dir);
+	snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", server.dir);
+	server.pid = server_spawn((char *[]){"postgres", "-D", data, "-c",
+					     "listen_addresses=", "-c", sockets, "-c", "fsync=off",
+					     "-c", "shared_buffers=16MB", NULL});
 
 	snprintf(url, sizeof(url), "postgresql://admin@/postgres?host=%s", server.dir);
 	while (PQping(url) != PQPING_OK && waitpid(server.pid, NULL, WNOHANG) == 0)
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* Stops it as a crash would. */
+static inline void server_down(void)
+{
+	kill(server.pid, SIGQUIT);
+	waitpid(server.pid, NULL, 0);
+}
+
+static inline void server_roles(void)
+{
 	server_sql("postgres", "CREATE ROLE ringfence_runtime NOLOGIN");
 	server_sql("postgres", "CREATE ROLE owner LOGIN");
 	server_sql("postgres", "CREATE ROLE manager LOGIN IN ROLE ringfence_runtime");
@@ -116,7 +134,7 @@ static inline void server_ready(void)
 /* A group's setup. Without PostgreSQL its cases are skipped. */
 static inline int server_start(void **state)
 {
-	char data[64], sockets[96];
+	char data[64];
 	int status = 0;
 
 	(void)state;
@@ -131,16 +149,13 @@ static inline int server_start(void **state)
 	if (getuid() == 0)
 		assert_int_equal(chown(server.dir, user->pw_uid, user->pw_gid), 0);
 	snprintf(data, sizeof(data), "%s/data", server.dir);
-	snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", server.dir);
 	pid_t pid = server_spawn((char *[]){"initdb", "-D", data, "-A", "trust", "-U", "admin",
 					    "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", NULL});
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	server.pid = server_spawn((char *[]){"postgres", "-D", data, "-c",
-					     "listen_addresses=", "-c", sockets, "-c", "fsync=off",
-					     "-c", "shared_buffers=16MB", NULL});
-	server_ready();
+	server_up();
+	server_roles();
 	return 0;
 }
 

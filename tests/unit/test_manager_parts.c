@@ -178,6 +178,9 @@ static void configurations(void **state)
 		{"evidence_s: 0\n", "evidence_s"},
 		{"workers: 65\n", "workers"},
 		{"certificate_days: 91\n", "certificate_days"},
+		{"evidence_days: 7\nchanges_days: 3650\nevents_days: 1\n", NULL},
+		{"evidence_days: 0\n", "evidence_days"},
+		{"changes_days: never\n", "changes_days"},
 		{"approve: perhaps\n", "approve"},
 		{"aprove: no\n", "aprove"},
 		{"listen: [a]\n", "listen"},
@@ -321,9 +324,109 @@ static void hosts_grow_stale(void **state)
 	config_done(&c);
 }
 
+static int64_t rows_of(struct store *store, const char *what, const struct keeper_keeps *keeps,
+		       int64_t now_ms)
+{
+	struct rf_err err = {0};
+	uint64_t counts[16] = {0};
+	int64_t none[16];
+
+	if (keeper_old_goes(store, keeps, now_ms, &err))
+		fail_msg("%s", rf_err_text(&err));
+	/* Asked by deleting all that may go: what is left of it is what was kept. */
+	for (size_t i = 0; i < RF_COUNT(none); i++)
+		none[i] = 0;
+	if (store_retain(store, now_ms, none, counts, &err))
+		fail_msg("%s", rf_err_text(&err));
+	for (size_t i = 0; i < store_retention_count; i++) {
+		if (strcmp(store_retention[i].what, what) == 0)
+			return (int64_t)counts[i];
+	}
+	return -1;
+}
+
+/* The clock is put forward by days; the site keeps verdicts and evidence for 7, events for 1. */
+static void what_is_old_goes_when_the_site_says(void **state)
+{
+	static const int64_t day = 86400000;
+	const struct keeper_keeps keeps = {
+		.evidence_days = 7, .changes_days = 30, .events_days = 1};
+	static const struct {
+		const char *what;
+		int64_t days, left;
+	} rows[] = {
+		{"verdict", 7, 1},	{"verdict", 8, 0},	{"evidence", 7, 1},
+		{"evidence", 8, 0},	{"event", 1, 3},	{"event", 2, 0},
+		{"host-change", 30, 3}, {"host-change", 31, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		STORE_AUTOCLOSE struct store *store = NULL;
+		char url[128];
+		struct rf_err err = {0};
+		const struct store_host host = {
+			.host = "h", .name = "n", .labels = "{}", .created_ms = day};
+		struct store_verdict v = {"old", "h", "TRUSTED", "", {(const uint8_t *)"one", 3},
+					  day};
+
+		snprintf(url, sizeof(url), "sqlite:%s/keep-%zu.db", folder, i);
+		assert_int_equal(store_upgrade(url, &err), 0);
+		assert_int_equal(store_open(url, &store, &err), 0);
+		assert_int_equal(store_host_add(store, &host, NULL), 0);
+		assert_int_equal(store_verdict_add(store, &v, NULL, NULL), 0);
+		v = (struct store_verdict){
+			"last", "h", "UNTRUSTED", "", {(const uint8_t *)"two", 3}, day + 1};
+		assert_int_equal(store_verdict_add(store, &v, NULL, NULL), 0);
+		/* At the last millisecond of its days it is there; a day later it is not. */
+		assert_int_equal(rows_of(store, rows[i].what, &keeps, (rows[i].days + 1) * day),
+				 rows[i].left);
+		/* The last verdict stays, and so its id counts as given. */
+		assert_int_equal(store_verdict_add(store, &v, NULL, NULL), RF_E_DUPLICATE);
+	}
+	/* No kind of the table is the ledger's. */
+	for (size_t i = 0; i < store_retention_count; i++)
+		assert_null(strstr(store_retention[i].what, "ledger"));
+}
+
+/* A clock that jumps deletes nothing for a day, whichever way. */
+static void clocks_that_jump(void **state)
+{
+	static const int64_t hour = 3600000, year = 365 * 24 * 3600000LL, day = 24 * 3600000LL;
+	static const struct {
+		const char *name;
+		int64_t wall_ms, boot_ms; /* since the row before */
+		bool good;
+		int64_t jumped_ms;
+	} rows[] = {
+		{"first look", 0, 0, true, 0},
+		{"a second", 1000, 1000, true, 0},
+		{"put right by a minute", 61000, 1000, true, 0},
+		{"a year forward", year + 1000, 1000, false, year + 60000},
+		{"an hour later", hour, hour, false, 0},
+		{"the day is over", day, day, true, 0},
+		{"a day back", -day, 0, false, -day},
+		{"set right again", day, 0, false, day},
+		{"asleep for two days", 2 * day, 2 * day, true, 0},
+	};
+	struct keeper_clock clock = {0};
+	int64_t wall_ms = 50 * year, boot_ms = hour, jumped_ms;
+
+	(void)state;
+	for (size_t i = 0; i < RF_COUNT(rows); i++) {
+		wall_ms += rows[i].wall_ms;
+		boot_ms += rows[i].boot_ms;
+		if (keeper_clock_good(&clock, wall_ms, boot_ms, &jumped_ms) != rows[i].good ||
+		    jumped_ms != rows[i].jumped_ms)
+			fail_msg("%s: jumped %lld", rows[i].name, (long long)jumped_ms);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_old_goes_when_the_site_says),
+		cmocka_unit_test(clocks_that_jump),
 		cmocka_unit_test(requests_that_are_refused),
 		cmocka_unit_test(nothing_but_commands_is_signed),
 		cmocka_unit_test(names_that_would_be_two_are_refused),

@@ -1,153 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's versions, roles, backups and moves, and the ways in which a database can be wrong. */
+/* The store's roles and backups, and the ways in which a database can be wrong. */
 #include "store_test.h"
 
 #include <sched.h>
 #include <sys/mount.h>
-
-#include "store/ledger.h"
-
-/* Rows of each version, as they were when it was the newest. */
-static const char *const seeds[] = {
-	"INSERT INTO counter VALUES ('change', 2);"
-	"INSERT INTO host VALUES ('h', 'web', 'TRUSTED', 5, NULL, '1.0', '{}', 1, 5);"
-	"INSERT INTO host_change VALUES (1, 'h', '', 'NEW', 'made known', 1);"
-	"INSERT INTO verdict VALUES ('v', 'h', 'TRUSTED', '', NULL, 5);"
-	"INSERT INTO finding VALUES ('h', 'c', 'r', 'PASS', 'e', 5);"
-	"INSERT INTO finding_change VALUES (2, 'h', 'c', 'r', '', 'PASS', 5)",
-	"INSERT INTO counter VALUES ('event', 1);"
-	"INSERT INTO lease VALUES ('l', 'm', 3, 9);"
-	"INSERT INTO event VALUES (1, 'k', 'h', '', '', '', 't', 5);"
-	"INSERT INTO sink VALUES ('s', 1)",
-	"INSERT INTO account VALUES ('a', 'p', 'local', 'n', 0, 1);"
-	"INSERT INTO sign_in_failure VALUES ('a', '192.0.2.1', 2, 5)",
-	"INSERT INTO object VALUES ('site', 'site', 'n', '{}');"
-	"INSERT INTO object VALUES ('group', 'group', 'n', '{}');"
-	"INSERT INTO object_parent VALUES ('group', 0, 'site');"
-	"INSERT INTO role VALUES ('r', 't', 'p', 1);"
-	"INSERT INTO permission VALUES ('', 0, 'a', 'r', 1, '{}', 'p', 1);"
-	"INSERT INTO waiver VALUES ('w', 'c', '*', 'r', 'a', 'p', NULL, NULL, NULL, 0, 9, 0, 0, 1)",
-	"INSERT INTO counter VALUES ('document', 1)",
-	"INSERT INTO agent VALUES ('h', 7, 3);"
-	"INSERT INTO command VALUES ('h', 3, 'c', 'check', '{}', 'a', '', 1, 9, NULL, 'waiting', 0, '', 1)",
-	"INSERT INTO counter VALUES ('ledger', 1)",
-	"INSERT INTO approval_rule VALUES ('isolation.change', '{}', 'p', 5)",
-	"INSERT INTO duty_set VALUES ('s', '{}', 'p', 6)",
-};
-/* A table of each version's rows. */
-static const char *const seeded[] = {"SELECT count(*) FROM finding_change",
-				     "SELECT epoch FROM lease",
-				     "SELECT failures FROM sign_in_failure",
-				     "SELECT count(*) FROM object",
-				     "SELECT value FROM counter WHERE name = 'document'",
-				     "SELECT spool FROM agent",
-				     "SELECT value FROM counter WHERE name = 'ledger'",
-				     "SELECT changed_ms FROM approval_rule",
-				     "SELECT changed_ms FROM duty_set"};
-static const int64_t seeded_is[] = {1, 3, 2, 2, 1, 7, 1, 5, 6};
-
-static const struct store_migration later = {
-	0, "later", "sum", "CREATE TABLE later (a TEXT) STRICT", "CREATE TABLE later (a TEXT)"};
-static const struct store_migration broken = {
-	0, "broken", "sum", "CREATE TABLE half (a TEXT); CREATE TABLE host (a TEXT)",
-	"CREATE TABLE half (a TEXT); CREATE TABLE host (a TEXT)"};
-
-/* Ours, and one that follows. */
-static size_t and_one_more(struct store_migration *out, const struct store_migration *more)
-{
-	memcpy(out, store_migrations, store_migrations_count * sizeof(*out));
-	out[store_migrations_count] = *more;
-	out[store_migrations_count].version = store_version() + 1;
-	return store_migrations_count + 1;
-}
-
-static int64_t count_in(struct place *p, const char *sql)
-{
-	STORE_AUTOCLOSE struct store *store = NULL;
-	struct rf_err err = {0};
-
-	must(store_open(p->url, &store, &err), &err);
-	return ask(store, sql);
-}
-
-static void every_version_becomes_the_newest(struct place *p)
-{
-	struct rf_err err = {0};
-
-	assert_int_equal(RF_COUNT(seeds), store_migrations_count);
-	assert_int_equal(store_version(), (int)store_migrations_count);
-	for (size_t version = 1; version <= store_migrations_count; version++) {
-		struct place q;
-
-		assert_true(place_address(&q, p->is_postgres));
-		must(store_upgrade_to(q.owner, store_migrations, version, &err), &err);
-		for (size_t i = 0; i < version; i++)
-			place_sql(&q, seeds[i]);
-		assert_int_equal(store_open(q.url, &q.store, &err),
-				 version < store_migrations_count ? RF_E_CHANGED : 0);
-		store_close(rf_take(q.store));
-		must(store_upgrade(q.owner, &err), &err);
-		must(store_upgrade(q.owner, &err), &err);
-		must(store_open(q.url, &q.store, &err), &err);
-		for (size_t i = 0; i < version; i++)
-			assert_int_equal(ask(q.store, seeded[i]), seeded_is[i]);
-		/* And work goes on, with numbers behind those given. */
-		add_host(q.store, "new");
-		assert_int_equal(ask(q.store, "SELECT max(seq) FROM host_change"), 3);
-		place_done(&q);
-	}
-}
-
-static void another_version_is_refused_in_words(struct place *p)
-{
-	struct store_migration migrations[16];
-	size_t count = and_one_more(migrations, &later);
-	struct store *none = NULL;
-	struct rf_err err = {0};
-
-	must(store_upgrade_to(p->owner, migrations, count, &err), &err);
-	assert_int_equal(store_open(p->url, &none, &err), RF_E_UNSUPPORTED);
-	assert_non_null(strstr(rf_err_text(&err), "newer than this program"));
-	assert_int_equal(store_upgrade(p->owner, &err), RF_E_UNSUPPORTED);
-	/* A past migration that is not the one that was applied. */
-	migrations[0].sha256 = "edited";
-	assert_int_equal(store_upgrade_to(p->owner, migrations, count, &err), RF_E_MISMATCH);
-	assert_non_null(strstr(rf_err_text(&err), "migration 1 (hosts)"));
-	assert_null(none);
-}
-
-static void a_migration_is_whole_or_nothing(struct place *p)
-{
-	struct store_migration migrations[16];
-	size_t count = and_one_more(migrations, &broken);
-	struct rf_err err = {0};
-
-	assert_int_not_equal(store_upgrade_to(p->owner, migrations, count, &err), 0);
-	assert_non_null(strstr(rf_err_text(&err), "(broken)"));
-	/* Its first table is not there, and neither is its row. */
-	place_sql(p, "CREATE TABLE half (a TEXT); DROP TABLE half");
-	must(store_version_check(p->store, store_migrations, store_migrations_count, &err), &err);
-}
-
-static void two_upgrades_at_once(struct place *p)
-{
-	struct place q;
-	pid_t pids[3];
-	int status;
-
-	assert_true(place_address(&q, p->is_postgres));
-	for (size_t i = 0; i < RF_COUNT(pids); i++) {
-		pids[i] = fork();
-		if (!pids[i])
-			_exit(store_upgrade(q.owner, NULL) ? 1 : 0);
-	}
-	for (size_t i = 0; i < RF_COUNT(pids); i++) {
-		waitpid(pids[i], &status, 0);
-		assert_int_equal(status, 0);
-	}
-	assert_int_equal(count_in(&q, "SELECT count(*) FROM store_migration"), store_version());
-	place_done(&q);
-}
+#include <sys/resource.h>
 
 static void bad_addresses_are_refused(struct place *p)
 {
@@ -173,86 +30,8 @@ static void bad_addresses_are_refused(struct place *p)
 	assert_null(none);
 }
 
-/* Move --------------------------------------------------------------------------------------- */
-
-struct counted {
-	size_t tables;
-	uint64_t rows_count;
-};
-
-static void count_table(void *arg, const struct store_table_count *count)
-{
-	struct counted *counted = arg;
-
-	counted->tables++;
-	counted->rows_count += count->rows_count;
-}
-
-static void fill(struct place *p)
-{
-	uint8_t ek[32] = {7};
-	struct store_host host = {
-		.host = "tpm", .name = "tpm", .ek_sha256 = {ek, 32}, .created_ms = 1};
-	struct store_verdict v = {"v'1", "tpm", "TRUSTED", "\xc3\xa4", {ek, 32}, 5};
-	struct rf_err err = {0};
-
-	add_host(p->store, "h");
-	must(store_host_add(p->store, &host, &err), &err);
-	must(store_verdict_add(p->store, &v, NULL, &err), &err);
-	must(store_work_add(p->store, "k", "w", (struct rf_slice){NULL, 0}, INT64_MAX, &err), &err);
-	must(store_ledger_append(p->store, &(struct ledger_entry){.kind = "k"}, NULL, &err), &err);
-}
-
-/* 3 counters, 2 hosts, 3 transitions, 3 events, evidence, verdict, work, entry */
-#define FILLED_ROWS 15
-
-static void a_sqlite_store_moves(struct place *p)
-{
-	struct place from;
-	struct counted counted = {0};
-	struct rf_err err = {0};
-
-	assert_true(place_address(&from, false));
-	must(store_upgrade(from.owner, &err), &err);
-	must(store_open(from.url, &from.store, &err), &err);
-	fill(&from);
-	/* Rows that vanish on the way are noticed, and nothing stays. */
-	if (p->is_postgres) {
-		place_sql(p, "CREATE RULE gone AS ON INSERT TO work DO INSTEAD NOTHING");
-		assert_int_equal(store_migrate(from.url, p->url, count_table, &counted, &err),
-				 RF_E_MISMATCH);
-		assert_int_equal(ask(p->store, "SELECT count(*) FROM host"), 0);
-		assert_int_equal(counted.tables, 0);
-		place_sql(p, "DROP RULE gone ON work");
-	}
-	/* A ledger that was altered does not move. */
-	place_sql(&from, "UPDATE ledger_entry SET n = 5");
-	assert_int_equal(store_migrate(from.url, p->url, NULL, NULL, &err), RF_E_MISMATCH);
-	assert_non_null(strstr(rf_err_text(&err), "altered"));
-	place_sql(&from, "UPDATE ledger_entry SET n = 0");
-	must(store_migrate(from.url, p->url, count_table, &counted, &err), &err);
-	assert_int_equal(counted.tables,
-			 ask(from.store, "SELECT count(*) FROM sqlite_master WHERE type = 'table' "
-					 "AND name <> 'store_migration'"));
-	assert_int_equal(counted.rows_count, FILLED_ROWS);
-	assert_int_equal(ask(p->store, "SELECT count(*) FROM host WHERE ek_sha256 IS NULL"), 1);
-	assert_int_equal(ask(p->store, "SELECT due_ms FROM work"), INT64_MAX);
-	add_host(p->store, "next");
-	assert_int_equal(ask(p->store, "SELECT max(seq) FROM event"), 4);
-	assert_int_equal(store_migrate(from.url, p->url, NULL, NULL, &err), RF_E_DUPLICATE);
-	if (p->is_postgres)
-		assert_int_equal(store_migrate(p->url, from.url, NULL, NULL, &err),
-				 RF_E_UNSUPPORTED);
-	place_done(&from);
-}
-
 static const struct shared_case cases[] = {
-	{"every version becomes the newest", every_version_becomes_the_newest},
-	{"another version is refused in words", another_version_is_refused_in_words},
-	{"a migration is whole or nothing", a_migration_is_whole_or_nothing},
-	{"two upgrades at once", two_upgrades_at_once},
 	{"bad addresses are refused", bad_addresses_are_refused},
-	{"a SQLite store moves", a_sqlite_store_moves},
 };
 
 /* PostgreSQL alone --------------------------------------------------------------------------- */
@@ -346,6 +125,42 @@ static void a_lost_connection_is_made_anew(void **state)
 	assert_int_equal(store_now(p.store, &now, &err), RF_E_PEER);
 	must(store_now(p.store, &now, &err), &err);
 	add_host(p.store, "after");
+	place_done(&p);
+}
+
+static int body_stopped(struct store *store, void *arg, struct rf_err *err)
+{
+	struct store_verdict v = {"lost", "h", "UNTRUSTED", "", {NULL, 0}, 6};
+
+	(void)arg;
+	server_down();
+	return store_verdict_add(store, &v, NULL, err);
+}
+
+/* The whole server is stopped in the middle, stays away, and comes back. */
+static void a_stopped_server_is_told_and_used_again(void **state)
+{
+	struct store_verdict v = {"kept", "h", "TRUSTED", "", {NULL, 0}, 5};
+	struct place p;
+	struct rf_err err = {0};
+	int64_t now;
+
+	(void)state;
+	fresh(&p, true);
+	add_host(p.store, "h");
+	must(store_verdict_add(p.store, &v, NULL, &err), &err);
+	assert_int_equal(store_transaction(p.store, body_stopped, NULL, &err), RF_E_PEER);
+	print_message("A %s\n", rf_err_text(&err));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(store_now(p.store, &now, &err), RF_E_PEER);
+	v.verdict = "away";
+	assert_int_equal(store_verdict_add(p.store, &v, NULL, &err), RF_E_PEER);
+	server_up();
+	/* What was acknowledged is there, what was not is not, and the same store goes on. */
+	assert_int_equal(ask(p.store, "SELECT count(*) FROM verdict WHERE verdict = 'kept'"), 1);
+	assert_int_equal(ask(p.store, "SELECT count(*) FROM verdict"), 1);
+	v.verdict = "again";
+	must(store_verdict_add(p.store, &v, NULL, &err), &err);
 	place_done(&p);
 }
 
@@ -482,6 +297,8 @@ static int fill_disk(struct place *p)
 {
 	static uint8_t bytes[65536];
 	STORE_AUTOCLOSE struct store *store = NULL;
+	struct store_verdict after = {"after", "h", "TRUSTED", "", {bytes, sizeof(bytes)}, 7};
+	struct rf_err err = {0};
 	int64_t stored = 0;
 	int rc = 0;
 
@@ -491,24 +308,79 @@ static int fill_disk(struct place *p)
 	if (store_upgrade(p->owner, NULL) || store_open(p->url, &store, NULL))
 		return 1;
 	add_host(store, "h");
+	char room[64];
+
+	/* What somebody else has on this disk. */
+	path_of(p, ".room", room);
+	write_file(room, (const char *)bytes, sizeof(bytes), 0);
+	write_file(room, (const char *)bytes, sizeof(bytes), sizeof(bytes));
 	for (; !rc && stored < 100; stored += rc == 0) {
 		char id[32];
 		struct store_verdict v = {id, "h", "TRUSTED", "", {bytes, sizeof(bytes)}, stored};
 
 		snprintf(id, sizeof(id), "%d", (int)stored);
 		memcpy(bytes, id, sizeof(id));
-		rc = store_verdict_add(store, &v, NULL, NULL);
+		rc = store_verdict_add(store, &v, NULL, &err);
 	}
-	if (rc != -ENOSPC || !stored)
+	if (rc != -ENOSPC || !stored || !strstr(rf_err_text(&err), "make room"))
 		return 2;
 	/* What was answered is there, and only that; and reading goes on. */
 	if (ask(store, "SELECT count(*) FROM verdict") != stored ||
 	    ask(store, "SELECT count(*) FROM evidence") != stored)
 		return 3;
+	/* Room is made: the same store goes on. */
+	bytes[0] = 'z';
+	if (unlink(room) || store_verdict_add(store, &after, NULL, NULL))
+		return 6;
 	store_close(rf_take(store));
 	if (store_open(p->url, &store, NULL))
 		return 4;
-	return ask(store, "SELECT count(*) FROM verdict") == stored ? 0 : 5;
+	return ask(store, "SELECT count(*) FROM verdict") == stored + 1 ? 0 : 5;
+}
+
+/* The kernel refuses to write more of the file: EFBIG, which SQLite tells as an I/O error. */
+static int fail_disk(struct place *p)
+{
+	static uint8_t bytes[65536];
+	STORE_AUTOCLOSE struct store *store = NULL;
+	struct store_verdict v = {"v1", "h", "TRUSTED", "", {bytes, sizeof(bytes)}, 5};
+	struct rlimit limit;
+	struct rf_err err = {0};
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (store_open(p->url, &store, NULL) || getrlimit(RLIMIT_FSIZE, &limit))
+		return 1;
+	add_host(store, "h");
+	if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, limit.rlim_max}))
+		return 2;
+	int rc = store_verdict_add(store, &v, NULL, &err);
+
+	if (rc != RF_E_DATABASE || !strstr(rf_err_text(&err), "nothing of it was kept"))
+		return 3;
+	if (ask(store, "SELECT count(*) FROM verdict") ||
+	    ask(store, "SELECT count(*) FROM host WHERE state = 'TRUSTED'"))
+		return 4;
+	/* The disk is good again: the same store goes on. */
+	if (setrlimit(RLIMIT_FSIZE, &limit) || store_verdict_add(store, &v, NULL, NULL))
+		return 5;
+	return ask(store, "SELECT count(*) FROM verdict") == 1 ? 0 : 6;
+}
+
+static void a_disk_that_fails_is_told(void **state)
+{
+	struct place p;
+	int status;
+
+	(void)state;
+	fresh(&p, false);
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fail_disk(&p));
+	waitpid(pid, &status, 0);
+	place_done(&p);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void a_full_disk_is_told(void **state)
@@ -540,6 +412,8 @@ static const struct CMUnitTest alone[] = {
 	cmocka_unit_test(damage_is_found_after_an_unclean_end),
 	cmocka_unit_test(a_backup_is_whole_while_others_write),
 	cmocka_unit_test(a_full_disk_is_told),
+	cmocka_unit_test(a_disk_that_fails_is_told),
+	cmocka_unit_test(a_stopped_server_is_told_and_used_again),
 };
 
 int main(void)
