@@ -275,6 +275,75 @@ static int signed_check(struct store *store, const struct ledger_tree *known,
 	return rc;
 }
 
+/* What agents' entries are held against: the fleet's that countersign them. Both come in order. */
+struct agents_check {
+	int64_t next, count;
+	struct rf_err *err;
+};
+
+#define AGENT_MARK "\"kind\":\"agent\""
+
+/* Quotes within a text of an entry are escaped: it cannot have the mark. */
+static int take_marked(void *arg, int64_t n, struct rf_slice line)
+{
+	struct agents_check *c = arg;
+
+	c->count += memmem(line.data, line.len, AGENT_MARK, strlen(AGENT_MARK)) != NULL;
+	c->next = n + 1;
+	return 0;
+}
+
+static int take_included(void *arg, const struct store_value *row)
+{
+	struct agents_check *c = arg;
+	uint8_t sha256[STORE_SHA256_BYTES];
+	RF_AUTOBUF struct rf_buf mark = {0};
+
+	c->next = row[0].number + 1;
+	c->count--;
+	if (EVP_Digest(row[3].bytes.data, row[3].bytes.len, sha256, NULL, EVP_sha256(), NULL) != 1)
+		return rf_fail(c->err, RF_E_CRYPTO, "SHA-256 failed");
+	rf_buf_add_text(&mark, "\"digest\":\"");
+	rf_buf_add_hex(&mark, sha256, sizeof(sha256));
+	rf_buf_add_text(&mark, "\"");
+	if (mark.failed)
+		return rf_fail(c->err, -ENOMEM, "no memory");
+	if (!memmem(row[4].bytes.data, row[4].bytes.len, AGENT_MARK, strlen(AGENT_MARK)) ||
+	    !memmem(row[4].bytes.data, row[4].bytes.len, mark.data, mark.len))
+		return rf_fail(c->err, RF_E_MISMATCH,
+			       "the ledger in the store was altered: entry %lld of %s is not the "
+			       "one that entry %lld countersigns",
+			       (long long)row[2].number, store_value_text(&row[1]),
+			       (long long)row[0].number);
+	return 0;
+}
+
+/* Each entry of an agent is the one that was countersigned, and none of them is gone. */
+static int agents_check(struct store *store, int64_t size, struct rf_err *err)
+{
+	struct agents_check c = {.err = err};
+	int64_t marked;
+	int rc = 0;
+
+	for (int64_t at = 0; !rc && at < size; at += BATCH)
+		rc = store_ledger_each(store, at, size - at < BATCH ? size - at : BATCH,
+				       take_marked, &c, err);
+	marked = c.count;
+	c.next = 0;
+	for (int64_t before = -1; !rc && c.next != before && c.next < size;) {
+		before = c.next;
+		rc = store_run(store, STORE_S_LEDGER_AGENT_CHECK,
+			       STORE_PARAMS(store_int(before), store_int(BATCH)),
+			       (struct store_rows){take_included, &c}, err);
+	}
+	if (!rc && c.count)
+		rc = rf_fail(err, RF_E_MISMATCH,
+			     "the ledger in the store was altered: %lld entries of agents were "
+			     "countersigned, %lld are there",
+			     (long long)marked, (long long)(marked - c.count));
+	return rc;
+}
+
 int store_ledger_check(struct store *store, uint8_t out_root[LEDGER_HASH_BYTES], struct rf_err *err)
 {
 	struct ledger_tree known = {0}, tree = {0};
@@ -287,6 +356,8 @@ int store_ledger_check(struct store *store, uint8_t out_root[LEDGER_HASH_BYTES],
 		rc = signed_check(store, &known, &tree, err);
 	if (!rc)
 		rc = tree_grow(store, &tree, (uint64_t)size, err);
+	if (!rc)
+		rc = agents_check(store, size, err);
 	return rc ? rc : ledger_tree_root(&tree, out_root, err);
 }
 

@@ -49,8 +49,8 @@ int store_ledger_size(struct store *store, int64_t *out_size, int64_t *out_signe
 		      struct rf_err *err) RF_MUST_CHECK;
 
 /* The root over all entries, signed or not, computed anew from their lines. RF_E_MISMATCH when an
- * entry is missing, or they are not those that the last checkpoint covers; its signature is for who
- * has the public key. */
+ * entry is missing, they are not those that the last checkpoint covers, or an agent's entry is not
+ * the one that was countersigned, or gone; the signature is for who has the public key. */
 int store_ledger_check(struct store *store, uint8_t out_root[LEDGER_HASH_BYTES],
 		       struct rf_err *err) RF_MUST_CHECK;
 

@@ -525,6 +525,10 @@ const struct store_statement store_statements[STORE_S_COUNT] = {
 	[STORE_S_LEDGER_AGENT_EACH] =
 		{"SELECT entry, line FROM ledger_agent WHERE host = $1 ORDER BY entry", NULL, "t",
 		 "ib"},
+	[STORE_S_LEDGER_AGENT_CHECK] =
+		{"SELECT a.n, a.host, a.entry, a.line, e.line FROM ledger_agent a "
+		 "JOIN ledger_entry e ON e.n = a.n WHERE a.n >= $1 ORDER BY a.n LIMIT $2",
+		 NULL, "ii", "itibb"},
 
 	[STORE_S_RETAIN_SESSION] = {"DELETE FROM session WHERE expires_ms < $1 RETURNING 1", NULL,
 				    "i", "i"},

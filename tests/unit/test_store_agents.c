@@ -646,6 +646,44 @@ static void agents_entries_are_countersigned(struct place *p)
 	assert_int_equal(ask(p->store, "SELECT count(*) FROM ledger_entry"), 2);
 }
 
+static void an_agents_entry_that_was_altered_is_told(struct place *p)
+{
+	static const char *const changed[] = {"DELETE FROM ledger_agent WHERE entry = 2",
+					      "UPDATE ledger_agent SET line = (SELECT a.line FROM "
+					      "ledger_agent a WHERE a.entry = 3) WHERE entry = 1",
+					      "UPDATE ledger_agent SET n = 0 WHERE entry = 3"};
+	static const char *const words[] = {
+		"4 entries of agents were countersigned, 3 are there",
+		"entry 1 of h is not the one that entry 1 countersigns",
+		"entry 3 of h is not the one that entry 0 countersigns"};
+	uint8_t root[LEDGER_HASH_BYTES];
+	struct rf_err err = {0};
+
+	add_host(p->store, "h");
+	add_entries(p->store, 1, "grant");
+	for (int64_t i = 1; i <= 4; i++) {
+		char line[32];
+		struct store_agent_entry e = {"h", i, {NULL, 0}, 5};
+
+		snprintf(line, sizeof(line), "{\"n\":%d}", (int)i);
+		e.line = rf_slice_text(line);
+		must(store_ledger_include(p->store, &e, &err), &err);
+	}
+	/* Words of another's are no entry of an agent. */
+	add_entries(p->store, 1, "\"kind\":\"agent\"");
+	must(store_ledger_check(p->store, root, &err), &err);
+	for (size_t i = 0; i < RF_COUNT(changed); i++) {
+		place_sql(p, "CREATE TABLE kept AS SELECT * FROM ledger_agent");
+		place_sql(p, changed[i]);
+		assert_int_equal(store_ledger_check(p->store, root, &err), RF_E_MISMATCH);
+		if (!strstr(rf_err_text(&err), words[i]))
+			fail_msg("%s", rf_err_text(&err));
+		place_sql(p, "DELETE FROM ledger_agent; INSERT INTO ledger_agent "
+			     "SELECT * FROM kept; DROP TABLE kept");
+		must(store_ledger_check(p->store, root, &err), &err);
+	}
+}
+
 static const struct shared_case cases[] = {
 	{"an invite brings one host", an_invite_brings_one_host},
 	{"of many with one invite one joins", of_many_with_one_invite_one_joins},
@@ -658,6 +696,7 @@ static const struct shared_case cases[] = {
 	{"a ledger that was altered is told", a_ledger_that_was_altered_is_told},
 	{"writers leave no gap", writers_leave_no_gap},
 	{"agents' entries are countersigned", agents_entries_are_countersigned},
+	{"an agent's entry that was altered is told", an_agents_entry_that_was_altered_is_told},
 };
 
 static int start(void **state)
