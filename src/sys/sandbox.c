@@ -290,12 +290,24 @@ static int landlock_enter(const struct profile *profile, const char *const *writ
 	return rc;
 }
 
+static bool has_caps(void)
+{
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (capng_have_capability(CAPNG_PERMITTED, cap))
+			return true;
+	}
+	return false;
+}
+
 static int drop_caps(const struct profile *profile)
 {
 	bool keep[MAX_CAPS] = {false};
 
 	if (capng_get_caps_process() < 0)
 		return -EPERM;
+	/* Who has none has none to drop; and the unit of a service may forbid capset(2). */
+	if (!has_caps())
+		return 0;
 	for (size_t i = 0; profile->caps[i] >= 0; i++)
 		keep[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)profile->caps[i]);
 	capng_clear(CAPNG_SELECT_CAPS);
