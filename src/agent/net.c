@@ -363,7 +363,7 @@ static int user_drop(struct net *net, const char *user, char *without, size_t si
 	int rc = drop_to(user ? user : DROP_USER, net->dir, IDENTITY_KEY_NAME, err);
 
 	if (rc == RF_E_MISSING) {
-		(void)rf_format(without, size, "%s; ", rf_err_text(err));
+		(void)rf_format(without, size, "%s", rf_err_text(err));
 		rf_err_clear(err);
 		return 0;
 	}
@@ -400,7 +400,8 @@ int agent_net_run(int argc, char **argv)
 	verdict_read(&net);
 	size_t len = strlen(without);
 
-	(void)rf_format(without + len, sizeof(without) - len, "%s", missing);
+	(void)rf_format(without + len, sizeof(without) - len, "%s%s", len && missing[0] ? "; " : "",
+			missing);
 	net_event(&net, "agent-started", "", without[0] ? without : "all layers of the sandbox");
 	timer_ms(net.redial, random_below(BACKOFF_MS));
 	(void)event_base_dispatch(net.base);

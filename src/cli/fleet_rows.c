@@ -60,7 +60,7 @@ const struct fleet_row fleet_rows[] = {
 	 .options = {TEXT("title", TITLE)}},
 	{"role remove", DELETE("/roles/{role}"), .words = {WORD("role")}},
 	{"duty list", GET("/duties"),
-	 .columns = "SET=set OURS=ours SAME-PLACE=same_scope GIVES-WAY=yields DUTIES=duties WHY=why"},
+	 .columns = "SET=set WHY=why DUTIES=duties"},
 	{"duty set", PUT("/duties/{set}"), .words = {WORD("set")},
 	 .options = {OF(MAP, "duties", DUTY), TEXT("why", WHY), OF(TRUTH, "same_scope", SAME_PLACE)}},
 	{"duty remove", DELETE("/duties/{set}"), .words = {WORD("set")}},

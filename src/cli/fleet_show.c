@@ -96,6 +96,44 @@ static bool is_texts(const json_t *value)
 	return json_is_array(value);
 }
 
+/* Whether value is an object of texts: labels, the duties of a set. People read NAME=VALUE, as they
+ * type it. */
+static bool is_map(json_t *value)
+{
+	const char *name;
+	json_t *one;
+
+	json_object_foreach(value, name, one)
+	{
+		if (!json_is_string(one))
+			return false;
+	}
+	return json_is_object(value);
+}
+
+static void word_add(struct rf_buf *out, const char *text, enum reader reader)
+{
+	if (reader == PERSON)
+		rf_buf_add_visible(out, text, strlen(text));
+	else
+		rf_buf_add_text(out, text);
+}
+
+static void map_add(struct rf_buf *out, json_t *map, enum reader reader)
+{
+	const char *between = "", *name;
+	json_t *one;
+
+	json_object_foreach(map, name, one)
+	{
+		rf_buf_add_text(out, between);
+		word_add(out, name, reader);
+		rf_buf_add_text(out, "=");
+		word_add(out, json_string_value(one), reader);
+		between = ", ";
+	}
+}
+
 static void texts_add(struct rf_buf *out, const json_t *list, enum reader reader)
 {
 	const json_t *one;
@@ -103,13 +141,8 @@ static void texts_add(struct rf_buf *out, const json_t *list, enum reader reader
 
 	json_array_foreach(list, at, one)
 	{
-		const char *text = json_string_value(one);
-
 		rf_buf_add_text(out, at ? " " : "");
-		if (reader == PERSON)
-			rf_buf_add_visible(out, text, strlen(text));
-		else
-			rf_buf_add_text(out, text);
+		word_add(out, json_string_value(one), reader);
 	}
 }
 
@@ -118,16 +151,16 @@ static void value_add(struct rf_buf *out, const char *member, const json_t *valu
 {
 	const char *text = json_string_value(value);
 
-	if (text && reader == PERSON) {
-		rf_buf_add_visible(out, text, strlen(text));
-	} else if (text) {
-		rf_buf_add_text(out, text);
+	if (text) {
+		word_add(out, text, reader);
 	} else if (json_is_integer(value) && reader != PROGRAM && rf_ends(member, "_ms")) {
 		time_add(out, json_integer_value(value));
 	} else if (json_is_boolean(value)) {
 		rf_buf_add_text(out, json_is_true(value) ? "yes" : "no");
 	} else if (is_texts(value) && reader != PROGRAM) {
 		texts_add(out, value, reader);
+	} else if (reader != PROGRAM && is_map((json_t *)(uintptr_t)value)) {
+		map_add(out, (json_t *)(uintptr_t)value, reader);
 	} else if (value && !json_is_null(value)) {
 		RF_AUTOFREE char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
