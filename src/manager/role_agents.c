@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -289,6 +290,16 @@ static void conn_add(struct role *role, int fd, const struct sockaddr_storage *f
 	a->handshakes++;
 }
 
+/* Who waited in the kernel's queue for longer than it would, and has gone: its greeting is still
+ * there to be read, and a handshake with nobody costs as much as one with a host. In a storm that
+ * is what keeps the others waiting. */
+static bool is_gone(int fd)
+{
+	struct pollfd one = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&one, 1, 0) > 0 && (one.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
 	struct role *role = arg;
@@ -308,7 +319,7 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
 
 		if (fd < 0)
 			return;
-		if (role->a.conns_count >= (size_t)role->a.config->connections_max)
+		if (role->a.conns_count >= (size_t)role->a.config->connections_max || is_gone(fd))
 			close(fd);
 		else
 			conn_add(role, fd, &from);

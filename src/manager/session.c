@@ -145,6 +145,54 @@ static int without_tpm_admit(struct conn *conn, struct rf_err *err)
 	return rc;
 }
 
+/* That a host was here. A commit for each would be all that the disk can do when thousands come at
+ * once for the first time; they share one with the verdicts. The host may have gone by then. */
+struct sighting {
+	struct agents *a;
+	char host[TLS_HOST_BYTES], agent_version[sizeof(((struct conn *)0)->agent_version)];
+	int64_t at_ms;
+};
+
+static int sighting_write(struct store *store, void *arg, struct rf_err *err)
+{
+	const struct sighting *s = arg;
+
+	return store_host_seen(store, s->host, s->agent_version, s->at_ms, err);
+}
+
+static void sighting_done(void *arg, int rc, const struct rf_err *err)
+{
+	struct sighting *s = arg;
+	struct conn *conn = rc ? rf_map_get(&s->a->sessions, s->host) : NULL;
+
+	/* A store that fails ends the session: the host comes again, and is seen then. */
+	if (rc)
+		fprintf(stderr,
+			"ringfence-manager agents: host %s: that it was here is not stored: %s\n",
+			s->host, rf_err_text(err));
+	if (conn)
+		link_close(conn->link, rf_err_text(err));
+	rf_free(s);
+}
+
+static int sighting_add(struct conn *conn, struct rf_err *err)
+{
+	struct sighting *s = rf_alloc(1, sizeof(*s));
+
+	if (!s)
+		return rf_fail(err, -ENOMEM, "no memory for a host that came");
+	s->a = conn->a;
+	rf_copy(s->host, sizeof(s->host), conn->peer.host);
+	rf_copy(s->agent_version, sizeof(s->agent_version), conn->agent_version);
+	s->at_ms = conn->a->now_ms();
+	int rc = batch_add(conn->a->batch, &(struct batch_item){sighting_write, sighting_done, s},
+			   err);
+
+	if (rc)
+		rf_free(s);
+	return rc;
+}
+
 static int on_hello(struct conn *conn, const struct message *m, struct rf_slice bytes,
 		    struct rf_err *err)
 {
@@ -167,8 +215,7 @@ static int on_hello(struct conn *conn, const struct message *m, struct rf_slice 
 	/* Of a host with a TPM, only a verdict makes it seen: a host that comes and shows nothing
 	 * grows stale. */
 	if (!rc && (conn->is_new || !o.has_tpm))
-		rc = store_host_seen(a->store, conn->peer.host, m->hello.agent_version, a->now_ms(),
-				     err);
+		rc = sighting_add(conn, err);
 	if (!rc)
 		rc = welcome(conn, &o, err);
 	if (rc)
