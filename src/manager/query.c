@@ -29,8 +29,11 @@
 #endif
 #define READ_BYTES 65536u
 
-const struct query_limits query_limits_usual = {
-	.time_ms = 10000, .rows = 10000, .fact_bytes = 256u << 20, .answer_bytes = 4u << 20};
+const struct query_limits query_limits_usual = {.time_ms = 10000,
+						.wall_ms = 60000,
+						.rows = 10000,
+						.fact_bytes = 256u << 20,
+						.answer_bytes = 4u << 20};
 
 struct query {
 	const struct query_limits *limits;
@@ -57,7 +60,7 @@ static int fact_take(void *arg, const struct store_fact *fact)
 	for (size_t i = 0; i < fact->count; i++) {
 		const struct store_value *v = &fact->values[i];
 
-		q->bytes += sizeof(*v) + v->bytes.len;
+		q->bytes += 1 + (v->kind == STORE_INT ? sizeof(v->number) : v->bytes.len);
 		values[i] = (struct fact_value){.text = store_value_text(v),
 						.number = v->number,
 						.known = v->kind != STORE_NULL};
@@ -74,23 +77,18 @@ static int facts_load(struct query *q, const char *store_url)
 {
 	bool wanted[FACT_T_COUNT] = {false};
 	struct store *store = NULL;
+	RF_AUTOFREE char *hosts = json_dumps(q->hosts, JSON_COMPACT);
 	int rc = judge_query_tables(q->facts, q->sql, wanted, q->err);
 
+	if (!rc && !hosts)
+		rc = -ENOMEM;
 	if (!rc)
 		rc = store_open(store_url, &store, q->err);
 	for (size_t t = 0; t < FACT_T_COUNT; t++) {
-		const json_t *host;
-		size_t at;
-
 		/* Data of ours, no facts of hosts. */
-		if (!wanted[t] || t == FACT_T_VMX_DEFAULT)
+		if (!wanted[t] || t == FACT_T_VMX_DEFAULT || rc)
 			continue;
-		json_array_foreach(q->hosts, at, host)
-		{
-			if (!rc)
-				rc = store_facts_table(store, json_string_value(host),
-						       fact_tables[t].name, fact_take, q, q->err);
-		}
+		rc = store_facts_table(store, hosts, fact_tables[t].name, fact_take, q, q->err);
 	}
 	store_close(store);
 	return rc;
@@ -184,19 +182,21 @@ static int answer(struct query *q, const char *store_url)
 
 static _Noreturn void child(struct query *q, const char *store_url, int fd)
 {
-	const int64_t ms = q->limits->time_ms;
-	const struct itimerval clock = {
-		.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}};
+	const int64_t ms = q->limits->time_ms, wall_ms = q->limits->wall_ms;
+	const struct itimerval cpu = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+	const struct itimerval wall = {.it_value = {wall_ms / 1000, wall_ms % 1000 * 1000}};
 	struct rf_buf out = {0};
 	int32_t code;
 	sigset_t nothing;
 
 	signal(SIGALRM, SIG_DFL);
+	signal(SIGPROF, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&nothing);
 	sigprocmask(SIG_SETMASK, &nothing, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)setitimer(ITIMER_REAL, &clock, NULL);
+	(void)setitimer(ITIMER_PROF, &cpu, NULL);
+	(void)setitimer(ITIMER_REAL, &wall, NULL);
 	if (dup2(fd, FD_OUT) < 0 || close_range(FD_OUT + 1, ~0U, 0) < 0)
 		_exit(1);
 	q->out = &out;
@@ -236,9 +236,12 @@ static int answer_read(int fd, size_t max, struct rf_buf *out)
 
 static int ended(int status, const struct query_limits *limits, struct rf_err *err)
 {
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
+		return rf_fail(err, RF_E_TIMEOUT, "it takes more than %lld ms of the processor",
+			       (long long)limits->time_ms);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
 		return rf_fail(err, RF_E_TIMEOUT, "it takes longer than %lld ms",
-			       (long long)limits->time_ms);
+			       (long long)limits->wall_ms);
 	if (WIFSIGNALED(status))
 		return rf_fail(err, RF_E_PEER, "the question was ended by: %s",
 			       strsignal(WTERMSIG(status)));

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 struct query_limits {
-	int64_t time_ms;
+	int64_t time_ms, wall_ms; /* of the processor, for a busy machine is slow; by the clock */
 	uint64_t rows;
 	size_t fact_bytes, answer_bytes;
 };

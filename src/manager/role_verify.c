@@ -42,7 +42,7 @@
 /* ---- a worker ---- */
 
 /* What takes longer ends the process, wherever it hangs: SIGPROF and SIGALRM are not caught. */
-static void clocks_set(time_t cpu_ms, time_t wall_ms)
+static void clocks_set(int64_t cpu_ms, int64_t wall_ms)
 {
 	const struct itimerval cpu = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
 	const struct itimerval wall = {.it_value = {wall_ms / 1000, wall_ms % 1000 * 1000}};
@@ -51,7 +51,7 @@ static void clocks_set(time_t cpu_ms, time_t wall_ms)
 	(void)setitimer(ITIMER_REAL, &wall, NULL);
 }
 
-static int work(int fd, struct ekcert_store *roots)
+static int work(int fd, const struct verify_job *job, struct ekcert_store *roots)
 {
 	RF_AUTOBUF struct rf_buf in = {0}, out = {0};
 	struct judge *judge = NULL;
@@ -62,9 +62,9 @@ static int work(int fd, struct ekcert_store *roots)
 		rc = call_read(fd, &in, &question, NULL);
 		if (rc)
 			break;
-		clocks_set(JOB_MS, JOB_WALL_MS);
+		clocks_set(job->cpu_ms, job->wall_ms);
 		rf_buf_reset(&out);
-		rc = judge_answer(judge, &question, &out, NULL);
+		rc = job->answer(judge, &question, &out, NULL);
 		clocks_set(0, 0);
 		if (!rc)
 			rc = rf_write_all(fd, rf_buf_slice(&out));
@@ -76,6 +76,7 @@ static int work(int fd, struct ekcert_store *roots)
 /* ---- keeping them going ---- */
 
 struct verify {
+	const struct verify_job *job;
 	struct ekcert_store *roots;
 	pid_t pids[MAX_WORKERS];
 	size_t count;
@@ -102,7 +103,7 @@ static int worker_start(struct verify *v, size_t slot, struct rf_err *err)
 		for (int fd = 3; fd < 1024; fd++)
 			if (fd != pair[1])
 				close(fd);
-		_exit(work(pair[1], v->roots));
+		_exit(work(pair[1], v->job, v->roots));
 	}
 	close(pair[1]);
 	if (v->pids[slot] < 0) {
@@ -115,6 +116,13 @@ static int worker_start(struct verify *v, size_t slot, struct rf_err *err)
 	return rc == -EPIPE || rc == -ECONNRESET ? 1 : rc;
 }
 
+static const char *signal_words(int number)
+{
+	if (number == SIGPROF)
+		return "its limit of the processor's time";
+	return number == SIGALRM ? "its limit of time by the clock" : strsignal(number);
+}
+
 static void worker_ended(struct verify *v, pid_t pid, int status)
 {
 	for (size_t i = 0; i < v->count; i++) {
@@ -123,9 +131,7 @@ static void worker_ended(struct verify *v, pid_t pid, int status)
 		v->pids[i] = 0;
 		if (WIFSIGNALED(status))
 			fprintf(stderr, "ringfence-manager verify: a worker ended by %s\n",
-				WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGPROF
-					? "its limit of time"
-					: strsignal(WTERMSIG(status)));
+				signal_words(WTERMSIG(status)));
 	}
 }
 
@@ -206,9 +212,9 @@ static int roots_read(const char *folder, struct ekcert_store **out, struct rf_e
 	return 0;
 }
 
-int role_verify(const struct config *config, struct rf_err *err)
+int verify_serve(const struct config *config, const struct verify_job *job, struct rf_err *err)
 {
-	struct verify v = {.count = (size_t)config->workers};
+	struct verify v = {.job = job, .count = (size_t)config->workers};
 	char missing[SANDBOX_MISSING_BYTES];
 	int rc = roots_read(config->ek_roots, &v.roots, err);
 
@@ -225,4 +231,11 @@ int role_verify(const struct config *config, struct rf_err *err)
 	/* Each worker ends when its socket does, or with us. */
 	ekcert_store_free(v.roots);
 	return rc < 0 ? rc : 0;
+}
+
+int role_verify(const struct config *config, struct rf_err *err)
+{
+	static const struct verify_job usual = {JOB_MS, JOB_WALL_MS, judge_answer};
+
+	return verify_serve(config, &usual, err);
 }

@@ -27,6 +27,18 @@ enum role_fd {
 int role_keys(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_verify(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_agents(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
+
+/* The role verify with limits and a judge of the caller's: for tests. */
+struct judge;
+struct rf_buf;
+struct wire_frame;
+struct verify_job {
+	int64_t cpu_ms, wall_ms;
+	int (*answer)(struct judge *judge, const struct wire_frame *question, struct rf_buf *out,
+		      struct rf_err *err);
+};
+int verify_serve(const struct config *config, const struct verify_job *job,
+		 struct rf_err *err) RF_MUST_CHECK;
 int role_keeper(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 int role_judge(const struct config *config, struct rf_err *err) RF_MUST_CHECK;
 

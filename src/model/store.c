@@ -103,7 +103,7 @@ static int db_open(sqlite3 **out, struct rf_err *err)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite3_open_v2(":memory:", out, flags, NULL) ||
 	    sqlite3_exec(*out,
-			 "PRAGMA page_size = 16384; "
+			 "PRAGMA page_size = 16384; PRAGMA temp_store = MEMORY; "
 			 "PRAGMA case_sensitive_like = ON; PRAGMA trusted_schema = OFF;",
 			 NULL, NULL, NULL))
 		return db_fail(*out, "fact store", err);

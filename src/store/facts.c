@@ -180,13 +180,14 @@ int store_facts_at(struct store *store, const char *host, int64_t *out_ms, struc
 
 /* What a table's statements are to the back end: prepared, with numbers behind the rows of
  * statements.c. */
-enum deed { PUT, DROP, CLEAR, EACH, DEEDS };
+enum deed { PUT, DROP, CLEAR, EACH, EACH_OF, DEEDS };
 
 static int table_ask(struct store *store, size_t table, enum deed deed, struct store_params params,
 		     struct store_rows rows, struct rf_err *err)
 {
 	const struct store_fact_table *t = &store_fact_tables[table];
-	const struct store_statement *statements[DEEDS] = {&t->put, &t->drop, &t->clear, &t->each};
+	const struct store_statement *statements[DEEDS] = {&t->put, &t->drop, &t->clear, &t->each,
+							   &t->each_of};
 
 	return store_run_more(store, statements[deed], table * DEEDS + deed, params, rows, err);
 }
@@ -296,13 +297,14 @@ static int take_fact(void *arg, const struct store_value *row)
 	return rows->take(rows->arg, &fact);
 }
 
-static int rows_each(struct store *store, const char *host, size_t table,
+/* deed: EACH of a host, or EACH_OF a JSON array of hosts. */
+static int rows_each(struct store *store, const char *of, size_t table, enum deed deed,
 		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		     struct rf_err *err)
 {
 	struct fact_rows rows = {&store_fact_tables[table], take, arg};
 
-	return table_ask(store, table, EACH, STORE_PARAMS(store_text(host)),
+	return table_ask(store, table, deed, STORE_PARAMS(store_text(of)),
 			 (struct store_rows){take_fact, &rows}, err);
 }
 
@@ -313,18 +315,18 @@ int store_facts_each(struct store *store, const char *host,
 	int rc = 0;
 
 	for (size_t i = 1; !rc && i < store_fact_tables_count; i++)
-		rc = rows_each(store, host, i, take, arg, err);
+		rc = rows_each(store, host, i, EACH, take, arg, err);
 	return rc;
 }
 
-int store_facts_table(struct store *store, const char *host, const char *table,
+int store_facts_table(struct store *store, const char *hosts, const char *table,
 		      int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		      struct rf_err *err)
 {
 	size_t at = 0;
 	int rc = table_find(table, &at, err);
 
-	return rc ? rc : rows_each(store, host, at, take, arg, err);
+	return rc ? rc : rows_each(store, hosts, at, EACH_OF, take, arg, err);
 }
 
 struct unjudged_rows {

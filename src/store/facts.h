@@ -51,8 +51,9 @@ int store_facts_each(struct store *store, const char *host,
 		     int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		     struct rf_err *err) RF_MUST_CHECK;
 
-/* The same of one table. RF_E_UNKNOWN for no table of facts. */
-int store_facts_table(struct store *store, const char *host, const char *table,
+/* Gives take the rows of one table of many hosts (a JSON array of ids), by one question.
+ * RF_E_UNKNOWN for no table of facts. */
+int store_facts_table(struct store *store, const char *hosts, const char *table,
 		      int (*take)(void *arg, const struct store_fact *fact), void *arg,
 		      struct rf_err *err) RF_MUST_CHECK;
 

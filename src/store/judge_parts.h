@@ -12,7 +12,7 @@ struct store_fact_table {
 	const char *name;
 	const char *key; /* places of the key's columns, a byte each */
 	size_t key_count;
-	struct store_statement put, drop, clear, each;
+	struct store_statement put, drop, clear, each, each_of;
 };
 /* The first is the fleet's own: fleet_state. */
 extern const struct store_fact_table store_fact_tables[];

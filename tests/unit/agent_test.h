@@ -38,6 +38,8 @@ struct test_manager {
 	pid_t pids[3];
 	int stops[3], keys; /* our ends */
 	uint16_t port;
+	/* NULL: role_verify */
+	int (*verify)(const struct config *config, struct rf_err *err);
 };
 
 static inline void manager_config_write(const struct test_manager *m, const char *more)
@@ -94,7 +96,7 @@ static inline void manager_start(struct test_manager *m)
 	m->keys = control[0];
 	role_fork(m, 0, control[1], -1, -1, role_keys);
 	assert_int_equal(call_fd_send(control[0], keys[0], NULL), 0);
-	role_fork(m, 1, -1, workers[0], -1, role_verify);
+	role_fork(m, 1, -1, workers[0], -1, m->verify ? m->verify : role_verify);
 	role_fork(m, 2, keys[1], workers[1], ready[1], role_agents);
 	close(control[1]);
 	close(keys[0]);
@@ -126,11 +128,13 @@ static inline void manager_stop(struct test_manager *m)
 	close(m->keys);
 }
 
-static inline void manager_open(struct test_manager *m, const char *more)
+static inline void manager_open_verify(struct test_manager *m, const char *more,
+				       int (*verify)(const struct config *config,
+						     struct rf_err *err))
 {
 	struct rf_err err = {0};
 
-	*m = (struct test_manager){.folder = "/tmp/rf-manager-XXXXXX"};
+	*m = (struct test_manager){.folder = "/tmp/rf-manager-XXXXXX", .verify = verify};
 	assert_non_null(mkdtemp(m->folder));
 	rf_format(m->path, sizeof(m->path), "%s/manager.yaml", m->folder);
 	manager_config_write(m, more);
@@ -141,6 +145,11 @@ static inline void manager_open(struct test_manager *m, const char *more)
 	manager_start(m);
 	if (store_open(m->config.store, &m->store, &err))
 		fail_msg("%s", rf_err_text(&err));
+}
+
+static inline void manager_open(struct test_manager *m, const char *more)
+{
+	manager_open_verify(m, more, NULL);
 }
 
 static inline void manager_close(struct test_manager *m)

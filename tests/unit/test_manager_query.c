@@ -50,7 +50,7 @@ static int asked(struct place *p, const char *hosts, const char *sql, struct rf_
 	RF_AUTOBUF struct rf_buf question = {0};
 	struct query_limits limits = query_limits_usual;
 
-	limits.time_ms = 60000;
+	limits.time_ms = limits.wall_ms = 60000;
 	limits.rows = 50;
 	rf_buf_reset(out);
 	rf_err_clear(err);
@@ -210,6 +210,13 @@ static void limits_hold(struct place *p)
 	slice = rf_buf_slice(&question);
 	limits.time_ms = 300;
 	assert_int_equal(answered(p, &limits, slice, &out, &err), RF_E_TIMEOUT);
+	assert_non_null(strstr(rf_err_text(&err), "of the processor"));
+	limits.time_ms = 600000;
+	limits.wall_ms = 300;
+	rf_buf_reset(&out);
+	rf_err_clear(&err);
+	assert_int_equal(answered(p, &limits, slice, &out, &err), RF_E_TIMEOUT);
+	assert_null(strstr(rf_err_text(&err), "of the processor"));
 	limits = query_limits_usual;
 	limits.fact_bytes = 100;
 	rf_buf_reset(&out);
